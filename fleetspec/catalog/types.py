@@ -1,0 +1,117 @@
+"""What a GPU is, how it can be cut, who sells it, and how fast families run: types of the shipped data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Literal
+
+Basis = Literal["measured", "assumed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A MIG profile. ``memory_mib`` is what the device reports as usable, less than the name says.
+
+    ``starts`` and ``size`` are placements in memory slots; ``compute`` counts compute slices.
+    """
+
+    name: str
+    compute: int
+    size: int
+    starts: tuple[int, ...]
+    memory_mib: int
+    max_instances: int
+
+    @property
+    def kubernetes_resource(self) -> str:
+        """The device plugin's name under strategy ``mixed``: ``nvidia.com/mig-1g.10gb``."""
+        return "nvidia.com/mig-" + self.name.replace("+", ".")
+
+    @property
+    def ray_resource(self) -> str:
+        """The custom resource a Ray worker group declares for one such slice: ``mig_1g_10gb``."""
+        return "mig_" + self.name.replace("+", "_").replace(".", "_")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A legal, maximal multiset of slices on one GPU: ``(("1g.10gb", 7),)``. Names sorted."""
+
+    slices: tuple[tuple[str, int], ...]
+
+    @property
+    def name(self) -> str:
+        return "+".join(f"{count}x{name}" for name, count in self.slices)
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU model. ``slices`` is empty where MIG does not exist."""
+
+    name: str
+    product: str
+    memory_mib: int
+    compute_slices: int
+    memory_slots: int
+    slices: tuple[Slice, ...]
+    source: str
+
+    def slice(self, name: str) -> Slice:
+        return next(s for s in self.slices if s.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A machine somebody sells: ``gcp/a3-highgpu-1g``. Prices in USD per node-hour, on demand."""
+
+    name: str
+    provider: str
+    cpu: int
+    memory_mib: int
+    gpu: str | None
+    gpus: int
+    usd_per_hour: float
+    region: str
+    price_date: str
+    source: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """Seconds of one job of a family's task on a device: ``seconds`` at ``work`` units, growing as
+    ``(work / reference)^exponent``, divided by ``share^share_exponent`` on a part of a GPU.
+
+    ``spread`` is the standard deviation of log seconds. ``n`` observations lie behind a measured row, 0 behind
+    an assumed one; ``source`` says where it comes from.
+    """
+
+    family: str
+    task: str
+    device: str
+    seconds: float
+    work: float
+    exponent: float
+    share_exponent: float
+    spread: float
+    basis: Basis
+    n: int
+    source: str
+    measured_on: date | None = None
+
+    def seconds_for(self, work: float, share: float = 1.0) -> float:
+        scale = (max(work, 1.0) / self.work) ** self.exponent
+        return float(self.seconds * scale / share**self.share_exponent)
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """Devices, offers and runtimes by name, and the digest of all of it."""
+
+    devices: Mapping[str, Device]
+    offers: Mapping[str, Offer]
+    runtimes: Mapping[tuple[str, str, str], Runtime] = field(default_factory=dict)
+    """By (family, task, device); device is ``cpu`` or a GPU's name."""
+    digest: str = ""

@@ -1,0 +1,206 @@
+"""The contract of a model family: what the compiler, the planner and the runtime may ask of one.
+
+A family is a value. Its module lives in ``families/`` (or in another package, behind the entry-point group
+``fleetspec.families``) and exposes it as ``FAMILY``; importing the module must stay cheap, so heavy libraries
+are imported inside ``fit`` and ``forecast``. :class:`Registry` finds them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+Floats = NDArray[np.float64]
+Dates = NDArray[np.datetime64]
+
+
+class Params(BaseModel):
+    """Base of a family's parameters: strict, frozen, unknown names refused. Field types come from
+    ``fleetspec.scalars``: the language hands every scalar over as a string."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection(Exception):
+    """This job's data or fit cannot be used; the series is quarantined with ``reason``, the rest goes on."""
+
+    reason: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesWindow:
+    """One series as a job may see it: nothing after its last bar exists here.
+
+    ``dates`` (T,) datetime64[D]; ``returns`` (T,) log returns as fractions per bar; ``volume`` (T,) or None.
+    Arrays are read-only.
+    """
+
+    series: str
+    dates: Dates
+    returns: Floats
+    volume: Floats | None
+
+    def __len__(self) -> int:
+        return len(self.returns)
+
+    def head(self, end: int) -> SeriesWindow:
+        """The first ``end`` bars."""
+        return SeriesWindow(
+            self.series, self.dates[:end], self.returns[:end], None if self.volume is None else self.volume[:end]
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FitRequest:
+    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family."""
+
+    windows: tuple[SeriesWindow, ...]
+    params: BaseModel
+    features: tuple[str, ...]
+    horizon: int | None
+    seed: int
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fit:
+    """An estimated model. ``estimates`` are named parameters in the units the family documents;
+    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle."""
+
+    estimates: Mapping[str, float]
+    observations: int
+    log_likelihood: float = float("nan")
+    converged: bool = True
+    artifact: bytes | None = None
+    device: str = "cpu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForecastRequest:
+    """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
+
+    A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
+    forecasts of the group this family is ``over``.
+    """
+
+    fit: Fit | None
+    windows: tuple[SeriesWindow, ...]
+    first_origin: int
+    horizons: tuple[int, ...]
+    params: BaseModel
+    features: tuple[str, ...]
+    levels: tuple[float, ...] = ()
+    members: tuple[Forecasts, ...] = ()
+    seed: int = 0
+    device: Literal["cpu", "cuda"] = "cpu"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Forecasts:
+    """Predictions in long form; all arrays have one length.
+
+    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
+    of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
+    ``level``). ``origin`` is the date of the last bar used.
+    """
+
+    series: NDArray[np.str_]
+    origin: Dates
+    horizon: NDArray[np.int32]
+    quantity: NDArray[np.str_]
+    level: Floats
+    value: Floats
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Device-neutral needs of one job: what decides where it may run, never how fast a device is.
+
+    ``memory_mib`` is resident memory of a worker doing this job; ``gpu`` says whether it must, may or cannot
+    use one; ``basis`` says where the figures come from (shown to the user).
+    """
+
+    memory_mib: int
+    basis: str
+    gpu: Literal["never", "optional", "required"] = "never"
+    gpu_memory_mib: int = 0
+    cores: int = 1
+
+
+FitFunction = Callable[[FitRequest], Fit]
+ForecastFunction = Callable[[ForecastRequest], Forecasts]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A model family. ``version`` changes whenever results may: it is part of every digest.
+
+    ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
+    of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
+    """
+
+    name: str
+    version: str
+    summary: str
+    params: type[BaseModel]
+    targets: frozenset[str]
+    per: frozenset[str]
+    horizon_free: bool
+    uses_features: bool
+    min_bars: int
+    profile: Profile
+    forecast: ForecastFunction
+    fit: FitFunction | None = None
+    needs: tuple[str, ...] = ()
+    extra: str = "run"
+
+    @property
+    def transforms(self) -> bool:
+        return self.fit is None
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The families a run may name. Built once from the folder and the entry points, passed as an argument."""
+
+    families: Mapping[str, Family] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, families: Iterable[Family]) -> Registry:
+        return cls({f.name: f for f in sorted(families, key=lambda f: f.name)})
+
+    def __getitem__(self, name: str) -> Family:
+        return self.families[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.families
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.families)
+
+    def get(self, name: str) -> Family | None:
+        return self.families.get(name)
+
+
+def describe(family: Family) -> dict[str, Any]:
+    """What a person wants to know before naming a family in a spec."""
+    return {
+        "name": family.name,
+        "summary": family.summary,
+        "targets": sorted(family.targets),
+        "per": sorted(family.per),
+        "gpu": family.profile.gpu,
+        "extra": family.extra,
+    }

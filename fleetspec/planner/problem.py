@@ -1,0 +1,98 @@
+"""The capacity problem: numbers only, no families, no YAML, one row per job class and never one per job."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+CPU_SLOT = "cpu"
+GPU_SLOT = "gpu"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one job occupies on a GPU node: a MIG slice (``mig-1g.10gb``) or a whole ``gpu``.
+
+    On CPU nodes there is no slot: jobs share cores and memory.
+    """
+
+    name: str
+    gpu_memory_mib: int
+    share: float
+    """Fraction of the GPU's compute, in (0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """How all GPUs of a node are cut: slots per node, and what each slot may use of the node's cores and memory."""
+
+    name: str
+    slots: tuple[tuple[str, int], ...]
+    cores_per_slot: int
+    memory_mib_per_slot: int
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityPool:
+    """An offer k: price p_k, usable cores and memory, cap N_k, boot seconds, and the patterns its nodes may take.
+
+    ``cpu`` and ``memory_mib`` are what is left for workers after the node's reserve. CPU pools have no patterns.
+    """
+
+    name: str
+    usd_per_hour: float
+    cpu: int
+    memory_mib: int
+    cap: int
+    boot_seconds: int
+    gpu: str | None
+    gpus: int
+    slots: tuple[Slot, ...]
+    patterns: tuple[Pattern, ...]
+    price_basis: str
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Class j may run on pool k in slot sigma, and takes t seconds there. ``basis`` is measured or assumed."""
+
+    pool: str
+    slot: str
+    seconds: float
+    spread: float
+    basis: str
+    n: int
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemandClass:
+    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere."""
+
+    name: str
+    group: str
+    family: str
+    task: str
+    stage: int
+    jobs: int
+    reused: int
+    cores: int
+    memory_mib: int
+    gpu_memory_mib: int
+    gpu: str
+    placements: tuple[Placement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityProblem:
+    """Everything the solver sees. Seconds and USD; ``budget_usd`` is None where the spec sets none."""
+
+    classes: tuple[DemandClass, ...]
+    pools: tuple[CapacityPool, ...]
+    deadline_seconds: int
+    budget_usd: float | None
+    overhead_seconds: int
+    """Before the first job: admission and image pull, the same for every plan."""
+
+    @property
+    def stages(self) -> int:
+        return 1 + max((c.stage for c in self.classes), default=-1)

@@ -1,0 +1,115 @@
+"""Market calendars: which sessions exist, and how long the night between two of them is.
+
+The only module that imports ``exchange_calendars`` (slow to load, so inside functions). Calendar names are
+checked against a shipped list; ``24/5`` and ``24/7`` are its names for round-the-clock markets.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from fleetspec.units import Duration, UnitError
+
+if TYPE_CHECKING:
+    from exchange_calendars import ExchangeCalendar
+
+CALENDARS: frozenset[str] = frozenset(
+    "24/5 24/7 AIXK ASEX BVMF CMES IEPA XAMS XASX XBDA XBKK XBOG XBOM XBRU XBSE XBUD XBUE XCBF XCSE XDUB XDUS "
+    "XEEE XETR XFRA XHAM XHEL XHKG XICE XIDX XIST XJSE XKAR XKLS XKRX XLIM XLIS XLJU XLON XLUX XMAD XMEX XMIL "
+    "XMOS XNAS XNYS XNZE XOSL XPAR XPHS XPRA XRIS XSAU XSES XSGO XSHG XSTO XSWX XTAE XTAI XTAL XTKS XTSE XVIE XWAR XWBO "
+    "XZAG".split()
+)
+"""Calendars a spec may name. A test holds the list against exchange_calendars."""
+
+Anchor = Literal["open", "close"]
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTime:
+    """A moment of a session: ``close + 45m``, ``open - 90m``, ``close``."""
+
+    anchor: Anchor
+    offset_seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(r"\s*(open|close)\s*(?:([+-])\s*(\S+))?\s*", text)
+        if not match:
+            raise UnitError(
+                f"'{text}' is not a moment of a session", "write open or close and an offset: close + 45m, open - 90m"
+            )
+        offset = Duration.parse(match[3]).seconds if match[3] else 0
+        return cls("open" if match[1] == "open" else "close", -offset if match[2] == "-" else offset)
+
+    def __str__(self) -> str:
+        if self.offset_seconds == 0:
+            return self.anchor
+        return f"{self.anchor} {'-' if self.offset_seconds < 0 else '+'} {Duration(abs(self.offset_seconds))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """The time from the start after one session to the deadline before the next."""
+
+    session: date
+    start: datetime
+    deadline: datetime
+
+    @property
+    def seconds(self) -> int:
+        return int((self.deadline - self.start).total_seconds())
+
+
+@lru_cache(maxsize=8)
+def _calendar(name: str, first: date, last: date) -> ExchangeCalendar:
+    import exchange_calendars
+
+    return exchange_calendars.get_calendar(name, start=first.isoformat(), end=last.isoformat())
+
+
+def _around(name: str, day: date) -> ExchangeCalendar:
+    # Whole years keep the cache small and hold every early close around the day.
+    return _calendar(name, date(day.year - 1, 1, 1), date(day.year + 1, 12, 31))
+
+
+def session_on_or_before(calendar: str, day: date) -> date:
+    """The last session not after ``day``."""
+    found: Any = _around(calendar, day).date_to_session(day.isoformat(), direction="previous")
+    return date(found.year, found.month, found.day)
+
+
+def nights(calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5) -> tuple[Night, ...]:
+    """The next ``count`` nights, the first one after ``session`` (which must be a session of the calendar).
+
+    The start counts from ``session``, the deadline from the session after it, so weekends and holidays make
+    long nights and an early close an early start.
+    """
+    cal = _around(calendar, session)
+    label = session.isoformat()
+    result = []
+    for _ in range(count):
+        following = cal.next_session(label)
+        begin = _moment(cal, label, start)
+        end = _moment(cal, following, deadline)
+        result.append(Night(_day(label), begin, end))
+        label = following
+    return tuple(result)
+
+
+def shortest_night(calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5) -> Night:
+    """The tightest of the next ``count`` nights: what a plan that is to hold every night is sized for."""
+    return min(nights(calendar, start, deadline, session, count), key=lambda night: (night.seconds, night.session))
+
+
+def _moment(cal: ExchangeCalendar, session: Any, time: SessionTime) -> datetime:
+    stamp: Any = cal.session_open(session) if time.anchor == "open" else cal.session_close(session)
+    moment: datetime = stamp.to_pydatetime()
+    return moment.astimezone(UTC) + timedelta(seconds=time.offset_seconds)
+
+
+def _day(label: Any) -> date:
+    return date.fromisoformat(str(label)[:10])
