@@ -17,12 +17,13 @@ from fleetspec.units import Duration, UnitError
 if TYPE_CHECKING:
     from exchange_calendars import ExchangeCalendar
 
-CALENDARS: frozenset[str] = frozenset(
-    "24/5 24/7 AIXK ASEX BVMF CMES IEPA XAMS XASX XBDA XBKK XBOG XBOM XBRU XBSE XBUD XBUE XCBF XCSE XDUB XDUS "
-    "XEEE XETR XFRA XHAM XHEL XHKG XICE XIDX XIST XJSE XKAR XKLS XKRX XLIM XLIS XLJU XLON XLUX XMAD XMEX XMIL "
-    "XMOS XNAS XNYS XNZE XOSL XPAR XPHS XPRA XRIS XSAU XSES XSGO XSHG XSTO XSWX XTAE XTAI XTAL XTKS XTSE XVIE XWAR XWBO "
-    "XZAG".split()
-)
+_NAMES = """
+    24/5 24/7 AIXK ASEX BVMF CMES IEPA XAMS XASX XBDA XBEL XBKK XBOG XBOM XBRA XBRU XBSE XBUD XBUE XCBF XCSE XCYS
+    XDUB XDUS XEEE XETR XEUR XFRA XHAM XHEL XHKG XICE XIDX XIST XJSE XKAR XKLS XKRX XLIM XLIS XLIT XLJU XLON XLUX
+    XMAD XMEX XMIL XMOS XNYS XNZE XOSL XPAR XPHS XPRA XRIS XSAU XSES XSGO XSHG XSTO XSTU XSWX XTAE XTAI XTAL XTKS
+    XTSE XWAR XWBO XZAG us_futures
+"""
+CALENDARS: frozenset[str] = frozenset(_NAMES.split())
 """Calendars a spec may name. A test holds the list against exchange_calendars."""
 
 Anchor = Literal["open", "close"]
@@ -82,7 +83,9 @@ def session_on_or_before(calendar: str, day: date) -> date:
     return date(found.year, found.month, found.day)
 
 
-def nights(calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5) -> tuple[Night, ...]:
+def nights(
+    calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5
+) -> tuple[Night, ...]:
     """The next ``count`` nights, the first one after ``session`` (which must be a session of the calendar).
 
     The start counts from ``session``, the deadline from the session after it, so weekends and holidays make

@@ -1,0 +1,92 @@
+"""The command line: arguments → verb → view → exit code.
+
+Commands are loaded by name when they are called, so ``--help`` and shell completion stay quick.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from fleetspec import __version__
+from fleetspec.diagnostics import ExitCode, Rejected
+
+_COMMANDS = {
+    "init": ("starting", "Write a first spec, from a CSV or Parquet file of yours or from sample data."),
+    "validate": ("reading", "Read a spec and say everything that is wrong with it."),
+    "lock": ("reading", "Pin universe members, lengths and data versions beside the spec."),
+    "compile": ("reading", "Expand a spec to its job graph and count what is in it."),
+    "plan": ("planning", "Say what to buy, what it costs, and whether the night ends in time."),
+    "show": ("planning", "Show one model by address, or a saved plan."),
+    "diff": ("reviewing", "Say what changes between two specs: models, cost, capacity, slack."),
+    "render": ("rendering", "Write the Kubernetes manifests of a plan."),
+    "apply": ("running", "Run what is missing, on Ray, and store the results."),
+    "status": ("running", "Say what the store holds of a fleet."),
+    "results": ("running", "Print fits, forecasts or evaluations of the selected models."),
+    "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
+}
+
+
+class _Commands(click.Group):
+    """Loads a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"fleetspec.cli.{_COMMANDS[name][0]}"), f"{name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from fleetspec.diagnostics import did_you_mean
+
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"no command '{args[0]}'; {did_you_mean(args[0], _COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="fleetspec")
+def _root() -> None:
+    """Compile, plan and run fleets of time-series models from one YAML spec.
+
+    Start with `fleetspec init`, then `lock`, `plan` and `apply`. Data goes to stdout, progress and findings to
+    stderr. Exit codes: 0 ok, 1 error, 3 infeasible, 5 stale, 6 too much quarantined, 64 usage, 130 interrupted.
+    """
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Entry point of the ``fleetspec`` script; turns every ending into its exit code."""
+    try:
+        code = _root.main(args=argv, standalone_mode=False)
+    except click.exceptions.Exit as ending:
+        code = ending.exit_code
+    except click.UsageError as error:
+        error.show()
+        code = ExitCode.USAGE
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.ERROR
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what was finished is kept, and the same command goes on from there", err=True)
+        code = ExitCode.INTERRUPTED
+    except Rejected as ending:
+        from fleetspec.cli.options import show_findings
+
+        show_findings(ending.report)
+        code = ending.exit_code
+    except BrokenPipeError:
+        # The reader of our output has gone (`| head`): nothing is left to say, and nobody to say it to.
+        sys.stderr.close()
+        code = ExitCode.OK
+    sys.exit(int(code or 0))

@@ -31,7 +31,9 @@ Target = Literal["variance", "return", "value_at_risk"]
 class Shape(BaseModel):
     """Base of every map in the language."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True
+    )
 
 
 class DataSource(Shape):

@@ -10,7 +10,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-
 Verdict = Literal["feasible", "late", "infeasible"]
 
 

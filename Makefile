@@ -1,0 +1,45 @@
+# Two commands on a fresh machine with Python >= 3.11: `make demo` and `make test`.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+STORE ?= .fleetspec
+SPEC := specs/quickstart.yaml
+
+.PHONY: demo test check golden bench clean
+
+# Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
+$(VENV)/run.stamp: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e '.[run,report]'
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	$(PIP) install torch==$$(sed -n 's/^torch==//p' constraints.txt)
+	$(PIP) install -c constraints.txt -e '.[all,dev]'
+	touch $@
+
+demo: $(VENV)/run.stamp
+	$(BIN)/fleetspec plan $(SPEC) --store $(STORE)
+	$(BIN)/fleetspec apply $(SPEC) --store $(STORE) --yes
+	$(BIN)/fleetspec apply $(SPEC) --store $(STORE) --run backtest --yes
+	$(BIN)/fleetspec report $(SPEC) --store $(STORE) --out report.html
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest
+
+check: $(VENV)/test.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+# Rewrites the golden files; read the diff before you commit it.
+golden: $(VENV)/test.stamp
+	$(BIN)/python -m pytest tests/golden tests/renderer --golden-rewrite
+
+bench: $(VENV)/test.stamp
+	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done
+
+clean:
+	rm -rf $(VENV) build dist .fleetspec report.html

@@ -1,0 +1,5 @@
+"""``python -m fleetspec``."""
+
+from fleetspec.cli import main
+
+main()

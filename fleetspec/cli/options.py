@@ -1,0 +1,105 @@
+"""Arguments that many commands share, and how a command speaks: data on stdout, findings on stderr."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from fleetspec.diagnostics import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Day(click.ParamType):
+    """A calendar day, year-month-day."""
+
+    name = "date"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"'{value}' is not a date; write year-month-day: 2026-11-23", param, ctx)
+
+
+def _existing(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+    path = Path(value)
+    if path.is_dir():
+        raise click.UsageError(f"{value} is a folder; name the spec file in it", ctx)
+    return path
+
+
+spec_argument = click.argument("spec", callback=_existing)
+store_option = click.option(
+    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path(".fleetspec"), show_default=True,
+    help="Folder of results; what it holds is reused.",
+)  # fmt: skip
+run_option = click.option(
+    "--run", "run", type=click.Choice(["nightly", "backtest"]), default="nightly", show_default=True,
+    help="What is due this session, or every window of the walk-forward.",
+)  # fmt: skip
+session_option = click.option(
+    "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
+)
+format_option = click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True,
+    help="How to present the answer.",
+)  # fmt: skip
+color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
+
+
+def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Apply several option decorators, the first one shown first."""
+
+    def apply(function: F) -> F:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return apply
+
+
+def colored(no_color: bool, stream: Any = None) -> bool:
+    """Whether to colour: a terminal, no NO_COLOR, no --no-color."""
+    return not no_color and "NO_COLOR" not in os.environ and bool((stream or sys.stdout).isatty())
+
+
+def width() -> int:
+    """Columns to fill: the terminal's, 80 where there is none, never above 110."""
+    import shutil
+
+    return max(60, min(shutil.get_terminal_size((80, 24)).columns, 110))
+
+
+def answer(view: str, data: Any, format_: str, no_color: bool = False) -> None:
+    """Print ``data`` on stdout through the view of that name in the format asked for."""
+    if format_ == "json":
+        click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
+    elif format_ == "markdown":
+        from fleetspec.views import as_markdown
+
+        click.echo(as_markdown.view(view, data), nl=False)
+    else:
+        from fleetspec.views import as_text
+
+        click.echo(as_text.view(view, data, width=width(), color=colored(no_color)), nl=False)
+
+
+def show_findings(report: Report, no_color: bool = False) -> None:
+    """Print diagnostics on stderr, in reading order."""
+    if len(report) == 0:
+        return
+    from fleetspec.views import as_text
+
+    text = as_text.view("findings", report.to_json(), width=width(), color=colored(no_color, sys.stderr))
+    click.echo(text, err=True, nl=False)

@@ -1,0 +1,77 @@
+"""``plan`` and ``show``: what a fleet needs, and what one model is."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fleetspec.cli.options import (
+    answer,
+    color_option,
+    format_option,
+    options,
+    run_option,
+    session_option,
+    show_findings,
+    spec_argument,
+    store_option,
+)
+from fleetspec.diagnostics import Report
+
+
+@click.command("plan", short_help="Say what to buy, what it costs, and whether the night ends in time.")
+@options(spec_argument, run_option, session_option, store_option)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
+)
+@options(format_option, color_option)
+def plan_command(
+    spec: Path, run: str, session: date | None, store: Path, out: Path | None, format_: str, no_color: bool
+) -> None:
+    """Size the pools of SPEC for a run: nodes, layouts, cost, end against the deadline, and how good the answer is.
+
+    Needs the lock, not the data. What the store already holds is reused. Exit code 3 when no plan holds.
+    """
+    from fleetspec import pipeline
+    from fleetspec.compiler.jobgraph import RunKind
+
+    report = Report()
+    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    show_findings(report, no_color)
+    answer("plan", planned.to_json(), format_, no_color)
+    if out is not None:
+        pipeline.save(planned, out)
+        click.echo(f"saved {out}", err=True)
+    raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
+
+
+@click.command("show", short_help="Show one model by address, or a saved plan.")
+@click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("address", required=False)
+@options(run_option, session_option, store_option, format_option, color_option)
+def show_command(
+    spec: Path, address: str | None, run: str, session: date | None, store: Path, format_: str, no_color: bool
+) -> None:
+    """Show the model at ADDRESS of SPEC (fleet/universe/group/family/series/horizon), or a saved plan file.
+
+    A model shows its family, parameters, window, digests, and what the store holds of it.
+    """
+    from fleetspec import pipeline
+    from fleetspec.compiler.jobgraph import RunKind
+
+    if spec.suffix == ".fsp":
+        from fleetspec.planfile import read_planfile
+
+        answer("plan", read_planfile(spec).view(), format_, no_color)
+        return
+    if address is None:
+        raise click.UsageError(
+            "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `results` lists them"
+        )
+    report = Report()
+    around = pipeline.world()
+    compiled = pipeline.compile(pipeline.read(spec, around, report), around, report, RunKind(run), session)
+    show_findings(report, no_color)
+    answer("model", pipeline.describe_model(compiled, address, store), format_, no_color)

@@ -1,0 +1,100 @@
+"""``validate``, ``lock`` and ``compile``: what a spec says."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fleetspec.cli.options import (
+    answer,
+    color_option,
+    format_option,
+    options,
+    run_option,
+    session_option,
+    show_findings,
+    spec_argument,
+)
+from fleetspec.diagnostics import Report
+
+
+@click.command("validate", short_help="Read a spec and say everything that is wrong with it.")
+@options(spec_argument, format_option, color_option)
+def validate_command(spec: Path, format_: str, no_color: bool) -> None:
+    """Read SPEC and say everything that is wrong with it, with line, column and the way out.
+
+    Needs neither data nor lock. With `--format json` findings go to stdout as data.
+    """
+    from fleetspec import pipeline
+    from fleetspec.diagnostics import Rejected
+
+    report = Report()
+    try:
+        read = pipeline.read(spec, pipeline.world(), report)
+    except Rejected as ending:
+        if format_ == "text":
+            raise
+        answer("findings", ending.report.to_json(), format_, no_color)
+        raise SystemExit(int(ending.exit_code)) from None
+    data = {
+        "file": str(spec),
+        "universes": len(read.spec.universes),
+        "groups": len(read.spec.models),
+        "findings": report.to_json(),
+    }
+    show_findings(report, no_color)
+    answer("validate", data, format_, no_color)
+
+
+@click.command("lock", short_help="Pin members, lengths and data versions beside the spec.")
+@options(spec_argument, format_option, color_option)
+def lock_command(spec: Path, format_: str, no_color: bool) -> None:
+    """Read the data of SPEC and pin its series, lengths and versions in a lock file beside it.
+
+    fleet.yaml gets fleet.lock. Commit the lock: with it `plan` needs no data, and a run refuses data that differ.
+    """
+    from fleetspec import pipeline
+    from fleetspec.compiler.lock import lock_path
+    from fleetspec.planfile import write_atomically
+
+    report = Report()
+    around = pipeline.world()
+    read = pipeline.read(spec, around, report)
+    pinned = pipeline.lock(read, around)
+    target = lock_path(spec)
+    write_atomically(target, pinned.to_bytes())
+    sources = []
+    for name, series in pinned.data.items():
+        bars = [one.bars for one in series.values()]
+        first = [one.first for one in series.values() if one.first is not None]
+        last = [one.last for one in series.values() if one.last is not None]
+        sources.append(
+            {
+                "name": name,
+                "location": read.spec.data[name].from_,
+                "series": len(series),
+                "shortest": min(bars, default=0),
+                "longest": max(bars, default=0),
+                "first": min(first).isoformat() if first else None,
+                "last": max(last).isoformat() if last else None,
+            }
+        )
+    show_findings(report, no_color)
+    answer("lock", {"file": str(target), "data": sources}, format_, no_color)
+
+
+@click.command("compile", short_help="Expand a spec to its job graph and count what is in it.")
+@options(spec_argument, run_option, session_option, format_option, color_option)
+def compile_command(spec: Path, run: str, session: date | None, format_: str, no_color: bool) -> None:
+    """Expand SPEC and its lock to the job graph of a run, and count models, fits, forecasts and stages."""
+    from fleetspec import pipeline
+    from fleetspec.compiler.census import describe_graph
+    from fleetspec.compiler.jobgraph import RunKind
+
+    report = Report()
+    around = pipeline.world()
+    compiled = pipeline.compile(pipeline.read(spec, around, report), around, report, RunKind(run), session)
+    show_findings(report, no_color)
+    answer("compile", describe_graph(compiled.graph), format_, no_color)

@@ -1,0 +1,49 @@
+"""``render``: a plan as Kubernetes manifests."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fleetspec.cli.options import (
+    answer,
+    color_option,
+    format_option,
+    options,
+    run_option,
+    session_option,
+    show_findings,
+    spec_argument,
+    store_option,
+)
+from fleetspec.diagnostics import Report
+
+
+@click.command("render", short_help="Write the Kubernetes manifests of a plan.")
+@options(spec_argument)
+@click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
+@options(run_option, session_option, store_option, format_option, color_option)
+def render_command(
+    spec: Path, to: Path, run: str, session: date | None, store: Path, format_: str, no_color: bool
+) -> None:
+    """Plan SPEC and write the RayJob, its ConfigMap and a kustomization into a folder.
+
+    The manifests are parsed back and checked before a file is written. A plan that does not hold is not rendered
+    (exit code 3).
+    """
+    from fleetspec import pipeline
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.renderer.manifests import write_manifests
+
+    report = Report()
+    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    show_findings(report, no_color)
+    if planned.plan.verdict != "feasible":
+        answer("plan", planned.to_json(), format_, no_color)
+        raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
+    manifests = pipeline.render(planned.compiled, planned.plan)
+    write_manifests(manifests, to)
+    files = [{"name": name, "bytes": len(text.encode())} for name, text in sorted(manifests.files.items())]
+    answer("render", {"folder": str(to), "files": files}, format_, no_color)

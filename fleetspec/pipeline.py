@@ -1,0 +1,219 @@
+"""The whole tool on one page: every verb from spec text to a run, in the order in which data takes them.
+
+Each function is one arrow of the picture in ARCHITECTURE.md. They hold no state; the registry of families
+and the catalog are arguments with a documented default. A fault ends in :class:`~fleetspec.diagnostics.Rejected`
+with every finding of its stage; warnings stay in the report that the caller passes in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleetspec.diagnostics import ExitCode, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fleetspec.catalog.types import Catalog
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.jobgraph import JobGraph, RunKind
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.family import Registry
+    from fleetspec.planner.plans import Plan
+    from fleetspec.renderer.manifests import Manifests
+    from fleetspec.review.diff import Review
+    from fleetspec.runtime.driver import Progress, RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a command takes from outside the spec: the families and the catalog."""
+
+    registry: Registry
+    catalog: Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A spec that has been read and found sound: parse → compose → decode → check."""
+
+    path: Path
+    document: Document
+    spec: FleetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A spec, its lock, and the job graph of one run."""
+
+    read: Read
+    lock: Lock
+    lock_bytes: bytes
+    session: date
+    graph: JobGraph
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A graph with its plan. ``done`` masks the jobs whose result the store already holds."""
+
+    compiled: Compiled
+    plan: Plan
+    done: NDArray[np.bool_]
+
+    def to_json(self) -> dict[str, Any]:
+        """The answer to ``plan``: every number the text shows."""
+        from fleetspec.compiler.census import census
+
+        return {"plan": self.plan.to_json(), "words": census(self.compiled.graph, self.done)}
+
+
+def world(store: Path | None = None, fleet: str | None = None) -> World:
+    """The shipped families and catalog; runtimes measured in ``store`` for ``fleet`` replace the shipped ones."""
+    from fleetspec.catalog.loading import shipped, with_measured
+    from fleetspec.families import registry
+
+    catalog = shipped()
+    if store is not None and fleet is not None:
+        from fleetspec.runtime.measured import load_measured
+
+        catalog = with_measured(catalog, load_measured(store, fleet))
+    return World(registry(), catalog)
+
+
+def read(path: Path, around: World, report: Report) -> Read:
+    """Spec file → sound FleetSpec."""
+    from fleetspec.compiler.checks import check
+    from fleetspec.compiler.compose import compose
+    from fleetspec.compiler.decode import decode
+
+    document = compose(path, report)
+    report.require()
+    assert document is not None
+    spec = decode(document, report)
+    if spec is not None:
+        check(spec, around.registry, around.catalog, report)
+    report.locate(document)
+    report.require()
+    assert spec is not None
+    return Read(path, document, spec)
+
+
+def lock(source: Read, around: World) -> Lock:
+    """Members, lengths and data versions as they are now in the data."""
+    from fleetspec.compiler.lock import make_lock
+
+    return make_lock(source.spec, source.path.parent, around.catalog)
+
+
+def compile(source: Read, around: World, report: Report, run: RunKind, session: date | None = None) -> Compiled:
+    """FleetSpec and its lock → JobGraph. ``session`` defaults to the last one the locked data has seen."""
+    from fleetspec.compiler.checks import check_against_lock
+    from fleetspec.compiler.lock import lock_path, read_lock
+    from fleetspec.compiler.lower import default_session, lower
+
+    path = lock_path(source.path)
+    pinned = read_lock(path, report)
+    report.require()
+    assert pinned is not None
+    check_against_lock(source.spec, pinned, report)
+    report.locate(source.document)
+    report.require()
+    chosen = session or default_session(source.spec, pinned)
+    graph = lower(source.spec, pinned, around.registry, run, chosen)
+    return Compiled(source, pinned, path.read_bytes(), chosen, graph)
+
+
+def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planned:
+    """JobGraph → CapacityProblem → Plan, without the jobs the store already holds."""
+    from fleetspec.planner.planning import make_plan
+    from fleetspec.planner.pose import header_of, pose
+
+    done = finished(compiled.graph, store)
+    spec, graph = compiled.read.spec, compiled.graph
+    problem = pose(graph, spec, around.catalog, done)
+    header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
+    return Planned(compiled, make_plan(problem, header), done)
+
+
+def planned(path: Path, run: RunKind, session: date | None, store: Path | None, report: Report) -> Planned:
+    """Spec file → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with."""
+    around = world()
+    source = read(path, around, report)
+    if store is not None:
+        around = world(store, source.spec.name)
+    return plan(compile(source, around, report, run, session), around, store)
+
+
+def resolved(source: Read) -> str:
+    """The spec as one canonical YAML text, ``extends`` and defaults of other files merged in."""
+    from fleetspec.compiler.compose import resolved_text
+
+    return resolved_text(source.document)
+
+
+def render(compiled: Compiled, made: Plan) -> Manifests:
+    """Plan → Kubernetes manifests, parsed back and checked."""
+    from fleetspec.renderer.manifests import render as render_manifests
+
+    return render_manifests(made, compiled.graph, compiled.read.spec, resolved(compiled.read), compiled.lock_bytes)
+
+
+def save(made: Planned, path: Path) -> None:
+    """Plan, graph, manifests, resolved spec and lock as one reproducible file."""
+    from fleetspec.planfile import write_planfile
+
+    compiled = made.compiled
+    manifests = render(compiled, made.plan)
+    write_planfile(path, made.plan, compiled.graph, manifests, resolved(compiled.read), compiled.lock_bytes)
+
+
+def run(
+    made: Planned, store: Path, executor: str = "ray", progress: Callable[[Progress], None] | None = None
+) -> RunSummary:
+    """Plan → a run: what is missing in the store is computed, everything else is reused."""
+    from fleetspec.runtime.driver import RunRequest
+    from fleetspec.runtime.driver import run as run_graph
+
+    compiled = made.compiled
+    request = RunRequest(
+        spec=compiled.read.spec,
+        graph=compiled.graph,
+        plan=made.plan,
+        lock=compiled.lock,
+        root=compiled.read.path.parent,
+        store=store,
+        executor=executor,
+        progress=progress,
+    )
+    return run_graph(request)
+
+
+def compare(base: Planned, head: Planned) -> Review:
+    """Two compiled and planned specs → what changed between them."""
+    from fleetspec.review.diff import compare as compare_graphs
+
+    return compare_graphs(base.compiled.graph, head.compiled.graph, base.plan, head.plan)
+
+
+def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
+    """Mask over jobs: which results the store already holds (done or quarantined)."""
+    import numpy as np
+
+    if store is None:
+        return np.zeros(len(graph), dtype=bool)
+    from fleetspec.runtime.store import done_keys
+
+    return np.isin(graph.keys, done_keys(store, graph.fleet))
+
+
+def verdict_exit(made: Plan) -> ExitCode:
+    """The exit code of a plan: 0 when it holds, 3 when it is late or infeasible."""
+    return ExitCode.OK if made.verdict == "feasible" else ExitCode.INFEASIBLE

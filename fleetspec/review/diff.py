@@ -1,0 +1,143 @@
+"""What changes between two compiled and planned specs: models by address, and the bill.
+
+A model is *changed* when its address stays and its digest does not. The reason is read off the group: its own
+settings differ (``model``), or only something it rests on does (``upstream`` for transforms, ``data`` for
+the rest). The only module that knows how two graphs are compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+from fleetspec.planner.plans import Plan
+
+_SETTINGS = ("target", "per", "params", "features", "over", "train", "refit", "levels")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupChange:
+    """Counts of models of one universe × group × family, and why the changed ones changed."""
+
+    universe: str
+    group: str
+    family: str
+    added: int
+    changed: int
+    removed: int
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanSide:
+    """One side's answer in a few figures."""
+
+    verdict: str
+    models: int
+    jobs: int
+    cost_usd: float
+    end_seconds: float
+    slack_seconds: float
+    nodes: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """Two specs compared. ``groups`` holds only groups in which something changes."""
+
+    run: str
+    groups: tuple[GroupChange, ...]
+    unchanged: int
+    jobs_to_run: int
+    """Jobs of the head whose digest the base does not have: what the change makes necessary."""
+    base: PlanSide
+    head: PlanSide
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.groups and self.base == self.head
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"changes": not self.is_empty}
+
+
+def compare(base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan) -> Review:
+    """Compare two graphs of the same run kind and the plans made for them."""
+    old, new = _index(base), _index(head)
+    groups: dict[tuple[str, str, str], list[int]] = {}
+    changed_groups: set[tuple[str, str, str]] = set()
+    unchanged = 0
+    for address in old.keys() | new.keys():
+        key = _group(address)
+        before, after = old.get(address), new.get(address)
+        if before == after:
+            unchanged += 1
+            continue
+        counts = groups.setdefault(key, [0, 0, 0])
+        if before is None:
+            counts[0] += 1
+        elif after is None:
+            counts[2] += 1
+        else:
+            counts[1] += 1
+            changed_groups.add(key)
+    reasons = {key: _reasons(key, base, head) for key in changed_groups}
+    known = set(base.keys.tolist())
+    needed = sum(key not in known for key in set(head.keys.tolist()))
+    changes = tuple(
+        GroupChange(*key, *counts, reasons.get(key, ())) for key, counts in sorted(groups.items(), key=lambda kv: kv[0])
+    )
+    return Review(str(head.run), changes, unchanged, needed, _side(base_plan), _side(head_plan))
+
+
+def _index(graph: JobGraph) -> dict[str, bytes]:
+    # The fleet's own name is left out: a renamed fleet has the same models.
+    digests = graph.models.digest
+    return {graph.address(m).split("/", 1)[1]: digests[m].tobytes() for m in range(len(graph.models))}
+
+
+def _group(address: str) -> tuple[str, str, str]:
+    universe, group, family, *_ = address.split("/")
+    return universe, group, family
+
+
+def _reasons(key: tuple[str, str, str], base: JobGraph, head: JobGraph) -> tuple[str, ...]:
+    before, after = _setting(base, key), _setting(head, key)
+    found = [
+        f"model: {name} {_show(getattr(before, name))} → {_show(getattr(after, name))}"
+        for name in _SETTINGS
+        if getattr(before, name) != getattr(after, name)
+    ]
+    if before.family.version != after.family.version:
+        found.append(f"model: family version {before.family.version} → {after.family.version}")
+    if base.seed != head.seed:
+        found.append(f"model: seed {base.seed} → {head.seed}")
+    if found:
+        return tuple(found)
+    return (f"upstream: {after.over} changed",) if after.over else ("data: the series or their source changed",)
+
+
+def _setting(graph: JobGraph, key: tuple[str, str, str]) -> GroupFamily:
+    _, group, family = key
+    return next(s for s in graph.models.settings if s.group == group and s.family.name == family)
+
+
+def _show(value: Any) -> str:
+    if isinstance(value, dict):
+        return " ".join(f"{name}={item}" for name, item in sorted(value.items())) or "none"
+    if isinstance(value, tuple | list):
+        return " ".join(str(item) for item in value) or "none"
+    return "none" if value is None else str(value)
+
+
+def _side(plan: Plan) -> PlanSide:
+    return PlanSide(
+        plan.verdict,
+        plan.models,
+        plan.jobs + plan.reused,
+        plan.cost_usd,
+        plan.end_seconds,
+        plan.deadline_seconds - plan.end_seconds,
+        tuple((pool.pool, pool.peak_nodes) for pool in plan.pools),
+    )

@@ -1,0 +1,81 @@
+"""What an answer says, before it looks like anything: blocks built from plain JSON data.
+
+``sheet(view, data)`` turns the JSON of a noun into blocks; ``views/`` turns blocks into text, markdown or HTML.
+A block holds only what the JSON holds, so what a person reads never knows more than what a machine reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Literal
+
+Tone = Literal["plain", "strong", "good", "bad", "warn", "dim"]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    text: str
+    tone: Tone = "plain"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Label and value pairs, aligned."""
+
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """``right`` names the columns that hold numbers; ``last_is_total`` sets the last row apart."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    right: frozenset[str] = frozenset()
+    last_is_total: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """A place in a source: the line and a mark under the characters meant."""
+
+    where: str
+    line_number: int
+    line: str
+    column: int
+    width: int
+    note: str
+    tone: Tone
+
+
+Block = Heading | Line | Facts | Table | Snippet
+
+_SHEETS: Mapping[str, str] = {
+    "findings": "reading",
+    "validate": "reading",
+    "lock": "reading",
+    "compile": "reading",
+    "init": "reading",
+    "model": "planning",
+    "plan": "planning",
+    "diff": "reviewing",
+    "render": "running",
+    "apply": "running",
+    "status": "running",
+    "results": "running",
+    "report": "running",
+}
+
+
+def sheet(view: str, data: Any) -> list[Block]:
+    """The blocks of an answer. Views are named after the command whose answer they show."""
+    module = import_module(f"fleetspec.sheets.{_SHEETS[view]}")
+    build: Callable[[Any], list[Block]] = getattr(module, f"{view}_sheet")
+    return build(data)

@@ -1,0 +1,136 @@
+"""A plan and a model as blocks, in the order in which a platform engineer asks (SPEC §5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
+from fleetspec.sheets.figures import count, percent, plural, span, usd
+from fleetspec.sheets.reading import words_table
+
+_TONE: dict[str, Tone] = {"feasible": "good", "late": "bad", "infeasible": "bad"}
+
+
+def plan_sheet(data: dict[str, Any]) -> list[Block]:
+    """The answer to ``plan``: verdict, counts, bill, capacity, what would help, confidence."""
+    plan = data["plan"]
+    blocks: list[Block] = [*_verdict(plan)]
+    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
+    if plan["jobs"] == 0:
+        blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
+        return blocks
+    blocks += _capacity(plan)
+    blocks += _help(plan)
+    blocks += _confidence(plan)
+    return blocks
+
+
+def _verdict(plan: dict[str, Any]) -> list[Block]:
+    deadline, end = plan["deadline_seconds"], plan["end_seconds"]
+    slack = deadline - end
+    head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
+    if plan["verdict"] == "infeasible":
+        verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
+    elif plan["verdict"] == "late":
+        verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
+    else:
+        verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
+    budget = plan["budget_usd"]
+    cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
+    facts = [("window", f"{span(deadline)} ({plan['night']})")]
+    if plan["stages"]:
+        facts.append(("cost", f"{cost}, this run"))
+        facts.append(("lower bound", f"{usd(plan['bound_usd'])}; gap {percent(plan['gap'])} ({plan['method']})"))
+    facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
+                          f"{count(plan['reused'])} reused from the store"))  # fmt: skip
+    return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+
+
+def _capacity(plan: dict[str, Any]) -> list[Block]:
+    if not plan["stages"]:
+        return []
+    rows = []
+    for stage in plan["stages"]:
+        for use in stage["pools"]:
+            cut = ", ".join(f"{nodes} × {pattern}" for pattern, nodes in use["patterns"])
+            rows.append(
+                (
+                    f"{stage['stage']} {stage['title']}",
+                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}",
+                    f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else ""),
+                    percent(use["busy_share"]),
+                    usd(use["cost_usd"]),
+                )
+            )
+    blocks: list[Block] = [
+        Heading("Capacity"),
+        Table(("stage", "from – to", "nodes", "busy", "cost"), tuple(rows), frozenset({"busy", "cost"})),
+    ]
+    prices = tuple(
+        (
+            pool["pool"],
+            f"{pool['usd_per_hour']:.4g} USD/h",
+            f"{pool['peak_nodes']} of {pool['cap']}",
+            pool["price_basis"],
+        )
+        for pool in plan["pools"]
+    )
+    blocks.append(Table(("pool", "price per node", "peak nodes", "price from"), prices, frozenset({"price per node"})))
+    if plan["binding"]:
+        blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    return blocks
+
+
+def _help(plan: dict[str, Any]) -> list[Block]:
+    if plan["verdict"] == "feasible":
+        return []
+    blocks: list[Block] = [Heading("What would help")]
+    if not plan["stages"] and plan["binding"]:
+        blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    if not plan["suggestions"]:
+        blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
+        return blocks
+    blocks.append(Line("Any one of these, each confirmed by planning again:"))
+    rows = tuple(
+        (
+            ".".join(suggestion["route"]),
+            f"{suggestion['current']} → {suggestion['proposed']}",
+            span(suggestion["end_seconds"]),
+            usd(suggestion["cost_usd"]),
+        )
+        for suggestion in plan["suggestions"]
+    )
+    blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
+    return blocks
+
+
+def _confidence(plan: dict[str, Any]) -> list[Block]:
+    rows = tuple(
+        (
+            line["name"],
+            count(line["jobs"]),
+            span(line["seconds"]),
+            usd(line["cost_usd"]),
+            f"measured, n={line['n']}" if line["basis"] == "measured" else "ASSUMED",
+        )
+        for line in plan["classes"]
+        if line["jobs"]
+    )
+    blocks: list[Block] = [
+        Heading("Confidence"),
+        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes."),
+        Table(("class", "jobs", "per job", "cost", "runtime"), rows, frozenset({"jobs", "per job", "cost"})),
+    ]
+    blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
+    return blocks
+
+
+def model_sheet(data: dict[str, Any]) -> list[Block]:
+    """One address: what it is made of, what it depends on, and what the store has of it."""
+    facts = tuple((label, str(value)) for label, value in data["facts"])
+    blocks: list[Block] = [Line(data["address"], "strong"), Facts(facts), Heading("Jobs")]
+    rows = tuple((job["task"], job["window"], job["digest"], str(job["parents"]), job["state"]) for job in data["jobs"])
+    blocks.append(Table(("task", "bars", "digest", "parents", "state"), rows, frozenset({"parents"})))
+    if data["more"]:
+        blocks.append(Line(f"and {plural(data['more'], 'job')} more", "dim"))
+    return blocks

@@ -1,0 +1,75 @@
+"""Answers for a terminal: plain text with optional colour, never wider than asked."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from fleetspec.sheets import Facts, Heading, Line, Snippet, Table, sheet
+
+_STYLES = {"plain": "", "strong": "bold", "good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim"}
+
+
+def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
+    """The sheet ``name`` of ``data`` as text that ends in a newline."""
+    from rich.console import Console
+    from rich.text import Text
+
+    out = io.StringIO()
+    console = Console(
+        file=out,
+        width=width,
+        force_terminal=color,
+        color_system="standard" if color else None,
+        highlight=False,
+        legacy_windows=False,
+        emoji=False,
+        markup=False,
+    )
+    for block in sheet(name, data):
+        match block:
+            case Heading(text):
+                console.print()
+                console.print(Text(text, style="bold"))
+            case Line(text, tone):
+                # Findings keep long lines whole: a terminal wraps them, a log or grep must not see them cut.
+                console.print(Text(text, style=_STYLES[tone]), soft_wrap=name == "findings")
+            case Facts(rows):
+                pad = max((len(label) for label, _ in rows), default=0)
+                for label, value in rows:
+                    lines = Text(value).wrap(console, max(20, width - pad - 2))
+                    for number, line in enumerate(lines):
+                        console.print(Text(f"{label if number == 0 else '':<{pad}}  "), line, sep="", end="")
+                        console.print()
+            case Snippet():
+                _snippet(console, block)
+            case Table():
+                console.print(_table(block))
+    return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def _table(block: Table) -> Any:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1))
+    for column in block.columns:
+        right = column in block.right
+        table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+    for number, row in enumerate(block.rows):
+        if block.last_is_total and number == len(block.rows) - 1:
+            table.add_section()
+        table.add_row(*(Text(cell) for cell in row))
+    return table
+
+
+def _snippet(console: Any, block: Snippet) -> None:
+    from rich.text import Text
+
+    gutter = " " * len(str(block.line_number))
+    mark = " " * (block.column - 1) + ("^" if block.tone == "bad" else "-") * block.width
+    style = _STYLES[block.tone]
+    console.print(Text(f"{gutter}--> {block.where}"), soft_wrap=True)
+    console.print(Text(f"{block.line_number} | {block.line}"), soft_wrap=True)
+    console.print(Text(f"{gutter} | "), Text(f"{mark} {block.note}".rstrip(), style=style), sep="", soft_wrap=True)
