@@ -58,6 +58,17 @@ class SeriesWindow:
             self.series, self.dates[:end], self.returns[:end], None if self.volume is None else self.volume[:end]
         )
 
+    def require(self, bars: int) -> None:
+        """Raise :class:`Rejection` unless there are at least ``bars`` finite returns that vary."""
+        if not len(self):
+            raise Rejection("no usable bars: every return is missing")
+        if len(self) < bars:
+            raise Rejection(f"{len(self)} usable bars, at least {bars} are needed")
+        if not np.isfinite(self.returns).all():
+            raise Rejection(f"the return of {self.dates[~np.isfinite(self.returns)][0]} is not a finite number")
+        if np.ptp(self.returns) == 0:
+            raise Rejection("the series is constant: its returns have no variance")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
@@ -110,7 +121,7 @@ class Forecasts:
 
     ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
     of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``). ``origin`` is the date of the last bar used.
+    ``level``; NaN elsewhere). ``origin`` is the date of the last bar used.
     """
 
     series: NDArray[np.str_]
@@ -122,6 +133,40 @@ class Forecasts:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    @classmethod
+    def block(
+        cls,
+        series: str,
+        origin: Dates,
+        horizon: int,
+        quantity: str,
+        value: Floats | float,
+        level: float = float("nan"),
+    ) -> Forecasts:
+        """One quantity of one series at one horizon: a value per origin, or one for all of them."""
+        n = len(origin)
+        return cls(
+            np.full(n, series),
+            origin,
+            np.full(n, horizon, dtype=np.int32),
+            np.full(n, quantity),
+            np.full(n, level),
+            np.array(np.broadcast_to(value, (n,)), dtype=np.float64),
+        )
+
+    @classmethod
+    def joined(cls, parts: Iterable[Forecasts]) -> Forecasts:
+        """The rows of at least one part, in order."""
+        listed = list(parts)
+        return cls(
+            np.concatenate([p.series for p in listed]),
+            np.concatenate([p.origin for p in listed]),
+            np.concatenate([p.horizon for p in listed]),
+            np.concatenate([p.quantity for p in listed]),
+            np.concatenate([p.level for p in listed]),
+            np.concatenate([p.value for p in listed]),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,3 +133,17 @@ def compute(names: Sequence[str], returns: Floats, volume: Floats | None) -> Flo
         windows = np.ascontiguousarray(np.lib.stride_tricks.sliding_window_view(series, bars))
         values[bars - 1 :, column] = feature.compute(windows)
     return values
+
+
+def examples(names: Sequence[str], returns: Floats, volume: Floats | None, horizon: int) -> tuple[Floats, Floats]:
+    """Features (n, k) and the ``horizon``-bar log return that follows (n,), one row per bar that has both.
+
+    The first row is the first bar with a full look-back; the last label ends with the last bar, so nothing reaches
+    past the window. A value can still be NaN where volume is.
+    """
+    first, last = max(lookback(names) - 1, 0), len(returns) - horizon
+    if last <= first:
+        return np.empty((0, len(names))), np.empty(0)
+    values = compute(names, returns, volume)[first:last]
+    following = np.lib.stride_tricks.sliding_window_view(returns, horizon)[first + 1 :].sum(axis=1)
+    return values, following
