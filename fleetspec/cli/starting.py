@@ -1,0 +1,34 @@
+"""``init``: from a data file to a spec that can be locked, planned and run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fleetspec.cli.options import answer, color_option, format_option, options
+
+
+@click.command("init", short_help="Write a first spec, from a CSV or Parquet file of yours or from sample data.")
+@click.argument("data", required=False, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("fleet.yaml"), show_default=True,
+              help="The spec to write.")  # fmt: skip
+@click.option("--name", default="my-fleet", show_default=True, help="The fleet's name, at most 16 characters.")
+@click.option("--force", is_flag=True, help="Write over an existing spec.")
+@options(format_option, color_option)
+def init_command(data: Path | None, out: Path, name: str, force: bool, format_: str, no_color: bool) -> None:
+    """Write a spec for DATA, a long table (CSV or Parquet) with one row per series and date.
+
+    Columns are recognised by name (ticker, date, close, volume …) and every choice is printed. Without DATA the
+    spec uses a small synthetic market.
+    """
+    from fleetspec.compiler.draft import draft
+    from fleetspec.planfile import write_atomically
+
+    if out.exists() and not force:
+        raise click.UsageError(f"{out} exists; name another file with --out, or write over it with --force")
+    made = draft(name, data, out.parent)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, made.text.encode())
+    commands = [f"fleetspec {verb} {out}" for verb in ("lock", "plan", "apply", "report")]
+    answer("init", {"file": str(out), "notes": list(made.notes), "next": commands}, format_, no_color)

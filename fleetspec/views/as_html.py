@@ -1,0 +1,53 @@
+"""The report as one self-contained HTML file: data, styles and the chart library inlined, no network."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from fleetspec.sheets import Facts, Heading, Line, Table, figures, sheet
+from fleetspec.views import charts
+
+_TEMPLATE = "report.html.j2"
+_KINDS = {"Heading": Heading, "Line": Line, "Facts": Facts, "Table": Table}
+
+
+def report(data: dict[str, Any], plotly_js: str) -> str:
+    """The page for a report's JSON. ``plotly_js`` is the chart library's source, inlined once."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {name: getattr(figures, name) for name in ("usd", "percent", "count", "span")}
+    environment.tests |= {name.lower(): partial(_is, kind) for name, kind in _KINDS.items()}
+    sections = [
+        {"run": run, "charts": _charts(run), "blocks": sheet("plan", {"plan": run["plan"], "words": run["words"]})}
+        for run in data["runs"]
+    ]
+    drawn = {f"{position}-{name}": figure for position, section in enumerate(sections) for name, figure in section["charts"]}
+    page = environment.get_template(_TEMPLATE)
+    return page.render(report=data, sections=sections, figures=_script_json(drawn), plotly_js=plotly_js)
+
+
+def _is(kind: type, value: Any) -> bool:
+    return isinstance(value, kind)
+
+
+def _charts(run: dict[str, Any]) -> list[tuple[str, charts.Figure]]:
+    plan, families = run["plan"], run["families"]
+    made = (
+        ("Cost by pool", charts.cost_by_pool(plan)),
+        ("Timeline against the deadline", charts.timeline(plan)),
+        ("MIG layouts", charts.mig_layouts(plan)),
+        ("Jobs by family", charts.jobs_by_family(families)),
+        ("Planned against actual seconds", charts.planned_against_actual(families)),
+    )
+    return [(name, figure) for name, figure in made if figure is not None]
+
+
+def _script_json(value: Any) -> str:
+    # Inside <script> only "</" and "<!--" can end or confuse the element; JSON may write both as escapes.
+    return json.dumps(value, sort_keys=True, allow_nan=False).replace("<", "\\u003c")

@@ -1,0 +1,29 @@
+"""Options and paths that every room's tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden-rewrite", action="store_true", help="write golden files instead of comparing with them")
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest):
+    """Compare a text with a committed file; `make golden` rewrites the file instead."""
+
+    def check(relative: str, text: str) -> None:
+        path = ROOT / "tests" / "golden" / relative
+        if request.config.getoption("--golden-rewrite"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+            return
+        assert path.is_file(), f"{path} is missing: run `make golden` and read what it writes"
+        assert text == path.read_text()
+
+    return check
