@@ -39,8 +39,8 @@ MIN_EXAMPLES = 32
 
 
 class NbeatsParams(Params):
-    """``stacks``: ``generic``, or ``interpretable`` for a trend and a seasonal stack; each stack has ``blocks`` blocks of
-    ``layers`` layers, ``hidden`` wide. The defaults make some 33,000 weights, 50,000 if interpretable."""
+    """``stacks``: ``generic``, or ``interpretable`` for a trend and a seasonal stack; each stack has ``blocks`` blocks
+    of ``layers`` layers, ``hidden`` wide. The defaults make some 33,000 weights, 50,000 if interpretable."""
 
     backcast: Annotated[Integer, Field(ge=4, le=512)] = 60
     hidden: Annotated[Integer, Field(ge=4, le=2048)] = 64
