@@ -151,10 +151,11 @@ class Pool(Shape):
 
 
 class Cluster(Shape):
-    """What the rendered manifests need to know of the cluster."""
+    """What the rendered manifests need to know of the cluster. ``ray`` is the Ray release inside the image."""
 
     namespace: Name = "fleetspec"
     image: str = "fleetspec-worker:latest"
+    ray: str = "2.60.0"
     store: str = "/var/lib/fleetspec"
 
 

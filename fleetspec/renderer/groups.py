@@ -1,0 +1,161 @@
+"""The worker groups of a plan and the MIG layouts their nodes need: one group per (pool, pattern, slot)."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fleetspec.diagnostics import reject
+from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
+from fleetspec.rules import manifests as rules
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.planner.plans import Plan, PoolLine, WorkerLine
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class GroupContext:
+    """Equal worker pods: one per (pool, pattern, slot) of the plan.
+
+    ``gpu_resource`` is what the pod asks Kubernetes for, ``ray_resource`` the custom resource its Ray node declares.
+    """
+
+    name: str
+    pool: str
+    slot_label: str
+    workers: int
+    cores: int
+    memory: str
+    object_store_bytes: int
+    threads: int
+    gpu_resource: str | None
+    ray_resource: str | None
+    taint: str | None
+    mig_config: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutContext:
+    """One MIG layout under the name that nodes are labelled with; ``devices`` are slices per GPU."""
+
+    name: str
+    devices: tuple[tuple[str, int], ...]
+
+
+def digest(*parts: bytes) -> str:
+    """128-bit hex digest of length-prefixed parts."""
+    state = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        state.update(len(part).to_bytes(8, "little"))
+        state.update(part)
+    return state.hexdigest()
+
+
+def mig_profile(slot: str) -> str | None:
+    """``1g.10gb`` of the slot ``mig-1g.10gb``; None for a slot that is no MIG slice."""
+    return slot.removeprefix("mig-") if slot.startswith("mig-") else None
+
+
+def mig_resources(profile: str) -> tuple[str, str]:
+    """What the device plugin calls a slice under strategy ``mixed``, and the custom resource of its Ray node."""
+    return "nvidia.com/mig-" + profile.replace("+", "."), "mig_" + re.sub(r"[+.]", "_", profile)
+
+
+def vendor_resource(gpu: str) -> str:
+    """The extended resource, and the taint's key, of a whole GPU. AMD's data-centre GPUs are named MI<number>."""
+    return "amd.com/gpu" if re.match(r"MI\d", gpu, re.IGNORECASE) else "nvidia.com/gpu"
+
+
+def mig_layouts(plan: Plan) -> dict[tuple[str, str], LayoutContext]:
+    """The MIG layout of each (pool, pattern) that holds slices. Slices are said per node and are cut per GPU."""
+    found: dict[tuple[str, str], LayoutContext] = {}
+    for pool in plan.pools:
+        slices: dict[str, dict[str, int]] = {}
+        for line in pool.workers:
+            profile = mig_profile(line.slot)
+            if line.workers and profile is not None:
+                slices.setdefault(line.pattern, {})[profile] = line.workers_per_node
+        for pattern, counts in slices.items():
+            gpus = max(1, pool.gpus_per_node)
+            if any(count % gpus or count < gpus for count in counts.values()):
+                raise reject(
+                    rules.UNKNOWN_SLOT,
+                    f"pool '{pool.pool}', pattern '{pattern}': {counts} slices do not divide over {gpus} GPUs",
+                    help="plan again with this version",
+                )
+            devices = tuple(sorted((profile, count // gpus) for profile, count in counts.items()))
+            name = "fleetspec-" + "-".join(f"{count}x{profile.replace('+', '.')}" for profile, count in devices)
+            if len(name) > 63:
+                name = f"fleetspec-{digest(repr(devices).encode())}"
+            found[pool.pool, pattern] = LayoutContext(name, devices)
+    return found
+
+
+def worker_groups(
+    plan: Plan, spec: FleetSpec, layouts: dict[tuple[str, str], LayoutContext]
+) -> tuple[GroupContext, ...]:
+    used = [(pool, line) for pool in plan.pools for line in pool.workers if line.workers]
+    names = _group_names([(pool.pool, line.pattern, line.slot) for pool, line in used])
+    groups = []
+    for (pool, line), name in zip(used, names, strict=True):
+        gpu_resource, ray_resource, taint, mig_config = _gpu(pool, line, spec, layouts)
+        groups.append(
+            GroupContext(
+                name=name,
+                pool=pool.pool,
+                slot_label=line.slot.replace("+", "."),
+                workers=line.workers,
+                cores=line.cores,
+                memory=f"{line.memory_mib}Mi",
+                object_store_bytes=min(2048, max(96, line.memory_mib // 8)) * MIB,
+                # Jobs of a CPU node share its cores one by one; a GPU slot's cores all belong to its job.
+                threads=1 if gpu_resource is None else line.cores,
+                gpu_resource=gpu_resource,
+                ray_resource=ray_resource,
+                taint=taint,
+                mig_config=mig_config,
+            )
+        )
+    return tuple(sorted(groups, key=lambda group: group.name))
+
+
+def _gpu(
+    pool: PoolLine, line: WorkerLine, spec: FleetSpec, layouts: dict[tuple[str, str], LayoutContext]
+) -> tuple[str | None, str | None, str | None, str | None]:
+    """Kubernetes resource, Ray resource, taint and MIG label of a slot; all None on a CPU node."""
+    if line.slot == CPU_SLOT and pool.gpu is None:
+        return None, None, None, None
+    profile = mig_profile(line.slot)
+    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None):
+        raise reject(
+            rules.UNKNOWN_SLOT,
+            f"pool '{pool.pool}' ({pool.gpu or 'no GPU'}) has workers on slot '{line.slot}', which no pod can ask for",
+            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>; plan again with this version",
+        )
+    if profile is not None:
+        resource, custom = mig_resources(profile)
+        return resource, custom, "nvidia.com/gpu", layouts[pool.pool, line.pattern].name
+    resource = vendor_resource(pool.gpu)
+    cuttable = pool.pool in spec.hardware and spec.hardware[pool.pool].mig == "auto"
+    return resource, None, resource, "all-disabled" if cuttable and resource == "nvidia.com/gpu" else None
+
+
+def _group_names(keys: list[tuple[str, str, str]]) -> list[str]:
+    """A name per (pool, pattern, slot): ``pool-slot``, with the pattern where a pool has that slot twice.
+
+    At most 40 characters: the operator cuts a pod's name at 50, from the front. Never ``head``, which is Ray's.
+    """
+    plain = Counter((pool, slot) for pool, _, slot in keys)
+    parts = [(pool, slot) if plain[pool, slot] == 1 else (pool, pattern, slot) for pool, pattern, slot in keys]
+    wanted = [re.sub(r"[^a-z0-9]+", "-", "-".join(part).lower()).strip("-") for part in parts]
+    taken = Counter(wanted)
+    return [
+        name if taken[name] == 1 and len(name) <= 40 else f"{name[:31].rstrip('-')}-{digest(repr(key).encode())[:8]}"
+        for name, key in zip(wanted, keys, strict=True)
+    ]
