@@ -49,5 +49,8 @@ def forecast(request: ForecastRequest, process: Process) -> Forecasts:
 
 
 def profile(memory_mib: int) -> Profile:
-    """One core; resident memory of a worker that has arch and its fits loaded, as measured."""
-    return Profile(memory_mib=memory_mib, basis="measured: resident memory of a worker after fits of 1,000 bars")
+    """One core; ``memory_mib`` as measured."""
+    return Profile(
+        memory_mib=memory_mib,
+        basis="measured: a worker with Ray, Arrow and the family's libraries after fits of 2,000 bars",
+    )

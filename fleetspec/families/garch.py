@@ -41,7 +41,7 @@ FAMILY = Family(
     horizon_free=True,
     uses_features=False,
     min_bars=volatility.MIN_BARS,
-    profile=volatility.profile(memory_mib=300),
+    profile=volatility.profile(memory_mib=240),
     fit=fit,
     forecast=forecast,
     needs=("arch", "scipy"),

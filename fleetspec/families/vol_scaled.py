@@ -72,7 +72,7 @@ FAMILY = Family(
     horizon_free=False,
     uses_features=False,
     min_bars=1,
-    profile=Profile(memory_mib=200, basis="measured: resident memory of a worker after forecasts"),
+    profile=Profile(memory_mib=220, basis="measured: a worker with Ray, Arrow and SciPy after forecasts"),
     forecast=forecast,
     needs=("scipy",),
 )

@@ -94,8 +94,9 @@ FAMILY = Family(
     uses_features=True,
     min_bars=MIN_BARS,
     profile=Profile(
-        memory_mib=300,
-        basis="measured: resident memory of a worker after fits of 1,000 bars; GPU memory assumed, a CUDA context",
+        memory_mib=250,
+        basis="measured: a worker with Ray, Arrow and the family's libraries after fits of 2,000 bars; "
+        "GPU memory assumed: little more than a CUDA context",
         gpu="optional",
         gpu_memory_mib=1024,
     ),

@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 PERCENT = 100.0
 _NORMAL_MEAN_ABS = math.sqrt(2.0 / math.pi)
 _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
-_QUANTILES = 20_000
+_QUANTILES = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,78 @@ class Estimate:
 
 
 def estimate(returns: Floats, process: Process) -> Estimate:
-    """Maximum likelihood on log returns (T,) as fractions. Never raises for numerical trouble: ``converged`` tells."""
-    model = _model(PERCENT * returns, process)
+    """Maximum likelihood on log returns (T,) as fractions. Never raises for numerical trouble: ``converged`` tells.
+
+    Arch's own start comes first and its result stands if it is sound: the optimiser finished, the likelihood is not
+    below that of a constant variance, and an EGARCH filter forgets where it began. Otherwise fixed other starts are
+    tried and the likeliest sound result is taken. Likelihood alone would not do: EGARCH has false optima in filters
+    that never forget.
+    """
+    percent = PERCENT * returns
+    model = _model(percent, process)
+    first = _attempt(model, percent, process, None)
+    if first.converged:
+        return first
+    again = [_attempt(model, percent, process, start) for start in _other_starts(percent, process)]
+    sound = [found for found in again if found.converged]
+    return max(sound, key=lambda found: found.log_likelihood) if sound else first
+
+
+def _attempt(model: Any, percent: Floats, process: Process, start: Floats | None) -> Estimate:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            result = model.fit(disp="off", show_warning=False)
+            result = model.fit(disp="off", show_warning=False, starting_values=start)
         except (ValueError, ArithmeticError, np.linalg.LinAlgError) as error:
             return Estimate({}, math.nan, False, str(error))
     parameters = {str(name): float(value) for name, value in result.params.items()}
     likelihood = float(result.loglikelihood)
-    outcome = result.optimization_result
-    finite = math.isfinite(likelihood) and all(map(math.isfinite, parameters.values()))
-    message = str(outcome.message) if finite else "the likelihood is not finite"
-    return Estimate(parameters, likelihood, finite and result.convergence_flag == 0, message)
+    if not (math.isfinite(likelihood) and all(map(math.isfinite, parameters.values()))):
+        message = "the likelihood is not finite"
+    elif result.convergence_flag != 0:
+        message = str(result.optimization_result.message)
+    elif likelihood < _constant_variance_likelihood(percent, process) - 1.0:
+        message = "a constant variance is more likely"
+    elif process.kind == "egarch" and not _forgets(percent, process, parameters):
+        message = "the variance filter does not forget its first value"
+    else:
+        return Estimate(parameters, likelihood, True, "")
+    return Estimate(parameters, likelihood, False, message)
+
+
+def _other_starts(percent: Floats, process: Process) -> list[Floats]:
+    """Parameter vectors in arch's order, all inside its constraints."""
+    starts = []
+    log_scale = process.kind == "egarch"
+    for alpha, gamma, beta in ((0.1, 0.0, 0.9), (0.05, 0.0, 0.5), (0.2, -0.1, 0.95), (0.02, 0.02, 0.97)):
+        # In levels, shares that sum to less than 1 and an omega that keeps the variance where it is.
+        arch, asymmetric = (alpha, gamma) if log_scale else (alpha / 4, abs(gamma) / 4)
+        persistence = (beta if process.q else 0.0) + (0.0 if log_scale else arch + asymmetric / 2)
+        level = math.log(percent.var()) if log_scale else percent.var()
+        vector = [percent.mean()] if process.mean == "constant" else []
+        vector.append((1 - persistence) * level)
+        for value, count in ((arch, process.p), (asymmetric, process.o), (beta, process.q)):
+            vector += [value / count] * count
+        if process.distribution == "t":
+            vector.append(8.0)
+        starts.append(np.array(vector, dtype=np.float64))
+    return starts
+
+
+def _constant_variance_likelihood(percent: Floats, process: Process) -> float:
+    """Gaussian log-likelihood of the simplest case that every process contains."""
+    variance = percent.var() if process.mean == "constant" else float(np.mean(percent**2))
+    return -0.5 * len(percent) * (math.log(2 * math.pi * variance) + 1)
+
+
+def _forgets(percent: Floats, process: Process, parameters: Mapping[str, float]) -> bool:
+    """Invertible on this sample: a tiny change of the first log variance dies out instead of growing."""
+    residuals = percent - parameters.get("mu", 0.0)
+    nudge = 1e-6
+    start = math.log(_backcast(residuals))
+    one = _filtered(residuals, process, parameters, start)
+    other = _filtered(residuals, process, parameters, start + nudge)
+    return bool(abs(math.log(one[-1]) - math.log(other[-1])) < nudge)
 
 
 def cumulative_variance(
@@ -73,8 +131,8 @@ def cumulative_variance(
 
     GARCH and GJR: the exact recursion (as arch's ``analytic`` method). EGARCH: log variance is linear in the
     innovations z, so beyond one bar the expectation is the deterministic path times a product of
-    E[exp(a(|z| - c) + gz)], one factor per bar ahead, averaged over 20,000 equally likely quantiles of z. Under
-    Student-t this expectation does not exist; leaving out the outermost 1 in 40,000 on each side makes it finite,
+    E[exp(a(|z| - c) + gz)], one factor per bar ahead, averaged over 5,000 equally likely quantiles of z. Under
+    Student-t this expectation does not exist; leaving out the outermost 1 in 10,000 on each side makes it finite,
     and stands in for the simulation that arch uses, without its noise.
     """
     steps = _step_variances(PERCENT * returns, process, parameters, first_origin, max(horizons))
@@ -107,24 +165,35 @@ def _step_variances(
 ) -> Floats:
     """Expected variance of each of the next ``steps`` bars, in percent squared, (origins, steps)."""
     residuals = percent - parameters.get("mu", 0.0)
-    # arch takes these from the first 75 residuals of its sample; bars after the first origin must not enter.
-    early = residuals[: min(_BACKCAST_BARS, first_origin + 1)] ** 2
-    weights = _BACKCAST_DECAY ** np.arange(len(early))
-    backcast = max(float(early @ weights / weights.sum()), 1e-12)
-    volatility = _model(percent, process).volatility
-    order = [parameters["omega"]] + [
-        parameters[f"{name}[{lag}]"]
-        for name, lags in (("alpha", process.p), ("gamma", process.o), ("beta", process.q))
-        for lag in range(1, lags + 1)
-    ]
-    # arch bounds the variance by figures of the whole sample; these bounds only keep it a finite positive number.
-    bounds = np.tile([1e-12, 1e12], (len(residuals), 1))
-    variance = np.empty(len(residuals))
+    # arch starts from the first 75 residuals of its sample; bars after the first origin must not enter.
+    backcast = _backcast(residuals[: first_origin + 1])
     start = math.log(backcast) if process.kind == "egarch" else backcast
-    volatility.compute_variance(np.array(order), residuals, variance, start, bounds)
+    variance = _filtered(residuals, process, parameters, start)
     lags = _Lags(max(process.p, process.o, process.q, 1), first_origin)
     forward = _egarch_forward if process.kind == "egarch" else _garch_forward
     return forward(residuals, variance, backcast, process, parameters, lags, steps)
+
+
+def _backcast(residuals: Floats) -> float:
+    """The variance before the sample, as arch has it: of the first 75 residuals, the earliest weighing most."""
+    early = residuals[:_BACKCAST_BARS] ** 2
+    weights = _BACKCAST_DECAY ** np.arange(len(early))
+    return max(float(early @ weights / weights.sum()), 1e-12)
+
+
+def _filtered(residuals: Floats, process: Process, parameters: Mapping[str, float], start: float) -> Floats:
+    """Conditional variances (T,) in percent squared; ``start`` is a variance, or its logarithm for EGARCH."""
+    volatility = _model(residuals, process).volatility
+    order = [parameters["omega"]] + [
+        value
+        for name, count in (("alpha", process.p), ("gamma", process.o), ("beta", process.q))
+        for value in _coefficients(parameters, name, count)
+    ]
+    # arch bounds the variance by figures of the whole sample; these bounds only keep it a finite positive number.
+    bounds = np.tile([1e-12, 1e12], (len(residuals), 1))
+    variance: Floats = np.empty(len(residuals))
+    volatility.compute_variance(np.array(order), residuals, variance, start, bounds)
+    return variance
 
 
 @dataclass(frozen=True, slots=True)
