@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,10 +72,12 @@ def from_prices(name: str, dates: Dates, prices: Floats, volume: Floats | None) 
             f"the price of '{name}' on {day} is {kept_prices[wrong[0]]:g}",
             "log returns need prices above 0: leave the row out or the price empty, or give `returns:` instead",
         )
+    # numpy's vectorised logarithm differs in the last bit from one kind of CPU to another, and digests would with it.
+    logs = np.array([math.log(price) for price in kept_prices], dtype=np.float64)
     return Series(
         name,
         dates[order][1:].astype("datetime64[D]"),
-        np.diff(np.log(kept_prices)),
+        np.diff(logs),
         _kept_volume(volume, order[1:]),
         missing,
     )
