@@ -1,0 +1,93 @@
+"""FS5xx: what can go wrong when a plan is run."""
+
+from __future__ import annotations
+
+from fleetspec.diagnostics import Rule, Severity
+
+DATA_CHANGED = Rule(
+    "FS501",
+    "the data differs from the lock",
+    "A plan and every digest rest on the bars the lock pins. Bars added since are not used; bars that changed or went "
+    "missing would give results under the name of data that no longer exists.",
+    bad="fleetspec apply fleet.yaml    # after prices.csv was revised",
+    good="fleetspec lock fleet.yaml && fleetspec apply fleet.yaml",
+)
+STORE_HELD = Rule(
+    "FS502",
+    "another run holds the store",
+    "Two drivers on one store would run the same jobs twice and compact each other's segments.",
+    bad="fleetspec apply fleet.yaml & fleetspec apply fleet.yaml",
+    good="fleetspec apply fleet.yaml",
+)
+RESOURCES_MISSING = Rule(
+    "FS503",
+    "the cluster lacks what the plan needs",
+    "A job planned for a GPU slice would run for hours on a CPU, or never. The run ends after a bounded wait "
+    "and names the missing resource.",
+    bad="python -m fleetspec.runtime --config . --store /store    # a cluster without mig_1g_10gb",
+    good='kubectl apply -k manifests/    # worker groups declare resources: {GPU: "1", mig_1g_10gb: "1"}',
+)
+GRAPH_DIFFERS = Rule(
+    "FS504",
+    "the compiled graph is not the planned one",
+    "A pod compiles the spec again. When the digest differs, spec, lock or version are not those of the plan.",
+    bad="python -m fleetspec.runtime --config old-config --store /store",
+    good="fleetspec render fleet.yaml --out manifests && kubectl apply -k manifests",
+)
+SOURCE_UNREADABLE = Rule(
+    "FS505",
+    "a data source cannot be read",
+    "The run needs the series themselves, which the plan did not.",
+    bad="data: {bars: {from: prices.csv, key: ticker, time: date, price: close}}    # no such file beside the spec",
+    good="data: {bars: {from: data/prices.csv, key: ticker, time: date, price: close}}",
+)
+LIBRARY_MISSING = Rule(
+    "FS506",
+    "a family's libraries are not installed",
+    "Heavy libraries are extras, so that planning stays light.",
+    bad="pip install fleetspec && fleetspec apply fleet.yaml",
+    good="pip install 'fleetspec[run]' && fleetspec apply fleet.yaml",
+)
+RUN_INCOMPLETE = Rule(
+    "FS507",
+    "the run's configuration is incomplete",
+    "The entry point needs the resolved spec, its lock, the plan and run.json in one folder.",
+    bad="python -m fleetspec.runtime --config /empty --store /store",
+    good="python -m fleetspec.runtime --config /etc/fleet --store /store",
+)
+STORE_UNREADABLE = Rule(
+    "FS508",
+    "the store cannot be read",
+    "Results are columns in files; a damaged or foreign file is named rather than skipped.",
+    bad="fleetspec results fleet.yaml --store /some/other/folder",
+    good="fleetspec results fleet.yaml --store .fleetspec",
+)
+WORKERS_DIE = Rule(
+    "FS509",
+    "workers keep dying before they begin",
+    "No single job is to blame when a worker dies before its first one: the environment is broken.",
+    bad="fleetspec apply fleet.yaml    # on a machine without free memory",
+    good="fleetspec apply fleet.yaml --store .fleetspec    # resumes once the machine has memory",
+)
+TOO_MANY_QUARANTINED = Rule(
+    "FS510",
+    "too many models are quarantined",
+    "Above quality.max_quarantined the run does not count: what is left may not stand for the fleet.",
+    bad="quality: {max_quarantined: 0%}    # and one series without data",
+    good="quality: {max_quarantined: 2%}",
+)
+SOME_QUARANTINED = Rule(
+    "FS511",
+    "models are quarantined",
+    "A series that cannot be used is left out with its reason; the rest of the fleet goes on.",
+    bad="universes: {eq: {data: bars, series: [AAPL, DELISTED], calendar: XNYS, bar: 1 session}}",
+    good="universes: {eq: {data: bars, series: [AAPL], calendar: XNYS, bar: 1 session}}",
+    severity=Severity.WARNING,
+)
+JOBS_FAILED = Rule(
+    "FS512",
+    "jobs failed for reasons outside their models",
+    "The store, the network or the cluster failed twice for these jobs; they are not recorded and run again next time.",
+    bad="fleetspec apply fleet.yaml --store /full-disk",
+    good="fleetspec apply fleet.yaml --store /store    # runs what is missing",
+)

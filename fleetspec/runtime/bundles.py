@@ -1,0 +1,140 @@
+"""Bundles: jobs of one class cut into pieces of about a second of predicted work, heaviest class first.
+
+Measured against one task per fit and fixed chunks, a second of work per call keeps dispatch below a percent
+of the work and the tail of a stage below a second.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.planner.plans import Lane, Plan
+from fleetspec.planner.problem import CPU_SLOT
+from fleetspec.runtime.ledger import Ledger
+
+TARGET_SECONDS = 1.0
+SMALLEST_SECONDS = 0.05
+LARGEST_BUNDLE = 2000
+UNPLANNED_SECONDS = 0.01
+"""Predicted seconds of a job the plan has no lane for (it was reused when planned, and is missing now)."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Need:
+    """What a worker must hold to run a job as planned. ``gpu`` is the GPU's name in the catalog, '' on CPUs."""
+
+    pool: str
+    slot: str
+    gpu: str
+    cores: int
+    memory_mib: int
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.slot != CPU_SLOT
+
+    def __str__(self) -> str:
+        return f"{self.pool} {self.slot}" if self.on_gpu else self.pool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Bundle:
+    """Jobs of one class for one worker call. ``name`` is the stem of its segments, a digest of its jobs.
+
+    ``parents`` are the stems of the segments its jobs read from; ``seconds`` is the predicted work.
+    """
+
+    name: str
+    klass: int
+    jobs: NDArray[np.int64]
+    need: Need
+    seconds: float
+    parents: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.jobs)
+
+
+def make_bundle(ledger: Ledger, klass: int, jobs: NDArray[np.int64], need: Need, seconds: float) -> Bundle:
+    hasher = hashlib.blake2b(digest_size=12)
+    hasher.update(np.ascontiguousarray(ledger.graph.digest[jobs]).tobytes())
+    return Bundle(hasher.hexdigest(), klass, jobs, need, seconds, ledger.parent_segments(jobs))
+
+
+def part_of(bundle: Bundle, ledger: Ledger, jobs: NDArray[np.int64]) -> Bundle:
+    """Some of a bundle's jobs, as a bundle of their own."""
+    return make_bundle(ledger, bundle.klass, jobs, bundle.need, bundle.seconds * len(jobs) / max(len(bundle), 1))
+
+
+def lanes_of(plan: Plan) -> dict[str, list[Lane]]:
+    """The plan's lanes by class name, those with the most jobs first."""
+    lanes: dict[str, list[Lane]] = {}
+    for lane in plan.lanes:
+        lanes.setdefault(lane.klass, []).append(lane)
+    return {name: sorted(found, key=lambda lane: (-lane.jobs, lane.pool, lane.slot)) for name, found in lanes.items()}
+
+
+def cut(ledger: Ledger, plan: Plan, jobs: NDArray[np.int64], width: Callable[[Need], int]) -> list[Bundle]:
+    """Bundles of ``jobs`` (of one stage), the heaviest classes first. ``width`` is how many workers a need gets.
+
+    A class that the plan gives several lanes is split in their proportion.
+    """
+    graph, lanes, gpus = ledger.graph, lanes_of(plan), {line.pool: line.gpu or "" for line in plan.pools}
+    bundles: list[Bundle] = []
+    for klass in np.unique(graph.klass[jobs]):
+        here = _by_parent(ledger, jobs[graph.klass[jobs] == klass])
+        description = graph.classes[int(klass)]
+        profile = _profile(graph, int(here[0]))
+        planned = lanes.get(description.name, [])
+        for lane, share in _shares(planned, len(here)):
+            mine, here = here[:share], here[share:]
+            if not len(mine):
+                continue
+            pool, slot, seconds = (
+                ("", CPU_SLOT, UNPLANNED_SECONDS) if lane is None else (lane.pool, lane.slot, lane.seconds_per_job)
+            )
+            need = Need(pool, slot, gpus.get(pool, ""), profile[0], profile[1])
+            for part in np.array_split(mine, _pieces(len(mine), seconds, width(need))):
+                bundles.append(make_bundle(ledger, int(klass), part, need, seconds * len(part)))
+    # Heaviest single jobs first: a long job begun last is a tail nobody can help with.
+    return sorted(bundles, key=lambda b: (-b.seconds / len(b), b.klass))
+
+
+def _pieces(jobs: int, seconds: float, workers: int) -> int:
+    """How many bundles: a second each, but enough for all workers and never below a twentieth of a second."""
+    seconds = max(seconds, 1e-6)
+    pieces = max(math.ceil(jobs * seconds / TARGET_SECONDS), min(workers, math.ceil(jobs * seconds / SMALLEST_SECONDS)))
+    return min(max(pieces, math.ceil(jobs / LARGEST_BUNDLE), 1), jobs)
+
+
+def _shares(lanes: list[Lane], jobs: int) -> Iterable[tuple[Lane | None, int]]:
+    """Jobs per lane in proportion to the plan's; the last lane takes what rounding leaves."""
+    if not lanes:
+        return [(None, jobs)]
+    total = sum(lane.jobs for lane in lanes) or 1
+    counts = [jobs * lane.jobs // total for lane in lanes]
+    counts[-1] += jobs - sum(counts)
+    return list(zip(lanes, counts, strict=True))
+
+
+def _by_parent(ledger: Ledger, jobs: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Jobs whose parents lie in the same segment next to each other: a bundle then reads few files."""
+    graph = ledger.graph
+    ptr = graph.parent_ptr
+    has = ptr[jobs + 1] > ptr[jobs]
+    of = np.full(len(jobs), -1, dtype=np.int64)
+    of[has] = ledger.segment[ledger.first[graph.parent_index[ptr[jobs[has]]]]]
+    return jobs[np.lexsort((jobs, of))]
+
+
+def _profile(graph: JobGraph, job: int) -> tuple[int, int]:
+    models = graph.models
+    profile = models.settings[int(models.setting[int(graph.model[job])])].family.profile
+    return profile.cores, profile.memory_mib

@@ -1,0 +1,349 @@
+"""The driver of a run: what the store lacks is cut into bundles, run stage by stage, and entered in the ledger."""
+
+from __future__ import annotations
+
+import importlib.util
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.diagnostics import Report
+from fleetspec.planner.plans import Plan
+from fleetspec.rules import running
+from fleetspec.runtime.bundles import Bundle, cut, lanes_of
+from fleetspec.runtime.executor import Death, Event, Executor, Fault, InlineExecutor
+from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.interruption import Interruption
+from fleetspec.runtime.ledger import Ledger, LedgerRow, State
+from fleetspec.runtime.measured import write_measured
+from fleetspec.runtime.store import Store
+from fleetspec.runtime.strikes import Strikes, Verdict
+from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
+from fleetspec.runtime.worker import Receipt, commit
+from fleetspec.runtime.workload import Workload
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is. ``done`` of ``total`` missing jobs are settled, ``quarantined`` of them without a result;
+    ``busy_seconds`` are seconds inside jobs so far, ``wall_seconds`` since the run began."""
+
+    run: str
+    stage: int
+    stages: int
+    done: int
+    total: int
+    quarantined: int
+    busy_seconds: float
+    wall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """What to run, on what, and where the results go.
+
+    ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
+    starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
+    an own cluster); ``patience_seconds`` bounds the wait for planned resources.
+    """
+
+    spec: FleetSpec
+    graph: JobGraph
+    plan: Plan
+    lock: Lock
+    root: Path
+    store: Path
+    executor: Literal["ray", "inline"] | str = "ray"
+    progress: Callable[[Progress], None] | None = None
+    cpu_instead: bool | None = None
+    patience_seconds: float = 600.0
+
+
+def run(request: RunRequest) -> RunSummary:
+    """Run what the store lacks of the graph. Raises Rejected for inputs that cannot be run (FS5xx).
+
+    SIGINT or SIGTERM ends it early with ``interrupted`` set: what is done is in the store, and the same call
+    later does the rest. Nothing is ever run twice, whatever ended the run before.
+    """
+    begun = time.perf_counter()
+    store = Store.of(request.store, request.graph.fleet)
+    with store.held():
+        ledger = Ledger.load(store, request.graph)
+        missing = ledger.missing()
+        run_ = _Run(request, store, ledger, missing, begun)
+        if not len(missing):
+            return run_.summary(False)
+        _require_libraries(request.graph, missing)
+        return run_.execute()
+
+
+@dataclass(eq=False)
+class _Run:
+    """One run in progress: the ledger, and what has been counted."""
+
+    request: RunRequest
+    store: Store
+    ledger: Ledger
+    missing: NDArray[np.int64]
+    begun: float
+    name: str | None = None
+    cores: int = 0
+    startup: float = 0.0
+    seconds: dict[int, float] = field(default_factory=dict)
+    places: dict[int, list[str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    settled: int = 0
+    quarantined: int = 0
+
+    def execute(self) -> RunSummary:
+        request, graph = self.request, self.request.graph
+        work = self._workload()
+        self.name = work.run
+        stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
+        stages = int(stage_of[self.missing].max()) + 1
+        self._record("running", None)
+        executor = _executor(request, work)
+        self.cores, self.startup = executor.cores, time.perf_counter() - self.begun
+        strikes = Strikes(self.ledger)
+        interrupted = True
+        try:
+            with Interruption() as stopping:
+                for stage in range(stages):
+                    jobs = self._inherit(self.missing[stage_of[self.missing] == stage], stage)
+                    for wave in _waves(executor, cut(self.ledger, request.plan, jobs, executor.width)):
+                        executor.submit(wave)
+                        for event in executor.events(stopping):
+                            self._enter(event, executor, strikes)
+                            self._tell(stage, stages)
+                    if stopping():
+                        break
+                interrupted = stopping()
+        finally:
+            executor.close()
+            self.store.compact_ledger(work.run)
+            write_measured(self.store)
+        summary = self.summary(interrupted)
+        self._record("interrupted" if interrupted else "done", summary)
+        return summary
+
+    def _workload(self) -> Workload:
+        spec, graph = self.request.spec, self.request.graph
+        used = np.unique(graph.models.universe[graph.model[self.missing]])
+        blocks = load_blocks(spec, self.request.lock, self.request.root, [graph.models.universes[int(u)] for u in used])
+        return Workload(
+            graph=graph,
+            blocks=blocks,
+            sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
+            max_missing=spec.quality.max_missing.fraction,
+            tests=() if spec.backtest is None else tuple(spec.backtest.tests),
+            root=self.store.root,
+            run=self.store.next_run(),
+        )
+
+    def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
+        """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
+        ready, rows = [], []
+        for job in map(int, jobs):
+            inherited = self.ledger.inherited(job)
+            if inherited is None:
+                ready.append(job)
+                continue
+            state, reason = inherited
+            self.ledger.settle(job, state, reason)
+            if state is State.QUARANTINED:
+                rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
+        self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self.settled += len(jobs) - len(ready)
+        return np.array(ready, dtype=np.int64)
+
+    def _quarantine(self, rows: list[LedgerRow], segment: str) -> None:
+        commit(self.store, self.ledger.graph, rows, self.name or "", segment)
+        self.quarantined += len(rows)
+
+    def _enter(self, event: Event, executor: Executor, strikes: Strikes) -> None:
+        if isinstance(event, Receipt):
+            self._receive(event, executor)
+            return
+        fault = isinstance(event, Fault)
+        verdict: Verdict = strikes.after_fault(event.bundle) if fault else _after_death(strikes, event)
+        for job in verdict.quarantine:
+            reason = f"worker died twice at this job: {event.cause}"
+            self.ledger.settle(job, State.QUARANTINED, reason)
+            station = executor.station(event.bundle.need)
+            row = LedgerRow(job, State.QUARANTINED, 0.0, station.label, station.slot, reason)
+            self._quarantine([row], f"struck-{self.ledger.graph.hex(job)}")
+            self.settled += 1
+        for bundle in verdict.give_up:
+            for job in map(int, bundle.jobs):
+                self.ledger.settle(job, State.FAILED, event.cause)
+            self.settled += len(bundle)
+        executor.submit(verdict.again)
+
+    def _receive(self, receipt: Receipt, executor: Executor) -> None:
+        segment = self.ledger.add_segment(receipt.bundle.name)
+        klass = receipt.bundle.klass
+        for row in receipt.rows:
+            done = row.state is State.DONE
+            self.ledger.settle(row.job, row.state, row.reason, segment if done else -1)
+            self.quarantined += not done
+        self.settled += len(receipt.rows)
+        self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
+        station, need = executor.station(receipt.bundle.need), receipt.bundle.need
+        used = joined(row.device if row.slot in ("cpu", "gpu") else f"{row.device} {row.slot}" for row in receipt.rows)
+        self.places.setdefault(klass, []).append(used)
+        if need.on_gpu and (station.slot != need.slot or "cpu" in used.split(", ")):
+            self.notes.append(f"{self.ledger.graph.classes[klass].name}: planned on {need}, ran on {used}")
+
+    def _tell(self, stage: int, stages: int) -> None:
+        if self.request.progress is not None:
+            self.request.progress(
+                Progress(
+                    self.name or "",
+                    stage,
+                    stages,
+                    self.settled,
+                    len(self.missing),
+                    self.quarantined,
+                    sum(self.seconds.values()),
+                    time.perf_counter() - self.begun,
+                )
+            )
+
+    def _record(self, state: str, summary: RunSummary | None) -> None:
+        graph = self.request.graph
+        record = {
+            "run": self.name,
+            "state": state,
+            "kind": str(graph.run),
+            "session": graph.session.isoformat(),
+            "graph": graph.content,
+            "plan": self.request.plan.to_json(),
+            "summary": None if summary is None else summary.to_json(),
+        }
+        self.store.write_record(self.name or "", record)
+
+    def summary(self, interrupted: bool) -> RunSummary:
+        """The numbers of the run, as of now."""
+        graph, ledger = self.request.graph, self.ledger
+        own = ledger.first == np.arange(len(graph))
+        ran = np.zeros(len(graph), dtype=bool)
+        ran[self.missing] = True
+        state = ledger.state.copy()
+        ledger.spread()
+        share_of = quarantined_models(ledger)
+        models = len(graph.models)
+        wall, busy = time.perf_counter() - self.begun, sum(self.seconds.values())
+        count = {s: int(np.sum(own & (state == s))) for s in State}
+        return RunSummary(
+            fleet=graph.fleet,
+            kind=str(graph.run),
+            session=graph.session.isoformat(),
+            graph=graph.content,
+            run=self.name,
+            executor=self.request.executor,
+            cores=self.cores,
+            jobs=int(own.sum()),
+            done=int(np.sum(ran & (state == State.DONE))),
+            reused=int(own.sum()) - len(self.missing),
+            quarantined=count[State.QUARANTINED],
+            newly_quarantined=int(np.sum(ran & (state == State.QUARANTINED))),
+            failed=count[State.FAILED],
+            remaining=count[State.MISSING],
+            models=models,
+            quarantined_models=share_of,
+            quarantined_share=share_of / models if models else 0.0,
+            max_quarantined=self.request.spec.quality.max_quarantined.fraction,
+            causes=causes_of(ledger, State.QUARANTINED),
+            failures=causes_of(ledger, State.FAILED),
+            wall_seconds=wall,
+            fit_seconds=busy,
+            overhead_seconds=max(wall * self.cores - busy, 0.0),
+            startup_seconds=self.startup,
+            classes=self._classes(own, ran, state),
+            notes=tuple(dict.fromkeys(self.notes)),
+            interrupted=interrupted,
+        )
+
+    def _classes(
+        self, own: NDArray[np.bool_], ran: NDArray[np.bool_], state: NDArray[np.uint8]
+    ) -> tuple[ClassRun, ...]:
+        graph, lanes = self.request.graph, lanes_of(self.request.plan)
+        lines = []
+        for code, klass in enumerate(graph.classes):
+            here = own & (graph.klass == code)
+            settled = here & ran & (state != State.MISSING)
+            planned = lanes.get(klass.name, [])
+            total = sum(lane.jobs for lane in planned)
+            each = sum(lane.jobs * lane.seconds_per_job for lane in planned) / total if total else 0.0
+            lines.append(
+                ClassRun(
+                    name=klass.name,
+                    group=klass.group,
+                    family=klass.family,
+                    task=klass.task.label,
+                    stage=klass.stage,
+                    jobs=int(here.sum()),
+                    ran=int(settled.sum()),
+                    reused=int(np.sum(here & ~ran)),
+                    quarantined=int(np.sum(here & (state == State.QUARANTINED))),
+                    predicted_seconds=each * int(settled.sum()),
+                    actual_seconds=self.seconds.get(code, 0.0),
+                    planned_on=joined(f"{lane.pool} {lane.slot}" for lane in planned),
+                    ran_on=joined(part for place in self.places.get(code, []) for part in place.split(", ")),
+                )
+            )
+        return tuple(lines)
+
+
+def _after_death(strikes: Strikes, event: Event) -> Verdict:
+    assert isinstance(event, Death)
+    return strikes.after_death(event.bundle, event.position)
+
+
+def _executor(request: RunRequest, work: Workload) -> Executor:
+    if request.executor == "inline":
+        return InlineExecutor(work)
+    from fleetspec.runtime.on_ray import RayExecutor
+
+    return RayExecutor(work, request.cpu_instead, request.patience_seconds)
+
+
+def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
+    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
+    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
+    sizes: dict[int, list[Bundle]] = {}
+    on_gpu = []
+    for bundle in bundles:
+        station = executor.station(bundle.need)
+        if station.device == "cuda":
+            on_gpu.append(bundle)
+        else:
+            sizes.setdefault(station.cores, []).append(bundle)
+    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
+    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
+
+
+def _require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
+    """FS506 where a family of ``jobs`` needs a module that is not installed."""
+    report = Report()
+    models = graph.models
+    for code in np.unique(models.setting[graph.model[jobs]]):
+        family = models.settings[int(code)].family
+        absent = [name for name in family.needs if importlib.util.find_spec(name) is None]
+        if absent:
+            report.add(
+                running.LIBRARY_MISSING,
+                f"family '{family.name}' needs {', '.join(absent)}, not installed here",
+                help=f"pip install 'fleetspec[{family.extra}]'",
+            )
+    report.require()

@@ -1,0 +1,140 @@
+"""The series a run reads: loaded once by the driver, held against the lock, and packed for the workers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.diagnostics import ExitCode, Report, reject
+from fleetspec.family import Dates, Floats, SeriesWindow
+from fleetspec.panel.sources import Series, SourceError, SourceRequest, load
+from fleetspec.rules import running
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock, LockedSeries
+    from fleetspec.compiler.spec import DataSource, FleetSpec
+
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesBlock:
+    """Locked bars of all series of a data source, one after the other: few arrays, so a worker maps them at once.
+
+    Series ``i`` is ``offsets[i]:offsets[i + 1]`` of ``dates``, ``returns`` and ``volume`` (NaN where a series has
+    none). ``missing`` counts its rows without a value.
+    """
+
+    index: Mapping[str, int]
+    offsets: NDArray[np.int64]
+    dates: Dates
+    returns: Floats
+    volume: Floats
+    has_volume: NDArray[np.bool_]
+    missing: NDArray[np.int64]
+
+    @classmethod
+    def pack(cls, series: Iterable[tuple[Series, LockedSeries]]) -> SeriesBlock:
+        pairs = list(series)
+        bars = [locked.bars for _, locked in pairs]
+        offsets = np.concatenate([[0], np.cumsum(bars)]).astype(np.int64)
+        dates = np.empty(offsets[-1], dtype="datetime64[D]")
+        returns = np.empty(offsets[-1])
+        volume = np.full(offsets[-1], np.nan)
+        for i, (one, locked) in enumerate(pairs):
+            here = slice(offsets[i], offsets[i + 1])
+            dates[here] = one.dates[: locked.bars]
+            returns[here] = one.returns[: locked.bars]
+            if one.volume is not None:
+                volume[here] = one.volume[: locked.bars]
+        for array in (dates, returns, volume):
+            array.setflags(write=False)
+        return cls(
+            {one.name: i for i, (one, _) in enumerate(pairs)},
+            offsets,
+            dates,
+            returns,
+            volume,
+            np.array([one.volume is not None for one, _ in pairs], dtype=bool),
+            np.array([locked.missing for _, locked in pairs], dtype=np.int64),
+        )
+
+    def bars(self, name: str) -> int:
+        i = self.index[name]
+        return int(self.offsets[i + 1] - self.offsets[i])
+
+    def missing_rows(self, name: str) -> int:
+        return int(self.missing[self.index[name]])
+
+    def window(self, name: str, start: int, end: int) -> SeriesWindow:
+        """Bars ``start:end`` of a series, as views."""
+        i = self.index[name]
+        here = slice(self.offsets[i] + start, self.offsets[i] + end)
+        return SeriesWindow(
+            name, self.dates[here], self.returns[here], self.volume[here] if self.has_volume[i] else None
+        )
+
+
+def source_request(source: DataSource, root: Path) -> SourceRequest:
+    """A data source of the spec as ``panel`` reads it."""
+    return SourceRequest(
+        location=source.from_,
+        root=root,
+        format=source.format,
+        key=source.key,
+        time=source.time,
+        price=source.price,
+        returns=source.returns,
+        volume=source.volume,
+        series=source.series,
+        length=None if source.length is None else source.length.count,
+        seed=source.seed,
+    )
+
+
+def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> dict[str, SeriesBlock]:
+    """Every data source the universes need, by name, after its locked bars were found unchanged.
+
+    Bars after the locked ones are not used. Raises FS505 when a source cannot be read and FS501 (exit 5) when
+    locked bars changed or are gone.
+    """
+    needed: dict[str, set[str]] = {}
+    for universe in universes:
+        needed.setdefault(spec.universes[universe].data, set()).update(lock.universes[universe])
+    blocks = {}
+    changed: list[str] = []
+    for source in sorted(needed):
+        names = sorted(needed[source])
+        try:
+            found = load(source_request(spec.data[source], root), names)
+        except SourceError as error:
+            raise reject(running.SOURCE_UNREADABLE, f"data '{source}': {error}", help=error.help) from error
+        locked = lock.data[source]
+        changed += [
+            f"'{name}' of data '{source}' {why}" for name in names if (why := _change(found.get(name), locked[name]))
+        ]
+        if not changed:
+            blocks[source] = SeriesBlock.pack((found[name], locked[name]) for name in names)
+    if changed:
+        report = Report()
+        for line in changed[:_SHOWN]:
+            report.add(running.DATA_CHANGED, line, help="run fleetspec lock to accept the data as they are now")
+        if len(changed) > _SHOWN:
+            report.add(running.DATA_CHANGED, f"{len(changed) - _SHOWN} more series differ from the lock")
+        report.require(ExitCode.STALE)
+    return blocks
+
+
+def _change(found: Series | None, locked: LockedSeries) -> str | None:
+    if found is None:
+        return "is in the lock and no longer in the data"
+    if len(found) < locked.bars:
+        return f"has {len(found)} bars, the lock pins {locked.bars}"
+    if found.digest(0, locked.bars) != locked.digest:
+        return f"has other values in its first {locked.bars} bars than when it was locked"
+    return None

@@ -1,0 +1,149 @@
+"""What is done: the state of every job of a graph against the store, by content digest.
+
+Two addresses may share one digest; the job then runs once, at its *first* index, and both are settled.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fleetspec.compiler.jobgraph import JobGraph, Task
+from fleetspec.runtime import segments
+from fleetspec.runtime.store import DONE, QUARANTINED, Store
+
+
+class State(IntEnum):
+    """A job's state. ``FAILED`` is never stored: the job is missing again for the next run."""
+
+    MISSING = 0
+    DONE = 1
+    QUARANTINED = 2
+    FAILED = 3
+
+
+PARENT = "parent "
+"""How the reason of a job begins that was quarantined for its parent's sake."""
+
+
+@dataclass(eq=False)
+class Ledger:
+    """States of all jobs of ``graph``. Columns have one entry per job; only ``first`` jobs are ever run.
+
+    ``segment`` is a code into ``segment_names``, -1 where the job has no rows; ``seconds`` are those of the run
+    that computed it. ``reasons`` holds why a job is quarantined or failed, by first job.
+    """
+
+    graph: JobGraph
+    first: NDArray[np.int64]
+    state: NDArray[np.uint8]
+    segment: NDArray[np.int64]
+    segment_names: list[str]
+    reasons: dict[int, str]
+
+    @classmethod
+    def load(cls, store: Store, graph: JobGraph) -> Ledger:
+        """The store's rows, laid against the graph's digests."""
+        rows = store.ledger()
+        keys = segments.key_array(graph.digest)
+        unique, index = np.unique(graph.keys, return_index=True)
+        first = index[np.searchsorted(unique, graph.keys)] if len(graph) else np.zeros(0, dtype=np.int64)
+        found = pc.index_in(keys, value_set=segments.key_array(segments.key_bytes(rows["digest"])))
+        at = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
+        known = at >= 0
+        state = np.zeros(len(graph), dtype=np.uint8)
+        segment = np.full(len(graph), -1, dtype=np.int64)
+        encoded = pc.dictionary_encode(rows["segment"]).combine_chunks()
+        encoded = encoded if isinstance(encoded, pa.DictionaryArray) else pa.array([], pa.string()).dictionary_encode()
+        if known.any():
+            quarantined = pc.equal(rows["state"], QUARANTINED).to_numpy(zero_copy_only=False)
+            codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+            state[known] = np.where(quarantined[at[known]], State.QUARANTINED, State.DONE)
+            segment[known] = codes[at[known]]
+        ledger = cls(graph, first, state, segment, encoded.dictionary.to_pylist(), {})
+        for job in np.flatnonzero((state == State.QUARANTINED) & (first == np.arange(len(graph)))):
+            ledger.reasons[int(job)] = rows["reason"][int(at[job])].as_py() or ""
+        return ledger
+
+    def missing(self) -> NDArray[np.int64]:
+        """Jobs to run: one per digest that is neither done nor quarantined."""
+        own = self.first == np.arange(len(self.graph))
+        return np.flatnonzero(own & (self.state == State.MISSING))
+
+    def settle(self, job: int, state: State, reason: str | None = None, segment: int = -1) -> None:
+        """Enter the outcome of a first job."""
+        self.state[job] = state
+        self.segment[job] = segment
+        if reason is not None:
+            self.reasons[job] = reason
+
+    def add_segment(self, name: str) -> int:
+        self.segment_names.append(name)
+        return len(self.segment_names) - 1
+
+    def spread(self) -> None:
+        """Carry every first job's outcome over to the jobs that share its digest."""
+        self.state = self.state[self.first]
+        self.segment = self.segment[self.first]
+
+    def reason(self, job: int) -> str | None:
+        return self.reasons.get(int(self.first[job]))
+
+    def inherited(self, job: int) -> tuple[State, str] | None:
+        """The state and reason a job has from a parent that gave no result; None when all its parents are done.
+
+        A reason that came down from further up is handed on as it is, so it names the address where it began.
+        """
+        for parent in self.graph.parents(job):
+            state = State(int(self.state[self.first[parent]]))
+            if state in (State.QUARANTINED, State.FAILED):
+                reason = self.reason(parent) or "no reason recorded"
+                if not reason.startswith(PARENT):
+                    reason = f"{PARENT}{self.graph.address(int(self.graph.model[parent]))}: {reason}"
+                return state, reason
+        return None
+
+    def parent_segments(self, jobs: NDArray[np.integer]) -> tuple[str, ...]:
+        """File stems in which the parents' rows of ``jobs`` lie, sorted."""
+        codes = {int(self.segment[self.first[p]]) for job in jobs for p in self.graph.parents(int(job))}
+        return tuple(sorted(self.segment_names[code] for code in codes if code >= 0))
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One job's outcome, as :data:`segments.LEDGER` stores it."""
+
+    job: int
+    state: State
+    seconds: float
+    device: str
+    slot: str
+    reason: str | None = None
+    note: str | None = None
+
+
+def ledger_table(graph: JobGraph, rows: list[LedgerRow], run: str, segment: str | None) -> pa.Table:
+    """Rows of a ledger segment. ``segment`` names the result files, None where there are none."""
+    jobs = np.array([row.job for row in rows], dtype=np.int64)
+    classes = [graph.classes[int(k)] for k in graph.klass[jobs]]
+    columns = [
+        segments.key_array(graph.digest[jobs]),
+        pa.array([DONE if row.state is State.DONE else QUARANTINED for row in rows], pa.string()),
+        pa.array([row.reason for row in rows], pa.string()),
+        pa.array([row.note for row in rows], pa.string()),
+        pa.array([Task(int(t)).label for t in graph.task[jobs]], pa.string()),
+        pa.array([klass.name for klass in classes], pa.string()),
+        pa.array([klass.family for klass in classes], pa.string()),
+        pa.array([row.seconds for row in rows], pa.float64()),
+        pa.array([klass.work for klass in classes], pa.float64()),
+        pa.array([row.device for row in rows], pa.string()),
+        pa.array([row.slot for row in rows], pa.string()),
+        pa.array([run] * len(rows), pa.string()),
+        pa.array([segment if row.state is State.DONE else None for row in rows], pa.string()),
+    ]
+    return pa.Table.from_arrays(columns, schema=segments.LEDGER)

@@ -1,0 +1,278 @@
+"""The store of a fleet: where results lie, who may write, and readers that need neither ray nor a driver.
+
+``STORE/<fleet>/`` holds ``ledger/ fits/ forecasts/ evaluations/`` (Parquet segments, see :mod:`segments`),
+``artifacts/<digest>.bin``, ``runs/run-0001.json``, ``measured.json`` and ``LOCK``.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from fleetspec.compiler.jobgraph import NONE, JobGraph, Task
+from fleetspec.diagnostics import reject
+from fleetspec.rules import running
+from fleetspec.runtime import segments
+
+DONE = "done"
+QUARANTINED = "quarantined"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Paths of one fleet's results under a store."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, store: Path, fleet: str) -> Store:
+        return cls(store.resolve() / fleet)
+
+    def folder(self, table: str) -> Path:
+        return self.root / table
+
+    def segment(self, table: str, name: str) -> Path:
+        return self.root / table / f"{name}.parquet"
+
+    def artifact(self, digest: str) -> Path:
+        return self.root / "artifacts" / f"{digest}.bin"
+
+    def record(self, run: str) -> Path:
+        return self.root / "runs" / f"{run}.json"
+
+    @property
+    def measured(self) -> Path:
+        return self.root / "measured.json"
+
+    def make(self) -> None:
+        """Create the folders; raises FS508 where the place cannot hold a store."""
+        try:
+            for name in (*segments.TABLES, "artifacts", "runs", "journal"):
+                self.folder(name).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise reject(
+                running.STORE_UNREADABLE,
+                f"the store '{self.root}' cannot be made: {error.strerror or error}",
+                help="name a folder that can be written with --store",
+            ) from error
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Be the only driver on this store; FS502 where another one is. A killed driver leaves nothing to clean."""
+        self.make()
+        with (self.root / "LOCK").open("a+") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                handle.seek(0)
+                owner = handle.read().strip() or "unknown"
+                raise reject(
+                    running.STORE_HELD,
+                    f"another run (process {owner}) holds the store '{self.root}'",
+                    help="wait until it ends, or give this run its own --store",
+                ) from error
+            handle.truncate(0)
+            handle.write(str(os.getpid()))
+            handle.flush()
+            yield
+
+    def next_run(self) -> str:
+        """``run-0001``, ``run-0002`` and so on: counted, since a name must not depend on a clock."""
+        taken = [int(path.stem.removeprefix("run-")) for path in self.folder("runs").glob("run-[0-9]*.json")]
+        return f"run-{max(taken, default=0) + 1:04d}"
+
+    def write_record(self, run: str, record: dict[str, Any]) -> None:
+        content = json.dumps(record, sort_keys=True, indent=1, allow_nan=False) + "\n"
+        segments.write_whole(self.record(run), content.encode())
+
+    def ledger_files(self) -> list[Path]:
+        return sorted(self.folder("ledger").glob("[!.]*.parquet"))
+
+    def ledger(self) -> pa.Table:
+        """Every ledger row, one per digest. A job that is both done and quarantined counts as done."""
+        for attempt in range(3):
+            files = self.ledger_files()
+            try:
+                rows = [segments.read_segment(path) for path in files]
+                break
+            except FileNotFoundError:
+                # A driver compacted the ledger between the listing and the reading: list again.
+                if attempt == 2:
+                    raise
+            except (OSError, pa.ArrowException) as error:
+                raise _damaged(self.folder("ledger"), error) from error
+        table = pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
+        return _one_per_digest(table)
+
+    def compact_ledger(self, run: str) -> None:
+        """Put all ledger rows into one segment. Killed in between, both the old and the new rows are there."""
+        files = self.ledger_files()
+        if len(files) < 2:
+            return
+        segments.write_segment(self.segment("ledger", f"all-{run}"), self.ledger())
+        for path in files:
+            if path.stem != f"all-{run}":
+                path.unlink()
+
+
+def _one_per_digest(table: pa.Table) -> pa.Table:
+    if len(table) == 0:
+        return table
+    ordered = table.take(pc.sort_indices(table, sort_keys=[("state", "ascending"), ("run", "ascending")]))
+    keys = segments.key_bytes(ordered["digest"]).view("V16").ravel()
+    _, first = np.unique(keys, return_index=True)
+    return ordered.take(pa.array(np.sort(first)))
+
+
+def _damaged(path: Path, error: Exception) -> Exception:
+    return reject(
+        running.STORE_UNREADABLE,
+        f"'{path}' cannot be read: {str(error).splitlines()[0]}",
+        help="restore the file, or delete it: the jobs it held run again",
+    )
+
+
+def read_ledger(store: Path, fleet: str) -> pa.Table:
+    """The ledger of a fleet, columns as in :data:`segments.LEDGER`; empty where there is no store."""
+    return Store.of(store, fleet).ledger()
+
+
+def done_keys(store: Path, fleet: str) -> NDArray[np.void]:
+    """Digests, as 16-byte voids, of every settled job: done, or quarantined (same data, same verdict)."""
+    return segments.key_bytes(read_ledger(store, fleet)["digest"]).view("V16").ravel()
+
+
+def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
+    """``runs/*.json`` in order: each holds ``run``, ``state`` (running, done, interrupted), ``plan``, ``summary``."""
+    records = []
+    for path in sorted(Store.of(store, fleet).folder("runs").glob("run-[0-9]*.json")):
+        try:
+            records.append(json.loads(path.read_text()))
+        except (OSError, ValueError) as error:
+            raise _damaged(path, error) from error
+    return records
+
+
+def read_jobs(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """One row per job of the masked models: its address and window, joined to its ledger row.
+
+    Columns ``address universe group family series horizon task window start end digest`` and those of the
+    ledger; ``state`` is null where the job has not run. ``horizon`` is in bars, null for horizon-free models.
+    """
+    return _joined(graph, np.arange(len(graph))[_selected(graph, mask)], read_ledger(store, graph.fleet))
+
+
+def read_quarantine(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """:func:`read_jobs`, quarantined ones only."""
+    jobs = read_jobs(store, graph, mask)
+    return jobs.filter(pc.equal(jobs["state"], QUARANTINED))
+
+
+def read_fits(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """Fits of the masked models: address and window, then the columns of :data:`segments.FITS`.
+
+    ``mask`` is over models (see ``compiler.select``); all of them when None.
+    """
+    return _results(store, graph, mask, Task.FIT, "fits")
+
+
+def read_forecasts(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """Forecasts of the masked models, one row per prediction; columns of :data:`segments.FORECASTS`.
+
+    The address's own ``series`` and ``horizon`` are left out: each prediction has its own.
+    """
+    return _results(store, graph, mask, Task.FORECAST, "forecasts")
+
+
+def read_evaluations(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """Evaluations of the masked models, one row per metric; columns of :data:`segments.EVALUATIONS`."""
+    return _results(store, graph, mask, Task.EVALUATE, "evaluations")
+
+
+def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task: Task, table: str) -> pa.Table:
+    """Rows of the jobs whose ledger row names the segment they lie in: anything else was never committed."""
+    place = Store.of(store, graph.fleet)
+    jobs = np.flatnonzero(_selected(graph, mask) & (graph.task == task))
+    ledger = place.ledger()
+    wanted = _joined(graph, jobs, ledger.filter(pc.equal(ledger["state"], DONE)))
+    wanted = wanted.filter(pc.is_valid(wanted["segment"]))
+    parts = []
+    for name in pc.unique(wanted["segment"]).to_pylist():
+        path = place.segment(table, name)
+        try:
+            rows = segments.read_segment(path)
+        except (OSError, pa.ArrowException) as error:
+            raise _damaged(path, error) from error
+        here = wanted.filter(pc.equal(wanted["segment"], name))
+        parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here["digest"].combine_chunks())))
+    schema = segments.TABLES[table]
+    results = pa.concat_tables(parts) if parts else schema.empty_table()
+    return _attach(wanted, results, schema)
+
+
+def _attach(jobs: pa.Table, results: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Every result row once per job that shares its digest, in job order, address columns first."""
+    job_keys = segments.key_bytes(jobs["digest"]).view("V16").ravel()
+    row_keys = segments.key_bytes(results["digest"]).view("V16").ravel()
+    order = np.argsort(row_keys, kind="stable")
+    low = np.searchsorted(row_keys[order], job_keys, side="left")
+    counts = np.searchsorted(row_keys[order], job_keys, side="right") - low
+    of_job = np.repeat(np.arange(len(job_keys)), counts)
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = results.take(pa.array(order[np.repeat(low, counts) + within]))
+    ours = set(schema.names)
+    head = ["address", "universe", "group", "family", "series", "horizon", "window", "start", "end"]
+    kept = jobs.select([name for name in head if name not in ours]).take(pa.array(of_job))
+    for name in schema.names:
+        kept = kept.append_column(name, rows[name])
+    return kept
+
+
+def _selected(graph: JobGraph, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+    return np.ones(len(graph), dtype=bool) if mask is None else mask[graph.model]
+
+
+def _joined(graph: JobGraph, jobs: NDArray[np.intp], ledger: pa.Table) -> pa.Table:
+    """Address columns of ``jobs`` beside their ledger rows, nulls where there is none."""
+    models = graph.models
+    of = graph.model[jobs]
+    unique, inverse = np.unique(of, return_inverse=True)
+    pick = pa.array(inverse)
+    settings = [models.settings[int(models.setting[m])] for m in unique]
+    horizons = [int(models.horizon[m]) for m in unique]
+    described: dict[str, pa.Array] = {
+        "address": pa.array([graph.address(int(m)) for m in unique], pa.string()).take(pick),
+        "universe": pa.array([models.universes[int(models.universe[m])] for m in unique], pa.string()).take(pick),
+        "group": pa.array([s.group for s in settings], pa.string()).take(pick),
+        "family": pa.array([s.family.name for s in settings], pa.string()).take(pick),
+        "series": pa.array([_series(graph, int(m)) for m in unique], pa.string()).take(pick),
+        "horizon": pa.array([None if h == NONE else models.horizons[h] for h in horizons], pa.int32()).take(pick),
+        "task": pa.array([t.label for t in Task]).take(pa.array(graph.task[jobs])),
+        "window": pa.array(graph.window[jobs]),
+        "start": pa.array(graph.start[jobs]),
+        "end": pa.array(graph.end[jobs]),
+    }
+    table = pa.table(described)
+    keys = segments.key_array(graph.digest[jobs])
+    table = table.append_column(segments.LEDGER.field("digest"), keys)
+    at = pc.index_in(keys, value_set=segments.key_array(segments.key_bytes(ledger["digest"])))
+    for field in segments.LEDGER:
+        if field.name not in table.column_names:
+            table = table.append_column(field, ledger[field.name].take(at))
+    return table
+
+
+def _series(graph: JobGraph, model: int) -> str | None:
+    code = int(graph.models.series[model])
+    return None if code == NONE else graph.models.series_names[int(graph.models.universe[model])][code]

@@ -1,0 +1,268 @@
+"""One bundle on a worker: jobs in order, each inside its own fence, then the segments, the ledger's last."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.evaluation.metrics import Score
+from fleetspec.family import Fit, Forecasts, Rejection
+from fleetspec.runtime import segments
+from fleetspec.runtime.bundles import Bundle
+from fleetspec.runtime.ledger import LedgerRow, State, ledger_table
+from fleetspec.runtime.store import Store
+from fleetspec.runtime.tasks import Answer, ParentLost, Parents, run_job
+from fleetspec.runtime.workload import Station, Workload
+
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A bundle that is in the store: one row per job it ran (fewer than it holds only when it was stopped)."""
+
+    bundle: Bundle
+    rows: tuple[LedgerRow, ...]
+
+
+class Journal:
+    """The job a worker is at, in a file that outlives it: after its death only that job is suspect."""
+
+    _RECORD = struct.Struct("<24sq")
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+
+    def at(self, bundle: str, position: int) -> None:
+        os.pwrite(self._handle, self._RECORD.pack(bundle.encode(), position), 0)
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+    @classmethod
+    def read(cls, path: Path, bundle: str) -> int | None:
+        """The position in ``bundle`` at which a worker was; None when it was not inside that bundle."""
+        try:
+            content = path.read_bytes()
+        except OSError:
+            return None
+        if len(content) != cls._RECORD.size:
+            return None
+        name, position = cls._RECORD.unpack(content)
+        return int(position) if name.decode() == bundle and position >= 0 else None
+
+
+def run_bundle(
+    work: Workload,
+    bundle: Bundle,
+    station: Station,
+    journal: Journal | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+) -> Receipt:
+    """Run the jobs of a bundle and commit them. Whatever a job raises is its own reason, never the bundle's end.
+
+    Raises only for faults of the store or the machine: nothing of the bundle is then committed.
+    """
+    parents = read_parents(work, bundle)
+    rows: list[LedgerRow] = []
+    output = _Output(work.graph)
+    for position, job in enumerate(map(int, bundle.jobs)):
+        if stopping():
+            break
+        if journal is not None:
+            journal.at(bundle.name, position)
+        begun = time.perf_counter()
+        answer, reason = _fenced(work, job, parents, station)
+        seconds = time.perf_counter() - begun
+        if answer is None:
+            rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, reason))
+        else:
+            device = "cpu" if answer.device == "cpu" else station.label
+            rows.append(LedgerRow(job, State.DONE, seconds, device, station.slot, None, answer.note))
+            output.add(job, answer)
+    if journal is not None:
+        journal.at(bundle.name, -1)
+    commit(work.store, work.graph, rows, work.run, bundle.name, output)
+    return Receipt(bundle, tuple(rows))
+
+
+def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> tuple[Answer | None, str | None]:
+    try:
+        with warnings.catch_warnings():
+            # A thousand convergence warnings on a worker's stderr reach nobody; Fit.converged does.
+            warnings.simplefilter("ignore")
+            return run_job(work, job, parents, station), None
+    except Rejection as rejection:
+        return None, rejection.reason[:_LONGEST_REASON]
+    except ParentLost:
+        raise
+    except Exception as error:
+        return None, _described(error)
+
+
+def _described(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return (f"{type(error).__name__}: {text[0]}" if text else type(error).__name__)[:_LONGEST_REASON]
+
+
+class _Output:
+    """Result columns of a bundle, collected job by job."""
+
+    def __init__(self, graph: JobGraph) -> None:
+        self._graph = graph
+        self._fits: list[tuple[int, Fit]] = []
+        self._forecasts: list[tuple[int, Forecasts]] = []
+        self._scores: list[tuple[int, Score]] = []
+
+    def add(self, job: int, answer: Answer) -> None:
+        if answer.fit is not None:
+            self._fits.append((job, answer.fit))
+        if answer.forecasts is not None:
+            self._forecasts.append((job, answer.forecasts))
+        self._scores += [(job, score) for score in answer.scores]
+
+    def artifacts(self) -> Iterator[tuple[str, bytes]]:
+        for job, fit in self._fits:
+            if fit.artifact is not None:
+                yield self._graph.hex(job), fit.artifact
+
+    def tables(self) -> Iterator[tuple[str, pa.Table]]:
+        if self._fits:
+            yield "fits", self._fit_table()
+        if self._forecasts:
+            yield "forecasts", self._forecast_table()
+        if self._scores:
+            yield "evaluations", self._score_table()
+
+    def _keys(self, jobs: Iterable[int]) -> pa.Array:
+        return segments.key_array(self._graph.digest[np.fromiter(jobs, dtype=np.int64)])
+
+    def _fit_table(self) -> pa.Table:
+        fits = [fit for _, fit in self._fits]
+        return pa.Table.from_arrays(
+            [
+                self._keys(job for job, _ in self._fits),
+                pa.array([fit.observations for fit in fits], pa.int64()),
+                pa.array([float(fit.log_likelihood) for fit in fits], pa.float64()),
+                pa.array([fit.converged for fit in fits], pa.bool_()),
+                pa.array(
+                    [[(name, float(value)) for name, value in fit.estimates.items()] for fit in fits],
+                    segments.FITS.field("estimates").type,
+                ),
+                pa.array([0 if fit.artifact is None else len(fit.artifact) for fit in fits], pa.int64()),
+                pa.array([fit.device for fit in fits], pa.string()),
+            ],
+            schema=segments.FITS,
+        )
+
+    def _forecast_table(self) -> pa.Table:
+        whole = Forecasts.joined(forecasts for _, forecasts in self._forecasts)
+        jobs = np.repeat([job for job, _ in self._forecasts], [len(forecasts) for _, forecasts in self._forecasts])
+        return pa.Table.from_arrays(
+            [
+                self._keys(jobs),
+                pa.array(whole.series.tolist(), pa.string()),
+                pa.array(whole.origin.astype("datetime64[D]"), pa.date32()),
+                pa.array(whole.horizon, pa.int32()),
+                pa.array(whole.quantity.tolist(), pa.string()),
+                pa.array(whole.level, pa.float64()),
+                pa.array(whole.value, pa.float64()),
+            ],
+            schema=segments.FORECASTS,
+        )
+
+    def _score_table(self) -> pa.Table:
+        scores = [score for _, score in self._scores]
+        return pa.Table.from_arrays(
+            [
+                self._keys(job for job, _ in self._scores),
+                pa.array([score.metric for score in scores], pa.string()),
+                pa.array([score.horizon for score in scores], pa.int32()),
+                pa.array([score.level for score in scores], pa.float64()),
+                pa.array([float(score.value) for score in scores], pa.float64()),
+                pa.array([score.n for score in scores], pa.int64()),
+            ],
+            schema=segments.EVALUATIONS,
+        )
+
+
+def commit(
+    store: Store, graph: JobGraph, rows: list[LedgerRow], run: str, segment: str, output: _Output | None = None
+) -> None:
+    """Write artifacts, result rows and, last, the ledger rows that make them exist."""
+    if not rows:
+        return
+    if output is not None:
+        for digest, content in output.artifacts():
+            segments.write_whole(store.artifact(digest), content)
+        for table, columns in output.tables():
+            segments.write_segment(store.segment(table, segment), columns)
+    segments.write_segment(store.segment("ledger", segment), ledger_table(graph, rows, run, segment))
+
+
+def read_parents(work: Workload, bundle: Bundle) -> Parents:
+    """Fits and forecasts the bundle's jobs build on, from the segments that hold them."""
+    graph = work.graph
+    needed = np.unique(np.concatenate([[], *(graph.parents(int(job)) for job in bundle.jobs)])).astype(np.int64)
+    fits: dict[bytes, Fit] = {}
+    forecasts: dict[bytes, Forecasts] = {}
+    if len(needed):
+        wanted = segments.key_array(graph.digest[needed])
+        for name in bundle.parents:
+            _read_fits(work.store, name, wanted, fits)
+            _read_forecasts(work.store, name, wanted, forecasts)
+    return Parents(fits, forecasts)
+
+
+def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit]) -> None:
+    path = store.segment("fits", name)
+    if not path.exists():
+        return
+    for row in _wanted_rows(path, wanted).to_pylist():
+        artifact = store.artifact(row["digest"].hex()).read_bytes() if row["artifact_bytes"] else None
+        into[row["digest"]] = Fit(
+            estimates=dict(row["estimates"]),
+            observations=row["observations"],
+            log_likelihood=row["log_likelihood"],
+            converged=row["converged"],
+            artifact=artifact,
+            device=row["device"],
+        )
+
+
+def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Forecasts]) -> None:
+    path = store.segment("forecasts", name)
+    if not path.exists():
+        return
+    rows = _wanted_rows(path, wanted)
+    keys = segments.key_bytes(rows["digest"])
+    if not len(keys):
+        return
+    columns = [
+        np.array(rows["series"].to_pylist(), dtype=str),
+        rows["origin"].to_numpy().astype("datetime64[D]"),
+        rows["horizon"].to_numpy(),
+        np.array(rows["quantity"].to_pylist(), dtype=str),
+        rows["level"].to_numpy(),
+        rows["value"].to_numpy(),
+    ]
+    # A job's rows lie together: cut where the digest changes.
+    edges = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
+    for low, high in zip([0, *edges], [*edges, len(keys)], strict=True):
+        into[keys[low].tobytes()] = Forecasts(*(column[low:high] for column in columns))
+
+
+def _wanted_rows(path: Path, wanted: pa.Array) -> pa.Table:
+    rows = segments.read_segment(path)
+    return rows.filter(pc.is_in(rows["digest"], value_set=wanted))

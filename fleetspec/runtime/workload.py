@@ -1,0 +1,70 @@
+"""What every worker holds for a whole run: the graph, the series, and how to read one job out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph
+from fleetspec.runtime.inputs import SeriesBlock
+from fleetspec.runtime.store import Store
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Workload:
+    """Sent to the workers once. ``sources`` names the data source of each of the graph's universes;
+    ``max_missing`` is the quality gate's share; ``tests`` are those of the spec's backtest."""
+
+    graph: JobGraph
+    blocks: Mapping[str, SeriesBlock]
+    sources: tuple[str, ...]
+    max_missing: float
+    tests: tuple[str, ...]
+    root: Path
+    run: str
+
+    @property
+    def store(self) -> Store:
+        return Store(self.root)
+
+    def setting(self, job: int) -> GroupFamily:
+        models = self.graph.models
+        return models.settings[int(models.setting[self.graph.model[job]])]
+
+    def block(self, job: int) -> SeriesBlock:
+        return self.blocks[self.sources[int(self.graph.models.universe[self.graph.model[job]])]]
+
+    def members(self, job: int) -> tuple[str, ...]:
+        """The series a job reads: one, or all of its universe."""
+        models = self.graph.models
+        model = int(self.graph.model[job])
+        names = models.series_names[int(models.universe[model])]
+        code = int(models.series[model])
+        return names if code == NONE else (names[code],)
+
+    def per_universe(self, job: int) -> bool:
+        return bool(self.graph.models.series[self.graph.model[job]] == NONE)
+
+    def horizons(self, job: int) -> tuple[int, ...]:
+        """Bars ahead: the model's own horizon, or every one its rows ask for."""
+        models = self.graph.models
+        code = int(models.horizon[self.graph.model[job]])
+        return models.horizons if code == NONE else (models.horizons[code],)
+
+    def seed(self, job: int) -> int:
+        """The first four bytes of the model's digest as a little-endian unsigned integer."""
+        return int.from_bytes(self.graph.models.digest[int(self.graph.model[job])][:4].tobytes(), "little")
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """Where a bundle really runs. ``device`` is what its family is asked to use, ``label`` and ``slot`` what the
+    ledger records; ``cores`` is how many threads a job may use."""
+
+    device: Literal["cpu", "cuda"]
+    label: str
+    slot: str
+    cores: int
+    memory_mib: int
