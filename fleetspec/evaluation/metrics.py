@@ -127,5 +127,9 @@ def _pairs(
     origin, value = origin[order], value[order]
     bar = np.searchsorted(dates, origin)
     over = bar + horizon < len(returns)
+    if not over.any():
+        return value[over], value[over]
+    if (dates[bar[over]] != origin[over]).any():
+        raise ValueError("a forecast starts on a date on which the series has no bar")
     following = np.lib.stride_tricks.sliding_window_view(returns, horizon).sum(axis=1)
     return value[over], following[bar[over] + 1]

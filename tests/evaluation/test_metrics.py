@@ -1,0 +1,107 @@
+"""Scores against small sums done by hand, and the pairing of forecasts with what followed."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from fleetspec.evaluation.metrics import evaluate, mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.family import Forecasts
+
+DATES = np.arange("2025-01-01", "2025-01-11", dtype="datetime64[D]")
+RETURNS = np.array([0.01, -0.02, 0.03, -0.04, 0.05, -0.06, 0.07, -0.08, 0.09, -0.10])
+
+
+def block(quantity, horizon, first, values, level=float("nan")) -> Forecasts:
+    origins = DATES[first : first + len(values)]
+    return Forecasts.block("A", origins, horizon, quantity, np.array(values), level)
+
+
+def by_name(scores):
+    return {(s.metric, s.horizon) if math.isnan(s.level) else (s.metric, s.horizon, s.level): s for s in scores}
+
+
+def test_plain_errors():
+    forecast, realised = np.array([1.0, 2.0]), np.array([4.0, -2.0])
+    assert rmse(forecast, realised) == pytest.approx(math.sqrt((9 + 16) / 2))
+    assert mae(forecast, realised) == 3.5
+    # sqrt(12.5) over sqrt((16 + 4) / 2)
+    assert rmse_ratio_to_zero(forecast, realised) == pytest.approx(math.sqrt(1.25))
+    assert math.isnan(rmse_ratio_to_zero(forecast, np.zeros(2)))
+
+
+def test_qlike_is_least_at_the_truth():
+    assert qlike(np.array([4.0, 1.0]), np.array([8.0, 1.0])) == pytest.approx((math.log(4) + 2 + 0 + 1) / 2)
+    at = [qlike(np.array([v]), np.array([2.0])) for v in (1.9, 2.0, 2.1)]
+    assert at[1] == min(at)
+
+
+def test_return_at_every_horizon():
+    parts = [block("return", 1, 2, [0.0, 0.0]), block("return", 2, 7, [0.01, 0.01])]
+    scores = by_name(evaluate("return", parts, DATES, RETURNS))
+    # Origins at bars 2 and 3 are followed by -0.04 and 0.05.
+    assert scores["mae", 1].value == pytest.approx(0.045)
+    assert scores["rmse_ratio_to_zero", 1].value == 1.0
+    # Bar 7 is followed by 0.09 - 0.10; the two bars after bar 8 are not over.
+    assert scores["rmse", 2].value == pytest.approx(0.02)
+    assert scores["rmse", 2].n == 1
+
+
+def test_variance_at_one_bar_only():
+    parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [9.0]), block("nu", 1, 0, [5.0])]
+    scores = evaluate("variance", parts, DATES, RETURNS)
+    assert [(s.metric, s.horizon, s.n) for s in scores] == [("qlike", 1, 2), ("mse", 1, 2)]
+    # Proxies 0.02^2 and 0.03^2.
+    assert scores[0].value == pytest.approx((math.log(0.0004) + 1 + math.log(0.001) + 0.9) / 2)
+    assert scores[1].value == pytest.approx((0.0**2 + 0.0001**2) / 2)
+
+
+def test_value_at_risk_by_level():
+    values = [0.025] * 9
+    parts = [block("value_at_risk", 1, 0, values, 0.99), block("value_at_risk", 1, 0, [1.0] * 9, 0.999)]
+    scores = by_name(evaluate("value_at_risk", parts, DATES, RETURNS))
+    # Of the 9 returns that follow, -0.04, -0.06, -0.08 and -0.10 lie below -0.025.
+    assert scores["violations", 1, 0.99].value == 4
+    assert scores["violations", 1, 0.999].value == 0
+    assert scores["expected_violations", 1, 0.99].value == pytest.approx(0.09)
+    # LR = 2 (4 ln(4/9) + 5 ln(5/9) - 4 ln 0.01 - 5 ln 0.99), by the formula.
+    expected = 2 * (4 * math.log(4 / 9) + 5 * math.log(5 / 9) - 4 * math.log(0.01) - 5 * math.log(0.99))
+    assert scores["kupiec_statistic", 1, 0.99].value == pytest.approx(expected)
+    assert scores["kupiec_p_value", 1, 0.99].value < 1e-5
+
+
+def test_a_loss_of_exactly_the_value_at_risk_is_no_violation():
+    scores = by_name(evaluate("value_at_risk", [block("value_at_risk", 1, 0, [0.02], 0.99)], DATES, RETURNS))
+    assert scores["violations", 1, 0.99].value == 0
+
+
+def test_without_the_test_and_at_longer_horizons():
+    parts = [block("value_at_risk", 1, 0, [0.02], 0.99), block("value_at_risk", 5, 0, [0.02], 0.99)]
+    names = {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS, tests=())}
+    assert names == {("violations", 1), ("expected_violations", 1)}
+
+
+def test_order_and_cut_of_parts_do_not_matter():
+    values = list(np.linspace(-0.02, 0.02, 8))
+    whole = evaluate("return", [block("return", 1, 0, values)], DATES, RETURNS)
+    cut = evaluate("return", [block("return", 1, 5, values[5:]), block("return", 1, 0, values[:5])], DATES, RETURNS)
+    assert repr(whole) == repr(cut)
+
+
+def test_nothing_realised_gives_nothing():
+    assert evaluate("return", [block("return", 1, 9, [0.1])], DATES, RETURNS) == []
+    assert evaluate("return", [], DATES, RETURNS) == []
+    assert evaluate("return", [block("return", 30, 0, [0.1])], DATES, RETURNS) == []
+
+
+def test_an_unknown_target_is_an_error():
+    with pytest.raises(ValueError, match="no metrics for the target 'covariance'"):
+        evaluate("covariance", [block("covariance", 1, 0, [0.1])], DATES, RETURNS)
+
+
+def test_an_origin_without_a_bar_is_an_error():
+    stray = Forecasts.block("A", np.array(["2024-12-24"], dtype="datetime64[D]"), 1, "return", 0.1)
+    with pytest.raises(ValueError, match="no bar"):
+        evaluate("return", [stray], DATES, RETURNS)
