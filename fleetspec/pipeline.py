@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fleetspec.renderer.manifests import Manifests
     from fleetspec.review.diff import Review
     from fleetspec.runtime.driver import Progress, RunSummary
+    from fleetspec.runtime.inventory import Results
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +145,70 @@ def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planne
 
 
 def planned(path: Path, run: RunKind, session: date | None, store: Path | None, report: Report) -> Planned:
-    """Spec file → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with."""
+    """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with."""
+    if path.suffix == ".fsp":
+        return reopened(path, store, report)
+    compiled, around = compiled_for(path, run, session, store, report)
+    return plan(compiled, around, store)
+
+
+def compiled_for(
+    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report
+) -> tuple[Compiled, World]:
+    """Spec file → JobGraph, and the world it was compiled in, with what ``store`` has measured."""
     around = world()
     source = read(path, around, report)
     if store is not None:
         around = world(store, source.spec.name)
-    return plan(compile(source, around, report, run, session), around, store)
+    return compile(source, around, report, run, session), around
+
+
+def reopened(path: Path, store: Path | None, report: Report) -> Planned:
+    """A saved plan, compiled again from the spec and lock in it; Rejected (exit 5) when that gives another graph.
+
+    Relative data paths start from the folder of the file.
+    """
+    from fleetspec.compiler.compose import compose_text
+    from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.compiler.lock import lock_from_bytes
+    from fleetspec.compiler.lower import lower
+    from fleetspec.diagnostics import Source, reject
+    from fleetspec.planfile import read_planfile
+    from fleetspec.planner.planjson import plan_from_json
+    from fleetspec.rules.running import GRAPH_DIFFERS
+
+    saved = read_planfile(path)
+    around = world()
+    document = compose_text(Source(f"{path}:fleet.yaml", saved.resolved_text), report)
+    report.require()
+    assert document is not None
+    spec = decode(document, report)
+    report.locate(document)
+    report.require()
+    assert spec is not None
+    pinned = lock_from_bytes(saved.lock_bytes, f"{path}:fleet.lock", report)
+    report.require()
+    assert pinned is not None
+    made = plan_from_json(saved.plan)
+    session = date.fromisoformat(made.session)
+    graph = lower(spec, pinned, around.registry, RunKind(made.run), session)
+    if graph.content != made.inputs.graph:
+        raise reject(
+            GRAPH_DIFFERS,
+            f"{path} was planned for graph {made.inputs.graph[:12]}, this version compiles {graph.content[:12]}",
+            help="plan again with this version: fleetspec plan SPEC --out FILE",
+            exit_code=ExitCode.STALE,
+        )
+    if around.catalog.digest != made.inputs.catalog:
+        raise reject(
+            GRAPH_DIFFERS,
+            f"{path} was planned with other prices or runtimes than this version ships",
+            help="plan again: fleetspec plan SPEC --out FILE",
+            exit_code=ExitCode.STALE,
+        )
+    compiled = Compiled(Read(path, document, spec), pinned, saved.lock_bytes, session, graph)
+    return Planned(compiled, made, finished(graph, store))
 
 
 def resolved(source: Read) -> str:
@@ -212,6 +271,56 @@ def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     from fleetspec.runtime.store import done_keys
 
     return np.isin(graph.keys, done_keys(store, graph.fleet))
+
+
+def status(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:
+    """What the store holds of every run of a spec: counts by state, and why models are quarantined."""
+    from fleetspec.runtime.inventory import run_status
+
+    runs = [compiled.graph for compiled, _ in every_run(path, session, store, report)]
+    return {"fleet": runs[0].fleet, "store": str(store), "runs": [run_status(store, graph) for graph in runs]}
+
+
+def results(
+    path: Path, run: RunKind, session: date | None, store: Path, selector: str, table: str, report: Report
+) -> Results:
+    """Rows of one table of the store for the selected models."""
+    from fleetspec.compiler.select import select
+    from fleetspec.runtime.inventory import results as read_results
+
+    graph = compiled_for(path, run, session, None, report)[0].graph
+    return read_results(store, graph, select(graph, selector), table)
+
+
+def model(path: Path, run: RunKind, session: date | None, store: Path, address: str, report: Report) -> dict[str, Any]:
+    """One model of a spec: settings, jobs, digests, and what the store has of it."""
+    from fleetspec.compiler.select import find_model
+    from fleetspec.runtime.inventory import describe_model
+
+    graph = compiled_for(path, run, session, None, report)[0].graph
+    return describe_model(store, graph, find_model(graph, address))
+
+
+def report_page(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:
+    """The JSON of the report page: a spec's runs with their plans, summaries and results."""
+    from fleetspec.runtime.reporting import report_data, run_section
+
+    made = [plan(compiled, around, None) for compiled, around in every_run(path, session, store, report)]
+    sections = [run_section(store, each.compiled.graph, each.plan) for each in made]
+    first = made[0].compiled
+    return report_data(str(path), first.read.spec, first.lock, sections)
+
+
+def every_run(path: Path, session: date | None, store: Path, report: Report) -> list[tuple[Compiled, World]]:
+    """The graphs of a spec's nightly run and, where it has one, its backtest."""
+    from fleetspec.compiler.jobgraph import RunKind
+
+    nightly, around = compiled_for(path, RunKind.NIGHTLY, session, store, report)
+    runs = [(nightly, around)]
+    if nightly.read.spec.backtest is not None:
+        # The same report would repeat what the nightly run has already said of the spec.
+        runs.append((compile(nightly.read, around, Report(), RunKind.BACKTEST, session), around))
+    return runs
 
 
 def verdict_exit(made: Plan) -> ExitCode:

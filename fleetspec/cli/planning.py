@@ -61,17 +61,14 @@ def show_command(
     from fleetspec import pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
+    report = Report()
     if spec.suffix == ".fsp":
-        from fleetspec.planfile import read_planfile
-
-        answer("plan", read_planfile(spec).view(), format_, no_color)
-        return
-    if address is None:
+        data, view = pipeline.reopened(spec, store, report).to_json(), "plan"
+    elif address is None:
         raise click.UsageError(
             "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `results` lists them"
         )
-    report = Report()
-    around = pipeline.world()
-    compiled = pipeline.compile(pipeline.read(spec, around, report), around, report, RunKind(run), session)
+    else:
+        data, view = pipeline.model(spec, RunKind(run), session, store, address, report), "model"
     show_findings(report, no_color)
-    answer("model", pipeline.describe_model(compiled, address, store), format_, no_color)
+    answer(view, data, format_, no_color)

@@ -57,7 +57,7 @@ def lock_command(spec: Path, format_: str, no_color: bool) -> None:
     """
     from fleetspec import pipeline
     from fleetspec.compiler.lock import lock_path
-    from fleetspec.planfile import write_atomically
+    from fleetspec.files import write_atomically
 
     report = Report()
     around = pipeline.world()

@@ -23,7 +23,7 @@ def init_command(data: Path | None, out: Path, name: str, force: bool, format_: 
     spec uses a small synthetic market.
     """
     from fleetspec.compiler.draft import draft
-    from fleetspec.planfile import write_atomically
+    from fleetspec.files import write_atomically
 
     if out.exists() and not force:
         raise click.UsageError(f"{out} exists; name another file with --out, or write over it with --force")

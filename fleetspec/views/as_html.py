@@ -27,7 +27,9 @@ def report(data: dict[str, Any], plotly_js: str) -> str:
         {"run": run, "charts": _charts(run), "blocks": sheet("plan", {"plan": run["plan"], "words": run["words"]})}
         for run in data["runs"]
     ]
-    drawn = {f"{position}-{name}": figure for position, section in enumerate(sections) for name, figure in section["charts"]}
+    drawn = {
+        f"{position}-{name}": figure for position, section in enumerate(sections) for name, figure in section["charts"]
+    }
     page = environment.get_template(_TEMPLATE)
     return page.render(report=data, sections=sections, figures=_script_json(drawn), plotly_js=plotly_js)
 

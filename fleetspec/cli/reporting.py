@@ -1,0 +1,53 @@
+"""``report``: a fleet's plans, runs and results as one HTML file."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fleetspec.cli.options import (
+    answer,
+    color_option,
+    format_option,
+    options,
+    session_option,
+    show_findings,
+    spec_argument,
+    store_option,
+)
+from fleetspec.diagnostics import Report
+
+
+@click.command("report", short_help="Write the report of a fleet's runs as one HTML file.")
+@options(spec_argument)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("report.html"), show_default=True,
+              help="The file to write.")  # fmt: skip
+@options(session_option, store_option, format_option, color_option)
+def report_command(spec: Path, out: Path, session: date | None, store: Path, format_: str, no_color: bool) -> None:
+    """Write one self-contained HTML file: cost, timeline, MIG layouts, results by family, planned against actual.
+
+    Runs that have not happened show their plan. Needs the [report] extra; the page needs no network.
+    """
+    from fleetspec import pipeline
+    from fleetspec.files import write_atomically
+    from fleetspec.views import as_html
+
+    library = _chart_library()
+    report = Report()
+    data = pipeline.report_page(spec, session, store, report)
+    page = as_html.report(data, library).encode()
+    write_atomically(out, page)
+    show_findings(report, no_color)
+    answer("report", {"file": str(out), "bytes": len(page), "report": data}, format_, no_color)
+
+
+def _chart_library() -> str:
+    """The source of plotly.js, as the plotly package carries it."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        raise click.ClickException("the report needs the [report] extra: pip install 'fleetspec[report]'") from None
+    source: str = get_plotlyjs()
+    return source

@@ -1,0 +1,161 @@
+"""``apply``, ``status`` and ``results``: running a fleet and looking at what came out."""
+
+from __future__ import annotations
+
+import sys
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fleetspec.cli.options import (
+    answer,
+    color_option,
+    format_option,
+    options,
+    quiet_option,
+    run_option,
+    session_option,
+    show_findings,
+    spec_argument,
+    store_option,
+)
+from fleetspec.diagnostics import ExitCode, Report
+
+if TYPE_CHECKING:
+    from fleetspec.pipeline import Planned
+    from fleetspec.runtime.driver import Progress
+
+
+@click.command("apply", short_help="Run what is missing, on Ray, and store the results.")
+@options(spec_argument, run_option, session_option, store_option)
+@click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
+              help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
+@options(quiet_option, format_option, color_option)
+def apply_command(
+    spec: Path,
+    run: str,
+    session: date | None,
+    store: Path,
+    executor: str,
+    yes: bool,
+    quiet: bool,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Plan SPEC (a spec or a saved plan), show the plan, ask, and run what the store lacks.
+
+    A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
+    plan does not hold, 5 when the data moved since the lock, 6 when too many models are quarantined.
+    """
+    from fleetspec import pipeline
+    from fleetspec.compiler.jobgraph import RunKind
+
+    report = Report()
+    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    show_findings(report, no_color)
+    if planned.plan.verdict != "feasible":
+        answer("plan", planned.to_json(), format_, no_color)
+        raise SystemExit(int(ExitCode.INFEASIBLE))
+    if not planned.done.all() and not yes:
+        _ask(planned, no_color)
+    with _progress(planned, quiet) as tell:
+        summary = pipeline.run(planned, store, executor, tell)
+    outcome = Report()
+    summary.tell(outcome)
+    answer("apply", summary.to_json(), format_, no_color)
+    show_findings(outcome, no_color)
+    raise SystemExit(int(summary.exit_code))
+
+
+def _ask(planned: Planned, no_color: bool) -> None:
+    """Show the plan on stderr and ask; without a terminal there is nobody to ask."""
+    from fleetspec.cli.options import colored, width
+    from fleetspec.views import as_text
+
+    if not sys.stdin.isatty():
+        raise click.UsageError("apply asks before it runs and there is no terminal: add --yes")
+    text = as_text.view("plan", planned.to_json(), width=width(), color=colored(no_color, sys.stderr))
+    click.echo(text, err=True, nl=False)
+    click.confirm("\nRun it?", abort=True, err=True)
+
+
+class _progress:  # noqa: N801 - a context manager, read as a verb
+    """A progress bar on stderr; silent when it is piped or ``--quiet``."""
+
+    def __init__(self, planned: Planned, quiet: bool) -> None:
+        self._shown = not quiet and sys.stderr.isatty()
+        self._deadline = planned.plan.deadline_seconds
+
+    def __enter__(self) -> object:
+        if not self._shown:
+            return None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task("starting", total=None)
+        self._bar.start()
+        return self._update
+
+    def _update(self, now: Progress) -> None:
+        text = f"stage {now.stage + 1} of {now.stages}"
+        if now.quarantined:
+            text += f", {now.quarantined} quarantined"
+        self._bar.update(self._task, description=text, completed=now.done, total=now.total)
+
+    def __exit__(self, *_: object) -> None:
+        if self._shown:
+            self._bar.stop()
+
+
+@click.command("status", short_help="Say what the store holds of a fleet.")
+@options(spec_argument, session_option, store_option, format_option, color_option)
+def status_command(spec: Path, session: date | None, store: Path, format_: str, no_color: bool) -> None:
+    """Count what of SPEC's runs is done, quarantined and missing in the store, with reasons."""
+    from fleetspec import pipeline
+
+    report = Report()
+    data = pipeline.status(spec, session, store, report)
+    show_findings(report, no_color)
+    answer("status", data, format_, no_color)
+
+
+@click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
+@options(spec_argument)
+@click.option("-s", "--select", "selector", default="*", show_default=True,
+              help="Models: 'family:garch series:SYN0001', 'group:vol,universe:fx', or an address with * in it.")  # fmt: skip
+@click.option("--table", type=click.Choice(["forecasts", "fits", "evaluations", "quarantine"]), default=None,
+              help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
+@options(run_option, session_option, store_option, format_option, color_option)
+def results_command(
+    spec: Path,
+    selector: str,
+    table: str | None,
+    limit: int,
+    out: Path | None,
+    run: str,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Print what the store holds of the selected models: forecasts, fits, evaluations, or the quarantine."""
+    from fleetspec import pipeline
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.runtime.inventory import export
+
+    report = Report()
+    kind = RunKind(run)
+    chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
+    rows = pipeline.results(spec, kind, session, store, selector, chosen, report)
+    show_findings(report, no_color)
+    if out is not None:
+        export(rows.table, out)
+        click.echo(f"wrote {out}", err=True)
+    answer("results", rows.to_json(limit), format_, no_color)

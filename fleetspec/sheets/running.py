@@ -1,0 +1,123 @@
+"""Runs, stores, results and written files as blocks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
+from fleetspec.sheets.figures import count, percent, plural, span
+
+
+def render_sheet(data: dict[str, Any]) -> list[Block]:
+    """The files ``render`` wrote."""
+    rows = tuple((file["name"], count(file["bytes"])) for file in data["files"])
+    return [Line(f"wrote {data['folder']}", "good"), Table(("file", "bytes"), rows, frozenset({"bytes"}))]
+
+
+def apply_sheet(data: dict[str, Any]) -> list[Block]:
+    """What a run did: counts, time inside and outside the fits, and what was left out."""
+    if data["run"] is None:
+        line = f"{data['fleet']} · {data['kind']} · session {data['session']}: nothing to do, "
+        blocks: list[Block] = [Line(f"{line}all {plural(data['jobs'], 'job')} are in the store", "good")]
+        return blocks + _quarantine(data)
+    state: tuple[str, Tone] = ("finished", "good")
+    if data["interrupted"]:
+        state = ("INTERRUPTED: the same command goes on from here", "warn")
+    elif data["failed"]:
+        state = (f"INCOMPLETE: {plural(data['failed'], 'job')} failed", "bad")
+    available = data["wall_seconds"] * data["cores"]
+    overhead = data["overhead_seconds"] / available if available else 0.0
+    facts = (
+        ("jobs", f"{count(data['done'])} done now, {count(data['reused'])} reused, "
+                 f"{count(data['quarantined'])} quarantined, {count(data['remaining'])} missing"),
+        ("models", f"{count(data['models'])}, {count(data['quarantined_models'])} of them quarantined"),
+        ("time", f"{span(data['wall_seconds'])} on {plural(data['cores'], 'core')} ({data['executor']}), "
+                 f"{span(data['startup_seconds'])} of it before the first job"),
+        ("inside jobs", f"{span(data['fit_seconds'])} of core time"),
+        ("overhead", f"{span(data['overhead_seconds'])} of core time beyond the jobs ({percent(overhead)})"),
+    )  # fmt: skip
+    head = f"{data['fleet']} · {data['kind']} · session {data['session']} · {data['run']}"
+    blocks = [Line(head, "strong"), Line(state[0], state[1]), Facts(facts)]
+    ran = [row for row in data["classes"] if row["ran"]]
+    if ran:
+        rows = tuple(
+            (
+                row["name"],
+                count(row["ran"]),
+                span(row["predicted_seconds"] / row["ran"]),
+                span(row["actual_seconds"] / row["ran"]),
+                row["ran_on"],
+            )
+            for row in ran
+        )
+        columns = ("class", "ran", "planned per job", "actual per job", "on")
+        blocks += [Heading("Planned against actual"), Table(columns, rows, frozenset(columns[1:4]))]
+    blocks += [Line(note, "warn") for note in data["notes"]]
+    return blocks + _quarantine(data)
+
+
+def _quarantine(data: dict[str, Any]) -> list[Block]:
+    if not data["causes"]:
+        return []
+    rows = tuple((cause["reason"], count(cause["jobs"]), cause["address"]) for cause in data["causes"])
+    share = f"{percent(data['quarantined_share'])} of the models, the limit is {percent(data['max_quarantined'])}"
+    return [Heading(f"Quarantine ({share})"), Table(("reason", "jobs", "first model"), rows, frozenset({"jobs"}))]
+
+
+def status_sheet(data: dict[str, Any]) -> list[Block]:
+    """What a store holds of a fleet's runs."""
+    rows = tuple(
+        (
+            run["kind"],
+            run["session"],
+            count(run["jobs"]),
+            count(run["done"]),
+            count(run["quarantined"]),
+            count(run["missing"]),
+            run["last"] or "never run",
+        )
+        for run in data["runs"]
+    )
+    columns = ("run", "session", "jobs", "done", "quarantined", "missing", "last run")
+    blocks: list[Block] = [
+        Line(f"{data['fleet']} in {data['store']}", "strong"),
+        Table(columns, rows, frozenset(columns[2:6])),
+    ]
+    for run in data["runs"]:
+        if run["causes"]:
+            causes = tuple((cause["reason"], count(cause["jobs"]), cause["address"]) for cause in run["causes"])
+            blocks += [
+                Heading(f"Quarantined in the {run['kind']} run"),
+                Table(("reason", "jobs", "first model"), causes, frozenset({"jobs"})),
+            ]
+    return blocks
+
+
+def results_sheet(data: dict[str, Any]) -> list[Block]:
+    """Rows of one table of the store, the columns that vary."""
+    head = f"{plural(data['total'], 'row')} of {data['table']}, {plural(data['models'], 'model')} selected"
+    blocks: list[Block] = [Line(head, "strong")]
+    if data["rows"]:
+        rows = tuple(tuple(_cell(row[column]) for column in data["columns"]) for row in data["rows"])
+        blocks.append(Table(tuple(data["columns"]), rows, frozenset(data["numbers"])))
+    if data["total"] > len(data["rows"]):
+        blocks.append(
+            Line(f"{count(data['total'] - len(data['rows']))} more: --limit shows them, --out saves all", "dim")
+        )
+    return blocks
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict):
+        return " ".join(f"{name}={number:.4g}" for name, number in value.items())
+    return str(value)
+
+
+def report_sheet(data: dict[str, Any]) -> list[Block]:
+    """Where the report is."""
+    size = f"{data['bytes'] / 1e6:.1f} MB"
+    return [Line(f"wrote {data['file']} ({size}): open it in a browser, it needs no network", "good")]
