@@ -21,7 +21,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 import struct
 import zipfile
 import zlib
@@ -36,6 +35,8 @@ import pyarrow.parquet as pq
 from fleetspec import __version__
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import Rejected, Rule, reject
+from fleetspec.files import write_atomically
+from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.renderer.manifests import Manifests
 from fleetspec.rules import manifests as rules
 
@@ -84,8 +85,7 @@ class SavedPlan:
     """A saved plan as read: whole and unchanged since it was written."""
 
     meta: dict[str, Any]
-    plan: dict[str, Any]
-    """``Plan.to_json()``."""
+    plan: Plan
     resolved_text: str
     lock_bytes: bytes
     manifests: Manifests
@@ -123,15 +123,7 @@ def write_planfile(
         "members": {name: _digest(content) for name, content in sorted(members.items())},
     }
     members["meta.json"] = json.dumps(meta, sort_keys=True, indent=1).encode() + b"\n"
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("wb") as stream:
-            stream.write(_archive(members))
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(path, _archive(members))
 
 
 def read_planfile(path: Path) -> SavedPlan:
@@ -195,13 +187,15 @@ def _checked(path: Path, members: dict[str, bytes]) -> SavedPlan:
     try:
         return SavedPlan(
             meta=meta,
-            plan=json.loads(members["plan.json"]),
+            plan=plan_from_json(json.loads(members["plan.json"])),
             resolved_text=members["fleet.yaml"].decode(),
             lock_bytes=members["fleet.lock"],
             manifests=Manifests({name.removeprefix(_MANIFESTS): text.decode() for name, text in files.items()}),
             jobs_bytes=members["jobs.parquet"],
             models_bytes=members["models.parquet"],
         )
+    except PlanJsonError as error:
+        raise _refused(rules.OTHER_FORMAT, path, f"holds a plan of another version ({error})") from error
     except ValueError as error:
         raise _refused(rules.DAMAGED_PLAN_FILE, path, f"holds a member that cannot be read ({error})") from error
 

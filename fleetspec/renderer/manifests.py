@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Diagnostic, Report, reject
+from fleetspec.files import write_atomically
 from fleetspec.renderer.context import Context, image_is_pinned, make_context
 from fleetspec.renderer.environment import render_template
 from fleetspec.renderer.readback import check_rendered
@@ -79,7 +80,7 @@ def write_manifests(manifests: Manifests, folder: Path) -> None:
                 help="render into a folder of its own, or move that file away",
             )
     for name, text in sorted(manifests.files.items()):
-        _replace(folder / name, text)
+        write_atomically(folder / name, text.encode())
     for name in NAMES:
         if name not in manifests.files and _ours(folder / name):
             (folder / name).unlink()
@@ -90,15 +91,3 @@ def _ours(path: Path) -> bool:
         return False
     with path.open("rb") as stream:
         return stream.read(len(MARK)) == MARK.encode()
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with partial.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)

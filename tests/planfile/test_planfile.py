@@ -53,7 +53,7 @@ def unpacked(path: Path) -> dict[str, bytes]:
 
 def test_it_holds_what_was_planned(made: handmade.Made, saved: Path) -> None:
     read = read_planfile(saved)
-    assert read.plan == made.plan.to_json()
+    assert read.plan == made.plan
     assert (read.resolved_text, read.lock_bytes) == (made.resolved, made.lock)
     assert read.manifests.files == made.render().files
     assert {key: read.meta[key] for key in ("fleet", "run", "session", "graph")} == {
@@ -151,6 +151,17 @@ def test_another_format_version_is_named(saved: Path) -> None:
     code, message = refusal(saved)
     assert code == "FS424"
     assert "fleetspec-plan/2" in message
+
+
+def test_a_plan_of_another_shape_is_of_another_version(saved: Path) -> None:
+    members = unpacked(saved)
+    plan = json.loads(members["plan.json"])
+    del plan["gap"]
+    _declared(members, "plan.json", json.dumps(plan).encode())
+    saved.write_bytes(packed(members))
+    code, message = refusal(saved)
+    assert code == "FS424"
+    assert "gap" in message
 
 
 def _other_spec(members: dict[str, bytes]) -> None:
