@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 FORMAT = "fleetspec-plan/1"
 SIZE_LIMIT = 512 * 1024 * 1024
-"""Bytes of all members unpacked; a plan of a million jobs takes about 80 MB."""
+"""Bytes of all members unpacked; a plan of a million jobs takes about 30 MB."""
 ROW_LIMIT = 20_000_000
 
 _WORD = pa.dictionary(pa.int32(), pa.string())
