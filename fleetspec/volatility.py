@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Params, Profile, Rejection
 from fleetspec.kernels.arch_fit import Process, cumulative_variance, estimate, mean_per_bar
 
@@ -38,6 +40,8 @@ def forecast(request: ForecastRequest, process: Process) -> Forecasts:
         raise Rejection("there is no fit to forecast from")
     parameters = request.fit.estimates
     variances = cumulative_variance(window.returns, process, parameters, request.first_origin, request.horizons)
+    if not np.isfinite(variances).all():
+        raise Rejection("the forecast variance is not finite: the estimates do not suit these returns")
     origins = window.dates[request.first_origin :]
     mean, nu = mean_per_bar(parameters), parameters.get("nu", float("inf"))
     blocks = []

@@ -22,6 +22,10 @@ PERCENT = 100.0
 _NORMAL_MEAN_ABS = math.sqrt(2.0 / math.pi)
 _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
 _QUANTILES = 5_000
+_SMALLEST, _LARGEST = 1e-12, 1e12
+# alpha, gamma and beta; in levels alpha + gamma / 2 + beta stays below 1.
+_LOG_STARTS = ((0.1, 0.0, 0.9), (0.05, 0.0, 0.5), (0.2, -0.1, 0.95), (0.02, 0.02, 0.97))
+_LEVEL_STARTS = ((0.05, 0.05, 0.90), (0.10, 0.05, 0.80), (0.02, 0.01, 0.97), (0.20, 0.10, 0.50))
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +92,16 @@ def _attempt(model: Any, percent: Floats, process: Process, start: Floats | None
 
 def _other_starts(percent: Floats, process: Process) -> list[Floats]:
     """Parameter vectors in arch's order, all inside its constraints."""
-    starts = []
     log_scale = process.kind == "egarch"
-    for alpha, gamma, beta in ((0.1, 0.0, 0.9), (0.05, 0.0, 0.5), (0.2, -0.1, 0.95), (0.02, 0.02, 0.97)):
-        # In levels, shares that sum to less than 1 and an omega that keeps the variance where it is.
-        arch, asymmetric = (alpha, gamma) if log_scale else (alpha / 4, abs(gamma) / 4)
-        persistence = (beta if process.q else 0.0) + (0.0 if log_scale else arch + asymmetric / 2)
+    starts = []
+    for alpha, gamma, beta in _LOG_STARTS if log_scale else _LEVEL_STARTS:
+        # An omega that keeps the variance where the sample has it.
+        persistence = (beta if process.q else 0.0) + (0.0 if log_scale else alpha + gamma / 2)
         level = math.log(percent.var()) if log_scale else percent.var()
         vector = [percent.mean()] if process.mean == "constant" else []
         vector.append((1 - persistence) * level)
-        for value, count in ((arch, process.p), (asymmetric, process.o), (beta, process.q)):
-            vector += [value / count] * count
+        for value, count in ((alpha, process.p), (gamma, process.o), (beta, process.q)):
+            vector += [value / max(count, 1)] * count
         if process.distribution == "t":
             vector.append(8.0)
         starts.append(np.array(vector, dtype=np.float64))
@@ -118,6 +121,8 @@ def _forgets(percent: Floats, process: Process, parameters: Mapping[str, float])
     start = math.log(_backcast(residuals))
     one = _filtered(residuals, process, parameters, start)
     other = _filtered(residuals, process, parameters, start + nudge)
+    if one.min() <= _SMALLEST or one.max() >= _LARGEST:
+        return False
     return bool(abs(math.log(one[-1]) - math.log(other[-1])) < nudge)
 
 
@@ -178,7 +183,7 @@ def _backcast(residuals: Floats) -> float:
     """The variance before the sample, as arch has it: of the first 75 residuals, the earliest weighing most."""
     early = residuals[:_BACKCAST_BARS] ** 2
     weights = _BACKCAST_DECAY ** np.arange(len(early))
-    return max(float(early @ weights / weights.sum()), 1e-12)
+    return max(float(early @ weights / weights.sum()), _SMALLEST)
 
 
 def _filtered(residuals: Floats, process: Process, parameters: Mapping[str, float], start: float) -> Floats:
@@ -190,7 +195,7 @@ def _filtered(residuals: Floats, process: Process, parameters: Mapping[str, floa
         for value in _coefficients(parameters, name, count)
     ]
     # arch bounds the variance by figures of the whole sample; these bounds only keep it a finite positive number.
-    bounds = np.tile([1e-12, 1e12], (len(residuals), 1))
+    bounds = np.tile([_SMALLEST, _LARGEST], (len(residuals), 1))
     variance: Floats = np.empty(len(residuals))
     volatility.compute_variance(np.array(order), residuals, variance, start, bounds)
     return variance
@@ -270,12 +275,13 @@ def _egarch_forward(
             value += coefficient * (path[:, h - 1 - j] if j < h else logs[:, j - h])
         path[:, h] = value
     growth = np.ones(steps)
-    if steps > 1:
-        responses = zip(_responses(alpha, beta, steps - 1), _responses(gamma, beta, steps - 1), strict=True)
-        draws = _standard_quantiles(process, parameters)
-        factors = [np.exp(a * (np.abs(draws) - _NORMAL_MEAN_ABS) + g * draws).mean() for a, g in responses]
-        growth[1:] = np.cumprod(factors)
-    return np.exp(path) * growth
+    with np.errstate(over="ignore"):
+        if steps > 1:
+            draws = _standard_quantiles(process, parameters)
+            sized = np.abs(draws) - _NORMAL_MEAN_ABS
+            responses = zip(_responses(alpha, beta, steps - 1), _responses(gamma, beta, steps - 1), strict=True)
+            growth[1:] = np.cumprod([np.exp(a * sized + g * draws).mean() for a, g in responses])
+        return np.exp(path) * growth
 
 
 def _responses(direct: list[float], beta: list[float], count: int) -> list[float]:
