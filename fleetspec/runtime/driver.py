@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ class RunRequest:
     executor: Literal["ray", "inline"] | str = "ray"
     progress: Callable[[Progress], None] | None = None
     cpu_instead: bool | None = None
-    patience_seconds: float = 600.0
+    patience_seconds: float = 900.0
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -111,6 +112,7 @@ class _Run:
         self.name = work.run
         stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
         stages = int(stage_of[self.missing].max()) + 1
+        self.store.clear_journal()
         self._record("running", None)
         executor = _executor(request, work)
         self.cores, self.startup = executor.cores, time.perf_counter() - self.begun
@@ -313,9 +315,11 @@ def _after_death(strikes: Strikes, event: Event) -> Verdict:
 def _executor(request: RunRequest, work: Workload) -> Executor:
     if request.executor == "inline":
         return InlineExecutor(work)
+    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
     from fleetspec.runtime.on_ray import RayExecutor
 
-    return RayExecutor(work, request.cpu_instead, request.patience_seconds)
+    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)
 
 
 def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:

@@ -70,7 +70,7 @@ class InlineExecutor:
         self._queue: deque[Bundle] = deque()
 
     def station(self, need: Need) -> Station:
-        return Station("cpu", "cpu", "cpu", min(need.cores, os.cpu_count() or 1), need.memory_mib)
+        return Station("cpu", "cpu", "cpu", min(need.cores, os.cpu_count() or 1))
 
     def width(self, need: Need) -> int:
         return 1

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fleetspec.catalog.types import Runtime
-from fleetspec.runtime import segments
+from fleetspec.files import write_atomically
 from fleetspec.runtime.store import DONE, Store
 
 FORMAT = 1
@@ -49,7 +49,7 @@ def measure(store: Store) -> list[dict[str, Any]]:
 
 def write_measured(store: Store) -> None:
     content = json.dumps({"format": FORMAT, "rows": measure(store)}, sort_keys=True, indent=1) + "\n"
-    segments.write_whole(store.measured, content.encode())
+    write_atomically(store.measured, content.encode())
 
 
 def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:

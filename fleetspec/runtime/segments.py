@@ -6,7 +6,6 @@ whose digest has no ledger row naming the segment do not exist for any reader.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+
+from fleetspec.files import write_atomically
 
 KEY = pa.binary(16)
 
@@ -82,32 +83,9 @@ TABLES = {"ledger": LEDGER, "fits": FITS, "forecasts": FORECASTS, "evaluations":
 
 def write_segment(path: Path, table: pa.Table) -> None:
     """Write a zstd Parquet file so that it is whole or absent, also after a power cut."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as sink:
-        pq.write_table(table, sink, compression="zstd")
-        sink.flush()
-        os.fsync(sink.fileno())
-    os.replace(partial, path)
-    sync_folder(path.parent)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that it is whole or absent."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with partial.open("wb") as sink:
-        sink.write(content)
-        sink.flush()
-        os.fsync(sink.fileno())
-    os.replace(partial, path)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in the folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    write_atomically(path, sink.getvalue().to_pybytes())
 
 
 def read_segment(path: Path, columns: Sequence[str] | None = None) -> pa.Table:

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import NONE, JobGraph, Task
 from fleetspec.diagnostics import reject
+from fleetspec.files import write_atomically
 from fleetspec.rules import running
 from fleetspec.runtime import segments
 
@@ -94,7 +95,12 @@ class Store:
 
     def write_record(self, run: str, record: dict[str, Any]) -> None:
         content = json.dumps(record, sort_keys=True, indent=1, allow_nan=False) + "\n"
-        segments.write_whole(self.record(run), content.encode())
+        write_atomically(self.record(run), content.encode())
+
+    def clear_journal(self) -> None:
+        """Remove what workers of a killed run left behind."""
+        for path in self.folder("journal").iterdir():
+            path.unlink()
 
     def ledger_files(self) -> list[Path]:
         return sorted(self.folder("ledger").glob("[!.]*.parquet"))

@@ -17,10 +17,11 @@ import pyarrow.compute as pc
 from fleetspec.compiler.jobgraph import JobGraph
 from fleetspec.evaluation.metrics import Score
 from fleetspec.family import Fit, Forecasts, Rejection
+from fleetspec.files import write_atomically
 from fleetspec.runtime import segments
 from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table
-from fleetspec.runtime.store import Store
+from fleetspec.runtime.store import DONE, Store
 from fleetspec.runtime.tasks import Answer, ParentLost, Parents, run_job
 from fleetspec.runtime.workload import Station, Workload
 
@@ -205,10 +206,25 @@ def commit(
         return
     if output is not None:
         for digest, content in output.artifacts():
-            segments.write_whole(store.artifact(digest), content)
+            write_atomically(store.artifact(digest), content)
         for table, columns in output.tables():
             segments.write_segment(store.segment(table, segment), columns)
     segments.write_segment(store.segment("ledger", segment), ledger_table(graph, rows, run, segment))
+
+
+def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
+    """The receipt of a bundle that was committed by a worker which then died; None where it was not."""
+    path = work.store.segment("ledger", bundle.name)
+    if not path.exists():
+        return None
+    found = {row["digest"]: row for row in segments.read_segment(path).to_pylist()}
+    rows = []
+    for job in map(int, bundle.jobs):
+        row = found.get(work.graph.digest[job].tobytes())
+        if row is not None:
+            state = State.DONE if row["state"] == DONE else State.QUARANTINED
+            rows.append(LedgerRow(job, state, row["seconds"], row["device"], row["slot"], row["reason"], row["note"]))
+    return Receipt(bundle, tuple(rows))
 
 
 def read_parents(work: Workload, bundle: Bundle) -> Parents:

@@ -61,10 +61,10 @@ class Workload:
 @dataclass(frozen=True, slots=True)
 class Station:
     """Where a bundle really runs. ``device`` is what its family is asked to use, ``label`` and ``slot`` what the
-    ledger records; ``cores`` is how many threads a job may use."""
+    ledger records; ``cores`` is how many threads a job may use; ``pool`` is '' where pools are not told apart."""
 
     device: Literal["cpu", "cuda"]
     label: str
     slot: str
     cores: int
-    memory_mib: int
+    pool: str = ""

@@ -25,7 +25,7 @@ class Toys:
         if names:
             toy_fleet.write_prices(self.root / "prices.csv", names)
         lock: Any = toy_fleet.toy_lock(self.root)
-        made = toy_fleet.toy_graph(lock, **graph)
+        made = toy_fleet.toy_graph(lock, self.root, **graph)
         return RunRequest(
             spec=toy_fleet.toy_spec(max_quarantined),
             graph=made,
@@ -43,8 +43,7 @@ def toys(tmp_path: Path) -> Toys:
 
 
 @pytest.fixture
-def trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+def trace(tmp_path: Path) -> Callable[[], list[str]]:
     """The series whose fits were called, in any process, in order."""
     path = tmp_path / "trace.txt"
-    monkeypatch.setenv("TOY_TRACE", str(path))
     return lambda: path.read_text().split() if path.exists() else []

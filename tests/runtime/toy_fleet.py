@@ -29,19 +29,21 @@ HORIZONS = (1, 5)
 
 
 class ToyParams(Params):
+    """``folder`` is where fits leave a trace of themselves, in whichever process they run."""
+
     scale: Number = 1.0
+    folder: str = ""
 
 
 def fit_mean(request: FitRequest) -> Fit:
     window = request.windows[0]
-    name, trace = window.series, os.environ.get("TOY_TRACE")
-    if trace:
-        with open(trace, "a") as log:
-            log.write(f"{name}\n")
+    name, folder = window.series, Path(request.params.folder)  # type: ignore[attr-defined]
+    with (folder / "trace.txt").open("a") as log:
+        log.write(f"{name}\n")
     if name.startswith("RAISE"):
         raise ValueError("no such luck\nsecond line")
     if name.startswith("DIEONCE"):
-        flag = Path(os.environ["TOY_FLAGS"]) / name
+        flag = folder / name
         if not flag.exists():
             flag.touch()
             os.kill(os.getpid(), signal.SIGKILL)
@@ -155,7 +157,9 @@ def toy_lock(root: Path) -> ToyLock:
     return ToyLock({"bars": locked}, {"main": tuple(sorted(locked))})
 
 
-def toy_graph(lock: ToyLock, per: str = "series", run: RunKind = RunKind.NIGHTLY, twin: bool = False) -> JobGraph:
+def toy_graph(
+    lock: ToyLock, folder: Path, per: str = "series", run: RunKind = RunKind.NIGHTLY, twin: bool = False
+) -> JobGraph:
     """Nightly: per series a fit and a forecast of ``mean``, then per horizon a forecast of ``double`` over it.
 
     Backtest: two windows each and an evaluation. ``twin`` adds a second group of the same content and digests.
@@ -163,7 +167,10 @@ def toy_graph(lock: ToyLock, per: str = "series", run: RunKind = RunKind.NIGHTLY
     """
     names = lock.universes["main"]
     groups = ("mean", "twin") if twin else ("mean",)
-    settings = tuple(GroupFamily(g, MEAN, "return", per, {"scale": 1.0}, (), None, TRAIN, 5, (), None) for g in groups)
+    settings = tuple(
+        GroupFamily(g, MEAN, "return", per, {"scale": 1.0, "folder": str(folder)}, (), None, TRAIN, 5, (), None)
+        for g in groups
+    )
     settings += (GroupFamily("double", DOUBLE, "return", per, {}, (), "mean", TRAIN, 5, (), None),)
     rows: list[tuple[int, int, int, bytes]] = []
     jobs: list[tuple[Task, int, int, int, int, int, list[int], bytes]] = []

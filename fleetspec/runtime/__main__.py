@@ -1,0 +1,172 @@
+"""``python -m fleetspec.runtime --config DIR --store DIR``: the entry point of a rendered RayJob.
+
+DIR holds what ``fleetspec render`` put into the ConfigMap: ``fleet.yaml`` (resolved), ``fleet.lock``, ``plan.json``
+and ``run.json`` (``run``, ``session``, ``graph``). The spec is compiled again, and only the planned graph is run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fleetspec.compiler.jobgraph import JobGraph, RunKind
+from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
+from fleetspec.planner.planjson import PlanJsonError, plan_from_json
+from fleetspec.planner.plans import Plan
+from fleetspec.rules import running
+from fleetspec.runtime.driver import Progress, RunRequest, run
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+
+_FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """What the folder says to run, compiled again and found to be what was planned."""
+
+    spec: FleetSpec
+    lock: Lock
+    graph: JobGraph
+    plan: Plan
+    root: Path
+
+
+def configured(folder: Path, data: Path | None) -> Configured:
+    """Read and compile the folder. Raises FS507 where something is missing, FS504 (exit 5) for another graph."""
+    texts = {name: _text(folder / name) for name in _FILES}
+    wanted = _json(folder / "run.json", texts["run.json"])
+    try:
+        kind, session, content = RunKind(wanted["run"]), date.fromisoformat(wanted["session"]), str(wanted["graph"])
+        plan = plan_from_json(_json(folder / "plan.json", texts["plan.json"]))
+    except (KeyError, TypeError, ValueError) as error:
+        name = "plan.json" if isinstance(error, PlanJsonError) else "run.json"
+        raise reject(
+            running.RUN_INCOMPLETE, f"'{folder / name}' cannot be used: {error}", help="render the manifests again"
+        ) from error
+    spec, lock, graph = _compile(folder, texts, kind, session)
+    if graph.content != content or graph.content != plan.inputs.graph:
+        raise reject(
+            running.GRAPH_DIFFERS,
+            f"this version compiles graph {graph.content[:12]}, run.json names {content[:12]} and the plan is for "
+            f"{plan.inputs.graph[:12]}",
+            help="render the manifests again, with the version that is in the image",
+            exit_code=ExitCode.STALE,
+        )
+    return Configured(spec, lock, graph, plan, data or Path(wanted.get("root", folder)))
+
+
+def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) -> tuple[FleetSpec, Lock, JobGraph]:
+    from fleetspec.catalog.loading import shipped
+    from fleetspec.compiler.checks import check, check_against_lock
+    from fleetspec.compiler.compose import compose_text
+    from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.lock import lock_from_bytes
+    from fleetspec.compiler.lower import lower
+    from fleetspec.families import registry
+
+    report, known = Report(), registry()
+    document = compose_text(Source(str(folder / "fleet.yaml"), texts["fleet.yaml"]), report)
+    report.require()
+    assert document is not None
+    spec = decode(document, report)
+    lock = lock_from_bytes(texts["fleet.lock"].encode(), str(folder / "fleet.lock"), report)
+    if spec is not None:
+        check(spec, known, shipped(), report)
+        if lock is not None:
+            check_against_lock(spec, lock, report)
+    report.locate(document)
+    report.require()
+    assert spec is not None
+    assert lock is not None
+    return spec, lock, lower(spec, lock, known, kind, session)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise reject(
+            running.RUN_INCOMPLETE,
+            f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}",
+            help=f"--config names a folder with {', '.join(_FILES)}",
+        ) from error
+
+
+def _json(path: Path, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise reject(running.RUN_INCOMPLETE, f"'{path}' is not JSON: {error}") from error
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m fleetspec.runtime", description="Run a rendered plan.")
+    parser.add_argument(
+        "--config", type=Path, required=True, help="folder with fleet.yaml, fleet.lock, plan.json, run.json"
+    )
+    parser.add_argument("--store", type=Path, required=True, help="where results go; shared by all workers")
+    parser.add_argument("--data", type=Path, help="folder the spec's data paths start from [default: --config]")
+    parser.add_argument("--executor", choices=["ray", "inline"], default="ray")
+    parser.add_argument("--wait-seconds", type=float, default=900.0, help="patience for planned resources")
+    parser.add_argument("--cpu-instead", action="store_true", help="run GPU jobs on CPUs where there is no GPU")
+    return parser.parse_args(argv)
+
+
+def _tell(progress: Progress) -> None:
+    print(
+        f"stage {progress.stage + 1} of {progress.stages}: {progress.done} of {progress.total} jobs, "
+        f"{progress.quarantined} quarantined, {progress.busy_seconds:.0f} s of work in {progress.wall_seconds:.0f} s",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run and print the summary as one JSON line on stdout; findings go to stderr. Returns the exit code."""
+    arguments = _arguments(argv)
+    report = Report()
+    try:
+        made = configured(arguments.config, arguments.data)
+        summary = run(
+            RunRequest(
+                spec=made.spec,
+                graph=made.graph,
+                plan=made.plan,
+                lock=made.lock,
+                root=made.root,
+                store=arguments.store,
+                executor=arguments.executor,
+                progress=_tell,
+                cpu_instead=arguments.cpu_instead,
+                patience_seconds=arguments.wait_seconds,
+            )
+        )
+    except Rejected as rejected:
+        _print(rejected.report)
+        return int(rejected.exit_code)
+    except KeyboardInterrupt:
+        return int(ExitCode.INTERRUPTED)
+    summary.tell(report)
+    _print(report)
+    print(json.dumps(summary.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False), flush=True)
+    return int(summary.exit_code)
+
+
+def _print(report: Report) -> None:
+    for finding in report:
+        where = f"{finding.place}: " if finding.place is not None else ""
+        print(f"{where}{finding.rule.severity} {finding.rule.code}: {finding.message}", file=sys.stderr)
+        if finding.help:
+            print(f"  help: {finding.help}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

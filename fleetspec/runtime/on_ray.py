@@ -1,0 +1,335 @@
+"""Bundles on Ray: warm actors that pull, two bundles deep. The only module that imports ray.
+
+Without RAY_ADDRESS a cluster is started in this process and ends with it. With it, the planned workers are asked
+for by the labels the manifests give them, so the autoscaler starts what the plan holds and no more; on a
+cluster without those labels, by resources alone.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import ray
+from ray import exceptions
+
+from fleetspec.diagnostics import reject
+from fleetspec.planner.plans import Plan
+from fleetspec.rules import running
+from fleetspec.runtime.bundles import Bundle, Need
+from fleetspec.runtime.executor import Death, Event, Fault
+from fleetspec.runtime.placing import ClusterNode, Placing
+from fleetspec.runtime.worker import Journal, Receipt, receipt_from_store, run_bundle
+from fleetspec.runtime.workload import Station, Workload
+
+_DEPTH = 2
+_LONG_SECONDS = 5.0
+"""Bundles predicted to take longer are not queued behind a running one: another worker may be free first."""
+_POLL_SECONDS = 0.2
+_GRACE_SECONDS = 30.0
+_STARTS = 3
+_KILLED = "the process was killed (out of memory, or a crash in native code)"
+
+
+class _Worker:
+    """The actor: holds the workload and its journal, runs one bundle at a time."""
+
+    def __init__(self, work: Workload, station: Station, journal: str) -> None:
+        self._work = work
+        self._station = station
+        self._journal = Journal(work.store.root / "journal" / journal)
+        self._stop = work.store.root / "journal" / f"{work.run}.stop"
+
+    def ready(self) -> None:
+        """Returns once the process is up and has its imports."""
+
+    def run(self, bundle: Bundle) -> Receipt:
+        return run_bundle(self._work, bundle, self._station, self._journal, _asked(self._stop.exists))
+
+
+def _asked(look: Callable[[], bool]) -> Callable[[], bool]:
+    """A look at the store at most four times a second: jobs may take less than a look over a network does."""
+    last, answer = 0.0, False
+
+    def stopping() -> bool:
+        nonlocal last, answer
+        now = time.monotonic()
+        if now - last > 0.25:
+            last, answer = now, look()
+        return answer
+
+    return stopping
+
+
+@dataclass(eq=False)
+class _Hand:
+    """One actor as the driver sees it, and the calls it was given, oldest first."""
+
+    name: str
+    actor: Any
+    up: Any
+    ready: bool = False
+    calls: list[tuple[Any, Bundle]] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class _Crew:
+    """The actors of one station and the bundles waiting for them."""
+
+    station: Station
+    needs: list[Need]
+    hands: list[_Hand] = field(default_factory=list)
+    queue: deque[Bundle] = field(default_factory=deque)
+    failed_starts: int = 0
+    waiting_since: float | None = None
+
+    @property
+    def need(self) -> Need:
+        """The hungriest of the needs met here: what its actors hold must do for all of them."""
+        return max(self.needs, key=lambda need: need.memory_mib)
+
+    @property
+    def busy(self) -> bool:
+        return bool(self.queue) or any(hand.calls for hand in self.hands)
+
+
+class RayExecutor:
+    """An :class:`~fleetspec.runtime.executor.Executor` on Ray."""
+
+    name = "ray"
+
+    def __init__(self, work: Workload, plan: Plan, cpu_instead: bool | None, patience_seconds: float) -> None:
+        self._work = work
+        self._patience = patience_seconds
+        self._own = not ray.is_initialized()
+        address = os.environ.get("RAY_ADDRESS")
+        if self._own:
+            _start(address, sum(block.returns.nbytes * 3 for block in work.blocks.values()))
+        embedded = address is None
+        self._placing = Placing(
+            plan,
+            _nodes,
+            cpu_instead=embedded if cpu_instead is None else cpu_instead,
+            patience_seconds=patience_seconds,
+        )
+        self.cores = self._placing.cores
+        self._shared = ray.put(work)
+        self._crews: dict[Station, _Crew] = {}
+        self._started = 0
+        self._stop = work.store.root / "journal" / f"{work.run}.stop"
+
+    def station(self, need: Need) -> Station:
+        return self._placing.station(need)
+
+    def width(self, need: Need) -> int:
+        return self._placing.width(need)
+
+    def submit(self, bundles: Iterable[Bundle]) -> None:
+        for bundle in bundles:
+            station = self.station(bundle.need)
+            if station not in self._crews:
+                self._release_idle()
+                self._crews[station] = _Crew(station, [bundle.need])
+            if bundle.need not in self._crews[station].needs:
+                self._crews[station].needs.append(bundle.need)
+            self._crews[station].queue.append(bundle)
+
+    def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
+        given_up: float | None = None
+        while any(crew.busy for crew in self._crews.values()):
+            if stopping() and given_up is None:
+                given_up = time.monotonic() + _GRACE_SECONDS
+                self._stop.touch()
+                for crew in self._crews.values():
+                    crew.queue.clear()
+            if given_up is not None and time.monotonic() > given_up:
+                return
+            for crew in self._crews.values():
+                self._man(crew)
+                self._hand_out(crew)
+            yield from self._gather()
+
+    def close(self) -> None:
+        for crew in self._crews.values():
+            for hand in crew.hands:
+                self._dismiss(hand)
+        self._crews.clear()
+        self._stop.unlink(missing_ok=True)
+        if self._own:
+            ray.shutdown()
+
+    def _release_idle(self) -> None:
+        """Actors of stations without work give their CPUs and GPUs back before others ask for them."""
+        for station in [station for station, crew in self._crews.items() if not crew.busy]:
+            for hand in self._crews.pop(station).hands:
+                self._dismiss(hand)
+
+    def _dismiss(self, hand: _Hand) -> None:
+        ray.kill(hand.actor)
+        (self._work.store.root / "journal" / hand.name).unlink(missing_ok=True)
+
+    def _man(self, crew: _Crew) -> None:
+        """Start actors up to the station's width, never more than there are bundles."""
+        if not crew.queue:
+            return
+        wanted = min(self.width(crew.need), len(crew.queue) + sum(len(hand.calls) for hand in crew.hands))
+        while len(crew.hands) < max(wanted, 1):
+            self._started += 1
+            name = f"{self._work.run}-{self._started:04d}"
+            options = self._placing.options(crew.need) | {
+                "max_restarts": 0,
+                "max_task_retries": 0,
+                "runtime_env": {"env_vars": _environment(crew.station)},
+            }
+            actor = ray.remote(_Worker).options(**options).remote(self._shared, crew.station, name)
+            crew.hands.append(_Hand(name, actor, actor.ready.remote()))
+        if any(hand.ready for hand in crew.hands):
+            crew.waiting_since = None
+        elif crew.waiting_since is None:
+            crew.waiting_since = time.monotonic()
+        elif time.monotonic() - crew.waiting_since > self._patience:
+            raise reject(
+                running.RESOURCES_MISSING,
+                f"no worker for {crew.need} came up within {self._patience:.0f} s: asked for "
+                f"{self._placing.described(crew.need)}",
+                help="look at the cluster's pending pods, or plan with the pools it has",
+            )
+
+    def _hand_out(self, crew: _Crew) -> None:
+        """First a bundle for every idle actor, then a second one behind short ones."""
+        for depth in range(_DEPTH):
+            for hand in crew.hands:
+                if not crew.queue:
+                    return
+                if depth and crew.queue[0].seconds > _LONG_SECONDS:
+                    return
+                if hand.ready and len(hand.calls) == depth:
+                    bundle = crew.queue.popleft()
+                    hand.calls.append((hand.actor.run.remote(bundle), bundle))
+
+    def _gather(self) -> Iterator[Event]:
+        """Wait a moment for calls and starting actors, and report what ended."""
+        pending: dict[Any, tuple[_Crew, _Hand]] = {}
+        for crew in self._crews.values():
+            for hand in crew.hands:
+                for reference in [call for call, _ in hand.calls] if hand.ready else [hand.up]:
+                    pending[reference] = crew, hand
+        if not pending:
+            time.sleep(_POLL_SECONDS)
+            return
+        ready, _ = ray.wait(list(pending), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
+        if ready:
+            ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0, fetch_local=False)
+        for reference in ready:
+            crew, hand = pending[reference]
+            if hand not in crew.hands:
+                continue
+            if not hand.ready:
+                self._welcome(crew, hand)
+            else:
+                yield from self._collect(crew, hand, reference)
+
+    def _welcome(self, crew: _Crew, hand: _Hand) -> None:
+        try:
+            ray.get(hand.up)
+        except exceptions.RayError as error:
+            crew.hands.remove(hand)
+            crew.failed_starts += 1
+            if crew.failed_starts >= _STARTS:
+                raise reject(
+                    running.WORKERS_DIE,
+                    f"{crew.failed_starts} workers for {crew.need} died before they could begin: {_told(error)}",
+                    help="check memory and the workers' image; the store keeps what is done",
+                ) from error
+            return
+        hand.ready, crew.failed_starts = True, 0
+
+    def _collect(self, crew: _Crew, hand: _Hand, reference: Any) -> Iterator[Event]:
+        at = next((i for i, (call, _) in enumerate(hand.calls) if call == reference), None)
+        if at is None:
+            return
+        bundle = hand.calls[at][1]
+        try:
+            receipt: Receipt = ray.get(reference)
+        except exceptions.RayTaskError as error:
+            del hand.calls[at]
+            yield Fault(bundle, _told(error.cause if error.cause is not None else error))
+        except exceptions.RayError:
+            yield from self._bury(crew, hand)
+        else:
+            del hand.calls[at]
+            yield receipt
+
+    def _bury(self, crew: _Crew, hand: _Hand) -> Iterator[Event]:
+        """An actor is dead: what it finished counts, the bundle it was in is reported, the rest is queued again."""
+        crew.hands.remove(hand)
+        untouched = []
+        blamed = False
+        for reference, bundle in hand.calls:
+            receipt = _finished(reference) or receipt_from_store(self._work, bundle)
+            if receipt is not None:
+                yield receipt
+            elif blamed:
+                untouched.append(bundle)
+            else:
+                blamed = True
+                journal = self._work.store.root / "journal" / hand.name
+                yield Death(bundle, Journal.read(journal, bundle.name), _KILLED)
+        crew.queue.extendleft(reversed(untouched))
+        (self._work.store.root / "journal" / hand.name).unlink(missing_ok=True)
+
+
+def _finished(reference: Any) -> Receipt | None:
+    try:
+        receipt: Receipt = ray.get(reference, timeout=5)
+    except exceptions.RayError:
+        return None
+    return receipt
+
+
+def _start(address: str | None, panel_bytes: int) -> None:
+    """Connect to ``address``, or start a cluster of this machine's cores that ends with this process."""
+    logging.getLogger("ray").setLevel(logging.ERROR)
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    if address is not None:
+        ray.init(address=address, **quiet)
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    ray.init(
+        include_dashboard=False,
+        num_cpus=len(os.sched_getaffinity(0)),
+        object_store_memory=max(256 * 2**20, 2 * panel_bytes),
+        **quiet,
+    )
+
+
+def _environment(station: Station) -> dict[str, str]:
+    """One thread per core a job holds: small models lose more to threads than they win. On this machine's
+    own cluster workers import what this process imports."""
+    threads = str(station.cores)
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+    found = dict.fromkeys(names, threads)
+    if "RAY_ADDRESS" not in os.environ:
+        found["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
+    return found
+
+
+def _nodes() -> list[ClusterNode]:
+    return [
+        ClusterNode(dict(node["Resources"]), dict(node.get("Labels") or {})) for node in ray.nodes() if node["Alive"]
+    ]
+
+
+def _told(error: BaseException) -> str:
+    """The line of an error that says what happened: Ray puts a worker's own exception at the end."""
+    lines = [line for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()]
+    if isinstance(error, exceptions.RayError):
+        return lines[-1].strip() if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
