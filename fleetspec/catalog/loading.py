@@ -1,0 +1,193 @@
+"""The shipped catalog, read from the data files beside this module, and a user's measured runtimes laid over it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, replace
+from datetime import date
+from functools import lru_cache
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+import yaml
+
+from fleetspec.catalog.types import Catalog, Device, Offer, Runtime, Slice
+
+CPU = "cpu"
+ANY_FAMILY = "*"
+"""The family whose rows stand for families without rows of their own."""
+FORMAT = 1
+REFERENCE = "gpu"
+"""How measured.yaml writes its reference GPU."""
+
+RuntimeKey = tuple[str, str, str]
+
+
+@lru_cache(maxsize=1)
+def shipped() -> Catalog:
+    """Devices, offers and runtimes as they come with the package."""
+    return catalog_of(_read("devices.yaml"), _read("offers.yaml"), _read("measured.yaml"))
+
+
+def catalog_of(devices: Mapping[str, Any], offers: Mapping[str, Any], measured: Mapping[str, Any]) -> Catalog:
+    """A catalog from the content of its three files.
+
+    Raises ValueError where an offer or a speed names a GPU that is no device, or a GPU has no speed.
+    """
+    known = {name: _device(name, row, devices) for name, row in devices["devices"].items()}
+    sold = {offer.name: offer for offer in _offers(offers)}
+    strangers = {offer.gpu for offer in sold.values() if offer.gpu is not None} - set(known)
+    if strangers:
+        raise ValueError(f"offers of unknown GPUs: {', '.join(sorted(strangers))}")
+    runtimes = {(row.family, row.task, row.device): row for row in _runtimes(measured, known)}
+    return _sealed(known, sold, runtimes)
+
+
+def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
+    """``catalog`` with a user's own figures: each row with n >= 1 replaces the one of its family, task and device.
+
+    A measured row is one point, so how time grows with work and with a GPU's share stays as shipped where the
+    catalog has a row for it.
+    """
+    runtimes = dict(catalog.runtimes)
+    for row in rows:
+        if row.n < 1:
+            continue
+        key = (row.family, row.task, row.device)
+        before = runtimes.get(key)
+        runtimes[key] = (
+            row
+            if before is None
+            else replace(row, exponent=before.exponent, share_exponent=before.share_exponent)
+        )
+    return _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
+
+
+def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime:
+    """Seconds of a family's task on ``cpu`` or a GPU: its own row, else that of any family.
+
+    A device that the catalog knows nothing of raises KeyError.
+    """
+    own = catalog.runtimes.get((family, task, device))
+    return own if own is not None else catalog.runtimes[ANY_FAMILY, task, device]
+
+
+def runtimes_digest(catalog: Catalog) -> str:
+    """128-bit hex digest of the runtimes alone."""
+    return _digest([_canonical(catalog.runtimes[key]) for key in sorted(catalog.runtimes)])
+
+
+def _sealed(devices: dict[str, Device], offers: dict[str, Offer], runtimes: dict[RuntimeKey, Runtime]) -> Catalog:
+    content = [
+        [_canonical(devices[name]) for name in sorted(devices)],
+        [_canonical(offers[name]) for name in sorted(offers)],
+        [_canonical(runtimes[key]) for key in sorted(runtimes)],
+    ]
+    return Catalog(MappingProxyType(devices), MappingProxyType(offers), MappingProxyType(runtimes), _digest(content))
+
+
+def _canonical(row: Device | Offer | Runtime) -> dict[str, Any]:
+    return {name: str(value) if isinstance(value, date) else value for name, value in asdict(row).items()}
+
+
+def _digest(content: Any) -> str:
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def _read(name: str) -> dict[str, Any]:
+    text = resources.files("fleetspec.catalog").joinpath(name).read_text(encoding="utf-8")
+    # The C loader reads the same plain types several times faster; it is missing where PyYAML was built without it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        content: dict[str, Any] = loader.get_single_data()
+    finally:
+        loader.dispose()
+    if content["format"] != FORMAT:
+        raise ValueError(f"{name} has format {content['format']}, this version reads {FORMAT}")
+    return content
+
+
+def _device(name: str, row: Mapping[str, Any], content: Mapping[str, Any]) -> Device:
+    source = content["sources"][row["source"]]
+    if "grid" not in row:
+        return Device(name, row["product"], row["memory_mib"], 1, 1, (), source)
+    grid = content["grids"][row["grid"]]
+    slices = tuple(
+        Slice(profile, kind["compute"], kind["size"], tuple(kind["starts"]), memory, kind["most"])
+        for kind, (profile, memory) in ((grid["kinds"][kind], named) for kind, named in row["slices"].items())
+    )
+    return Device(name, row["product"], row["memory_mib"], grid["compute"], grid["memory"], slices, source)
+
+
+def _offers(content: Mapping[str, Any]) -> Iterable[Offer]:
+    for provider, listed in content["lists"].items():
+        for machine, (cpu, gib, price, *gpu) in listed["machines"].items():
+            yield Offer(
+                name=f"{provider}/{machine}",
+                provider=provider,
+                cpu=cpu,
+                memory_mib=round(gib * 1024),
+                gpu=gpu[0] if gpu else None,
+                gpus=gpu[1] if gpu else 0,
+                usd_per_hour=float(price),
+                region=listed.get("elsewhere", {}).get(machine, listed["region"]),
+                price_date=listed["date"],
+                source=listed["source"],
+                note=listed.get("note", ""),
+            )
+
+
+def _runtimes(content: Mapping[str, Any], devices: Mapping[str, Device]) -> Iterable[Runtime]:
+    own = content["measured"]
+    for family, tasks in own["runtimes"].items():
+        for task, (seconds, exponent, spread, n) in tasks.items():
+            yield Runtime(
+                family,
+                task,
+                own["device"],
+                seconds,
+                own["work"],
+                exponent,
+                0.0,
+                spread,
+                "measured",
+                n,
+                own["source"],
+                date.fromisoformat(own["date"]),
+            )
+    assumed = content["assumed"]
+    speeds = {
+        gpu: (speed, group["source"])
+        for group in assumed["speeds"].values()
+        for gpu, speed in group["devices"].items()
+    }
+    if set(speeds) != set(devices):
+        raise ValueError(f"not both a device and a speed: {', '.join(sorted(set(speeds) ^ set(devices)))}")
+    rows = [(family, task, row) for family, tasks in assumed["runtimes"].items() for task, row in tasks.items()]
+    rows += [(ANY_FAMILY, task, row) for task, row in assumed["unknown_on_gpu"].items()]
+    for family, task, (device, seconds, work, exponent, share_exponent, spread, source) in rows:
+        if device != REFERENCE:
+            yield Runtime(
+                family, task, device, seconds, work, exponent, share_exponent, spread, "assumed", 0, source
+            )
+            continue
+        fastest = speeds[assumed["reference_gpu"]][0]
+        for gpu, (speed, reason) in speeds.items():
+            scaled = source if gpu == assumed["reference_gpu"] else f"{source}; on {gpu} by {reason}"
+            yield Runtime(
+                family,
+                task,
+                gpu,
+                seconds * fastest / speed,
+                work,
+                exponent,
+                share_exponent,
+                spread,
+                "assumed",
+                0,
+                scaled,
+            )
