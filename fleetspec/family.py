@@ -26,14 +26,12 @@ class Params(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-@dataclass(frozen=True, slots=True)
 class Rejection(Exception):
     """This job's data or fit cannot be used; the series is quarantined with ``reason``, the rest goes on."""
 
-    reason: str
-
-    def __str__(self) -> str:
-        return self.reason
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +78,16 @@ class FitRequest:
     horizon: int | None
     seed: int
     device: Literal["cpu", "cuda"] = "cpu"
+
+    def require(self, bars: int) -> None:
+        """:meth:`SeriesWindow.require` of every window; the reason names the series where there are several."""
+        for window in self.windows:
+            try:
+                window.require(bars)
+            except Rejection as rejection:
+                if len(self.windows) == 1:
+                    raise
+                raise Rejection(f"{window.series}: {rejection.reason}") from None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -26,7 +26,7 @@ class VolatilityParams(Params):
 def fit(request: FitRequest, process: Process) -> Fit:
     """Estimates by arch's names for returns in percent, and arch's log-likelihood of the percent series."""
     (window,) = request.windows
-    window.require(MIN_BARS)
+    request.require(MIN_BARS)
     found = estimate(window.returns, process)
     if not found.converged:
         raise Rejection(f"the optimiser did not converge: {found.message}")

@@ -43,7 +43,7 @@ def fit(request: FitRequest) -> Fit:
     from sklearn.linear_model import ElasticNet
 
     (window,) = request.windows
-    window.require(MIN_BARS)
+    request.require(MIN_BARS)
     params = cast(ElasticNetParams, request.params)
     names = _usable(request.features, window)
     features, target = examples(names, window.returns, window.volume, request.horizon or 1)

@@ -61,8 +61,7 @@ def fit(request: FitRequest) -> Fit:
 
     params = cast(NbeatsParams, request.params)
     horizon = request.horizon or 1
-    for window in request.windows:
-        window.require(max(MIN_BARS, params.backcast + horizon))
+    request.require(max(MIN_BARS, params.backcast + horizon))
     pooled = [_examples(window, params.backcast, horizon) for window in request.windows]
     inputs = np.concatenate([before for before, _ in pooled])
     labels = np.concatenate([after for _, after in pooled])

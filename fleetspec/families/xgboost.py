@@ -36,10 +36,8 @@ def fit(request: FitRequest) -> Fit:
     import xgboost
 
     params = cast(XgboostParams, request.params)
-    pooled = []
-    for window in request.windows:
-        window.require(MIN_BARS)
-        pooled.append(examples(request.features, window.returns, window.volume, request.horizon or 1))
+    request.require(MIN_BARS)
+    pooled = [examples(request.features, w.returns, w.volume, request.horizon or 1) for w in request.windows]
     features = np.concatenate([rows for rows, _ in pooled])
     target = np.concatenate([labels for _, labels in pooled])
     if len(target) < MIN_ROWS:

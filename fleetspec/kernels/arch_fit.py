@@ -24,7 +24,7 @@ _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
 _QUANTILES = 5_000
 _SMALLEST, _LARGEST = 1e-12, 1e12
 # alpha, gamma and beta; in levels alpha + gamma / 2 + beta stays below 1.
-_LOG_STARTS = ((0.1, 0.0, 0.9), (0.05, 0.0, 0.5), (0.2, -0.1, 0.95), (0.02, 0.02, 0.97))
+_LOG_STARTS = ((0.1, -0.05, 0.8), (0.3, 0.0, 0.6), (0.01, 0.0, 0.1), (0.05, 0.0, 0.0))
 _LEVEL_STARTS = ((0.05, 0.05, 0.90), (0.10, 0.05, 0.80), (0.02, 0.01, 0.97), (0.20, 0.10, 0.50))
 
 

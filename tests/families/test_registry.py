@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import subprocess
 import sys
 from importlib.metadata import EntryPoint
@@ -10,6 +12,7 @@ import pytest
 
 from fleetspec import families
 from fleetspec.families import registry, vol_scaled
+from fleetspec.family import Rejection
 
 
 def test_all_are_found():
@@ -53,3 +56,16 @@ def test_something_that_is_no_family(monkeypatch):
     entry(monkeypatch, "json")
     with pytest.raises(TypeError, match="json exposes no FAMILY"):
         registry()
+
+
+def test_a_rejection_passes_through_everything():
+    """Context managers set its traceback, executors send it between processes."""
+
+    @contextlib.contextmanager
+    def managed():
+        yield
+
+    with pytest.raises(Rejection) as caught, managed():
+        raise Rejection("no usable bars")
+    assert caught.value.reason == str(caught.value) == "no usable bars"
+    assert copy.copy(caught.value).reason == "no usable bars"

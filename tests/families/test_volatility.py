@@ -13,6 +13,7 @@ from family_cases import fit_request, installed, rows
 from fleetspec.family import FitRequest, ForecastRequest, Rejection, SeriesWindow
 from fleetspec.kernels import arch_fit
 from fleetspec.kernels.arch_fit import Process, cumulative_variance, estimate
+from fleetspec.panel import synthetic
 
 ARCH_NAMES = {
     "garch": ("GARCH", {"p": 1, "q": 1}),
@@ -141,6 +142,21 @@ def test_a_fit_that_does_not_converge_is_rejected(sp500, monkeypatch):
     )
     with pytest.raises(Rejection, match="the optimiser did not converge: Iteration limit reached"):
         family.fit(fit_request(family, (sp500.head(TRAIN),)))
+
+
+def test_where_the_start_of_arch_fails_another_is_taken():
+    """arch alone ends this EGARCH at its iteration limit."""
+    pytest.importorskip("arch")
+    returns = synthetic.market(41, 2000, seed=1, only=[40])["SYN0041"].returns[-1000:]
+    process = Process("egarch", 1, 1, 1, "t", "constant")
+    alone = arch_model("egarch", 100 * returns).fit(disp="off", show_warning=False)
+    found = estimate(returns, process)
+    assert alone.convergence_flag != 0
+    assert found.converged
+    assert found.log_likelihood > alone.loglikelihood
+    # Oracle of the likelihood: arch's own, at these parameters.
+    oracle = arch_model("egarch", 100 * returns).fix(list(found.parameters.values()))
+    assert found.log_likelihood == pytest.approx(oracle.loglikelihood, rel=1e-9)
 
 
 def test_other_starts_reach_the_same_optimum(sp500):
