@@ -120,13 +120,25 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _tell(progress: Progress) -> None:
-    print(
-        f"stage {progress.stage + 1} of {progress.stages}: {progress.done} of {progress.total} jobs, "
-        f"{progress.quarantined} quarantined, {progress.busy_seconds:.0f} s of work in {progress.wall_seconds:.0f} s",
-        file=sys.stderr,
-        flush=True,
-    )
+class _Lines:
+    """Progress as a line every few seconds: a pod's log is read later, and not by watching."""
+
+    _EVERY_SECONDS = 5.0
+
+    def __init__(self) -> None:
+        self._last = 0.0
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.done < progress.total and progress.wall_seconds - self._last < self._EVERY_SECONDS:
+            return
+        self._last = progress.wall_seconds
+        print(
+            f"stage {progress.stage + 1} of {progress.stages}: {progress.done} of {progress.total} jobs, "
+            f"{progress.quarantined} quarantined, {progress.busy_seconds:.0f} s of work in "
+            f"{progress.wall_seconds:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -144,7 +156,7 @@ def main(argv: list[str] | None = None) -> int:
                 root=made.root,
                 store=arguments.store,
                 executor=arguments.executor,
-                progress=_tell,
+                progress=_Lines(),
                 cpu_instead=arguments.cpu_instead,
                 patience_seconds=arguments.wait_seconds,
             )

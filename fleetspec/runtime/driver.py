@@ -116,8 +116,10 @@ class _Run:
         self._record("running", None)
         executor = _executor(request, work)
         self.cores, self.startup = executor.cores, time.perf_counter() - self.begun
+        # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
+        self.ledger = Ledger.load(self.store, graph)
+        self.missing = self.ledger.missing()
         strikes = Strikes(self.ledger)
-        interrupted = True
         try:
             with Interruption() as stopping:
                 for stage in range(stages):
@@ -129,7 +131,10 @@ class _Run:
                             self._tell(stage, stages)
                     if stopping():
                         break
-                interrupted = stopping()
+                interrupted = stopping() and bool(len(self.ledger.missing()))
+        except BaseException:
+            self._record("failed", None)
+            raise
         finally:
             executor.close()
             self.store.compact_ledger(work.run)

@@ -160,7 +160,10 @@ def done_keys(store: Path, fleet: str) -> NDArray[np.void]:
 
 
 def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
-    """``runs/*.json`` in order: each holds ``run``, ``state`` (running, done, interrupted), ``plan``, ``summary``."""
+    """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``.
+
+    States are ``running`` (a killed run stays so), ``done``, ``interrupted`` and ``failed``.
+    """
     records = []
     for path in sorted(Store.of(store, fleet).folder("runs").glob("run-[0-9]*.json")):
         try:
