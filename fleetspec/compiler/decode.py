@@ -1,0 +1,278 @@
+"""Document → FleetSpec: shape and types, every fault at its route and in the words of the language.
+
+pydantic finds the faults; what it says of them is translated here, so no message speaks of Python.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from fleetspec.compiler.document import Document
+from fleetspec.compiler.spec import FleetSpec, Shape
+from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
+from fleetspec.rules import shape
+
+_EXAMPLES = {
+    "apiVersion": "apiVersion: fleetspec/v1",
+    "kind": "kind: Fleet",
+    "name": "name: quickstart",
+    "owner": "owner: research",
+    "data": 'data: {market: {from: "synthetic:market", series: 200, length: 1250 sessions}}',
+    "from": "from: prices.csv",
+    "universes": "universes: {equities: {data: market, calendar: XNYS, bar: 1 session}}",
+    "calendar": "calendar: XNYS",
+    "bar": "bar: 1 session",
+    "horizons": "horizons: [1 bar, 5 bars]",
+    "features": "features: {tech: [momentum(5), rsi(14)]}",
+    "models": "models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    "target": "target: variance",
+    "fleet": "fleet: [{universes: equities, models: vol}]",
+    "scheme": "scheme: walk-forward",
+    "step": "step: 20 bars",
+    "within": "within: 12h",
+    "schedule": "schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
+    "start": "start: close + 45m",
+    "deadline": "deadline: open - 90m",
+    "budget": "budget: {nightly: 60 USD}",
+    "nightly": "nightly: 60 USD",
+    "hardware": "hardware: {laptop: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1}}",
+    "max": "max: 4",
+    "train": "train: 1000 bars",
+    "refit": "refit: 5 sessions",
+    "levels": "levels: [99%, 97.5%]",
+    "families": "families: [garch, egarch]",
+    "params": "params: {distribution: t}",
+    "tests": "tests: [kupiec]",
+    "series": "series: [AAPL, MSFT]",
+    "cluster": "cluster: {namespace: quant}",
+    "quality": "quality: {max_missing: 5%, max_quarantined: 2%}",
+    "backtest": "backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
+}
+_NAMES_OR_NAME = {"universes": "universes: [equities, fx]", "models": "models: [vol, var]"}
+"""The two keys of a fleet row that a top-level key has its name from."""
+
+_SHAPES = {
+    "tuple_type": "a list",
+    "dict_type": "a map",
+    "model_type": "a map",
+    "model_attributes_type": "a map",
+    "string_type": "a single value",
+    "scalar": "a single value",
+}
+
+
+def decode(document: Document, report: Report) -> FleetSpec | None:
+    """The spec, or None when the report has got errors. Places are resolved by ``report.locate(document)``."""
+    before = len(report.errors)
+    spec = None
+    try:
+        spec = FleetSpec.model_validate(_frozen(document.value))
+    except ValidationError as error:
+        for fault in _sifted(_Fault.of(detail, document.value) for detail in error.errors(include_url=False)):
+            _tell(fault, report)
+    _refuse_python_names(document, report)
+    return spec if len(report.errors) == before else None
+
+
+def _frozen(value: Any) -> Any:
+    """Lists as tuples: the language's models are strict and frozen."""
+    if isinstance(value, dict):
+        return {key: _frozen(item) for key, item in value.items()}
+    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """A pydantic error by route. ``value`` is what stands there; ``key`` says that the key itself is wrong.
+
+    ``in_union`` holds for faults of a value that may be one of several types, ``of_union`` for the value itself.
+    """
+
+    kind: str
+    route: Route
+    value: Any
+    key: bool
+    in_union: bool
+    of_union: bool
+    message: str
+    context: dict[str, Any]
+
+    @classmethod
+    def of(cls, detail: ErrorDetails, value: Any) -> _Fault:
+        """pydantic puts the branches of a union into an error's location; only what is written is a route."""
+        route: Route = ()
+        location, kind = detail["loc"], detail["type"]
+        tags = []
+        for part in location[:-1] if kind == "missing" else location:
+            if isinstance(value, dict) and part in value:
+                value, route = value[part], (*route, part)
+            elif isinstance(value, list) and isinstance(part, int):
+                value, route = value[part], (*route, part)
+            else:
+                tags.append(part)
+        if kind == "missing":
+            route = (*route, location[-1])
+        context = dict(detail.get("ctx", {}))
+        key, in_union = "[key]" in tags, bool(tags) and "[key]" not in tags
+        of_union = in_union and location[-1] == tags[-1]
+        return cls(kind, route, value, key, in_union, of_union, detail["msg"], context)
+
+
+def _sifted(faults: Iterable[_Fault]) -> list[_Fault]:
+    """Of a union's faults those that say most: the branch that got furthest into the value."""
+    listed = list(faults)
+    kept: list[_Fault] = []
+    for fault in listed:
+        if fault.kind == "missing" and _meant_elsewhere(fault, listed):
+            continue
+        if fault.of_union and fault.kind in (*_SHAPES, "literal_error"):
+            n = len(fault.route)
+            beside = [f for f in listed if f is not fault and f.in_union and f.route[:n] == fault.route]
+            if any(len(f.route) > n or f.kind not in _SHAPES for f in beside):
+                continue
+            if any(f.route == k.route for f in beside for k in kept):
+                continue
+        kept.append(fault)
+    return kept
+
+
+def _meant_elsewhere(missing: _Fault, faults: list[_Fault]) -> bool:
+    """Whether the missing key stands there misspelt: that is one fault, not two."""
+    *parent, name = missing.route
+    return any(
+        f.kind == "extra_forbidden"
+        and [*f.route[:-1]] == parent
+        and nearest(str(f.route[-1]), _keys(f.route[:-1])) == name
+        for f in faults
+    )
+
+
+def _tell(fault: _Fault, report: Report) -> None:
+    name = str(fault.route[-1]) if fault.route else ""
+    if fault.kind == "missing":
+        parent = fault.route[:-1]
+        where = f" in {_dotted(parent)}" if parent else ""
+        report.add(shape.MISSING_KEY, f"'{name}' is missing{where}", route=parent, key=True, help=_example(fault.route))
+    elif fault.kind == "extra_forbidden":
+        known = _keys(fault.route[:-1])
+        report.add(
+            shape.UNKNOWN_KEY,
+            f"'{name}' is not a key of {_dotted(fault.route[:-1]) or 'a spec'}",
+            route=fault.route,
+            key=True,
+            help=did_you_mean(name, known),
+        )
+    elif fault.value is None:
+        report.add(
+            shape.EMPTY_VALUE, f"'{_dotted(fault.route)}' has no value", route=fault.route, help=_example(fault.route)
+        )
+    elif fault.kind == "literal_error" and isinstance(fault.value, str):
+        _tell_choice(fault, report)
+    elif fault.kind in (*_SHAPES, "literal_error"):
+        is_ = "a map" if isinstance(fault.value, dict) else "a list" if isinstance(fault.value, list) else "one value"
+        wanted = "a name or a list of names" if fault.of_union else _SHAPES.get(fault.kind, "a single value")
+        message = f"{_dotted(fault.route)} is {is_}, not {wanted}"
+        report.add(shape.WRONG_SHAPE, message, route=fault.route, help=_example(fault.route))
+    else:
+        rule = shape.NOT_A_NAME if fault.kind == "name" else shape.NOT_THE_QUANTITY
+        report.add(
+            rule,
+            str(fault.context.get("text", fault.message)),
+            route=fault.route,
+            key=fault.key,
+            help=fault.context.get("help"),
+        )
+
+
+def _tell_choice(fault: _Fault, report: Report) -> None:
+    choices = [word.strip().strip("'") for word in str(fault.context["expected"]).replace(" or ", ",").split(",")]
+    help = did_you_mean(fault.value, choices) if len(choices) > 1 else f"write {choices[0]}"
+    if fault.route == ("kind",) and fault.value == "Defaults":
+        help = "this file only holds defaults: name the fleet that extends it"
+    elif fault.of_union:
+        help = f"write {choices[0]}, or a list: {_EXAMPLES.get(str(fault.route[-1]), '[a, b]')}"
+    message = f"'{fault.value}' is not a choice for {_dotted(fault.route)}"
+    report.add(shape.NOT_A_CHOICE, message, route=fault.route, help=help)
+
+
+def _dotted(route: Route) -> str:
+    """``models.vol.train``, ``models of entry 1 of fleet``: a route as a person says it. Entries count from 1."""
+    text = ""
+    for part in route:
+        if isinstance(part, int):
+            text = f"entry {part + 1} of {text}"
+        elif text.startswith("entry "):
+            text = f"{part} of {text}"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def _example(route: Route) -> str | None:
+    words = [part for part in reversed(route) if isinstance(part, str)]
+    if len(words) > 1 and words[-1] in ("fleet", "backtest") and words[0] in _NAMES_OR_NAME:
+        return f"write {_NAMES_OR_NAME[words[0]]}"
+    return next((f"write {_EXAMPLES[word]}" for word in words if word in _EXAMPLES), None)
+
+
+def _refuse_python_names(document: Document, report: Report) -> None:
+    """A field whose name is a Python word has another one in the language, and only that one counts."""
+    for route in document.keys:
+        fields = _fields(route[:-1])
+        name = route[-1]
+        if name in fields and fields[name] not in (None, name):
+            report.add(
+                shape.UNKNOWN_KEY,
+                f"'{name}' is not a key of {_dotted(route[:-1]) or 'a spec'}",
+                route=route,
+                key=True,
+                help=f"did you mean '{fields[name]}'?",
+            )
+
+
+def _keys(route: Route) -> list[str]:
+    return [alias or name for name, alias in _fields(route).items()]
+
+
+@lru_cache(maxsize=256)
+def _fields(route: Route) -> dict[str, str | None]:
+    """Field names of the map at a route of the language, each with its other spelling if it has one."""
+    current: list[Any] = [FleetSpec]
+    for part in route:
+        current = [below for option in current for below in _below(option, part)]
+    return {
+        name: info.alias
+        for option in current
+        if isinstance(option, type) and issubclass(option, Shape)
+        for name, info in option.model_fields.items()
+    }
+
+
+def _below(option: Any, part: str | int) -> list[Any]:
+    if isinstance(option, type) and issubclass(option, Shape):
+        return [
+            choice
+            for name, info in option.model_fields.items()
+            if part in (name, info.alias)
+            for choice in _choices(info.annotation)
+        ]
+    arguments = get_args(option)
+    if get_origin(option) is dict and isinstance(part, str):
+        return _choices(arguments[1])
+    return _choices(arguments[0]) if get_origin(option) is tuple and isinstance(part, int) else []
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """A type without its ``Annotated``, a union as its members."""
+    if get_origin(annotation) is Annotated:
+        return _choices(get_args(annotation)[0])
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [choice for member in get_args(annotation) for choice in _choices(member)]
+    return [annotation]
