@@ -74,7 +74,7 @@ def compile_sheet(data: dict[str, Any]) -> list[Block]:
 
 def words_table(words: dict[str, Any]) -> Table:
     """The project's counts by group: models, fits, windows, forecasts, evaluations, and what is reused."""
-    columns = ("universe/group/family", "models", "windows", "fits", "forecasts", "evaluations", "reused jobs")
+    columns = ("model group", "models", "windows", "fits", "forecasts", "evaluations", "reused")
     numbers = ("models", "windows", "fits", "forecasts", "evaluations", "reused")
     rows = [
         ("/".join((row["universe"], row["group"], row["family"])), *(count(row[key]) for key in numbers))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from fleetspec.sheets import Facts, Heading, Line, Snippet, Table, sheet
+from fleetspec.sheets import Block, Facts, Heading, Line, Snippet, Table, sheet
 
 _STYLES = {"plain": "", "strong": "bold", "good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim"}
 
@@ -26,7 +26,11 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
         emoji=False,
         markup=False,
     )
+    before: Block | None = None
     for block in sheet(name, data):
+        if isinstance(before, Table) and not isinstance(block, Heading):
+            console.print()
+        before = block
         match block:
             case Heading(text):
                 console.print()
@@ -53,7 +57,7 @@ def _table(block: Table) -> Any:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1))
+    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1, 0, 0))
     for column in block.columns:
         right = column in block.right
         table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
