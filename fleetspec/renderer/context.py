@@ -137,7 +137,7 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         head_memory="8Gi",
     )
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
-    return Context(job, worker_groups(plan, spec, layouts), config, mig if mig.layouts else None)
+    return Context(job, worker_groups(plan, layouts), config, mig if mig.layouts else None)
 
 
 def entrypoint(store: str) -> str:

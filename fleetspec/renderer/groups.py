@@ -13,7 +13,6 @@ from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
-    from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan, PoolLine, WorkerLine
 
 MIB = 1024 * 1024
@@ -97,14 +96,12 @@ def mig_layouts(plan: Plan) -> dict[tuple[str, str], LayoutContext]:
     return found
 
 
-def worker_groups(
-    plan: Plan, spec: FleetSpec, layouts: dict[tuple[str, str], LayoutContext]
-) -> tuple[GroupContext, ...]:
+def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> tuple[GroupContext, ...]:
     used = [(pool, line) for pool in plan.pools for line in pool.workers if line.workers]
     names = _group_names([(pool.pool, line.pattern, line.slot) for pool, line in used])
     groups = []
     for (pool, line), name in zip(used, names, strict=True):
-        gpu_resource, ray_resource, taint, mig_config = _gpu(pool, line, spec, layouts)
+        gpu_resource, ray_resource, taint, mig_config = _gpu(pool, line, layouts)
         groups.append(
             GroupContext(
                 name=name,
@@ -126,7 +123,7 @@ def worker_groups(
 
 
 def _gpu(
-    pool: PoolLine, line: WorkerLine, spec: FleetSpec, layouts: dict[tuple[str, str], LayoutContext]
+    pool: PoolLine, line: WorkerLine, layouts: dict[tuple[str, str], LayoutContext]
 ) -> tuple[str | None, str | None, str | None, str | None]:
     """Kubernetes resource, Ray resource, taint and MIG label of a slot; all None on a CPU node."""
     if line.slot == CPU_SLOT and pool.gpu is None:
@@ -142,8 +139,7 @@ def _gpu(
         resource, custom = mig_resources(profile)
         return resource, custom, "nvidia.com/gpu", layouts[pool.pool, line.pattern].name
     resource = vendor_resource(pool.gpu)
-    cuttable = pool.pool in spec.hardware and spec.hardware[pool.pool].mig == "auto"
-    return resource, None, resource, "all-disabled" if cuttable and resource == "nvidia.com/gpu" else None
+    return resource, None, resource, None
 
 
 def _group_names(keys: list[tuple[str, str, str]]) -> list[str]:

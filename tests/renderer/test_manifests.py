@@ -151,11 +151,14 @@ def test_slices_are_counted_per_gpu(made: Made) -> None:
     assert refusal(replace(made, plan=make_plan(pools=tuple(pools))))[0] == "FS409"
 
 
-def test_a_whole_gpu_of_a_pool_that_may_be_cut_waits_for_an_uncut_node(made: Made) -> None:
+def test_a_whole_gpu_waits_for_no_layout(made: Made) -> None:
     rendered = with_workers(made, 1, WorkerLine("1xgpu", "gpu", 2, 1, 24, 204800)).render()
-    group = groups_of(rendered)["gpu-h100-mig-gpu"]["template"]["spec"]
-    assert group["nodeSelector"]["nvidia.com/mig.config"] == "all-disabled"
-    assert group["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    group = groups_of(rendered)["gpu-h100-mig-gpu"]
+    pod = group["template"]["spec"]
+    assert pod["nodeSelector"] == {"fleetspec.dev/pool": "gpu-h100-mig"}
+    assert pod["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert group["resources"] == {"CPU": "24", "memory": "204800Mi", "GPU": "1"}
 
 
 def test_without_mig_there_is_no_mig_config(made: Made) -> None:
