@@ -62,6 +62,7 @@ class JobContext:
     config_map: str
     config_folder: str
     entrypoint: str
+    data_folder: str | None
     driver_resource: str
     entrypoint_resources: str
     deadline_seconds: int
@@ -127,7 +128,8 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         claim=f"{graph.fleet}-store",
         config_map=f"{graph.fleet}-config-{digest(repr(config).encode())[:8]}",
         config_folder=CONFIG_FOLDER,
-        entrypoint=entrypoint(spec.cluster.store),
+        entrypoint=entrypoint(spec),
+        data_folder=_data_folder(spec),
         driver_resource=DRIVER_RESOURCE,
         entrypoint_resources=json.dumps({DRIVER_RESOURCE: 1}),
         deadline_seconds=plan.deadline_seconds,
@@ -140,9 +142,17 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     return Context(job, worker_groups(plan, layouts), config, mig if mig.layouts else None)
 
 
-def entrypoint(store: str) -> str:
+def entrypoint(spec: FleetSpec) -> str:
     """The driver's command line, safe in the shell line the operator pastes it into."""
-    return shlex.join(["python", "-m", "fleetspec.runtime", "--config", CONFIG_FOLDER, "--store", store])
+    words = ["python", "-m", "fleetspec.runtime", "--config", CONFIG_FOLDER, "--store", spec.cluster.store]
+    folder = _data_folder(spec)
+    return shlex.join(words + (["--data", folder] if folder is not None else []))
+
+
+def _data_folder(spec: FleetSpec) -> str | None:
+    """Where the pods find the spec's own files, on the store's volume; None where all data come with the image."""
+    own = [source for source in spec.data.values() if not source.from_.startswith(("sample:", "synthetic:"))]
+    return f"{spec.cluster.store}/data" if own else None
 
 
 def _require_renderable(plan: Plan, graph: JobGraph) -> None:

@@ -1,14 +1,17 @@
 """``python -m fleetspec.runtime --config DIR --store DIR``: the entry point of a rendered RayJob.
 
 DIR holds what ``fleetspec render`` put into the ConfigMap: ``fleet.yaml`` (resolved), ``fleet.lock``, ``plan.json``
-and ``run.json`` (``run``, ``session``, ``graph``). The spec is compiled again, and only the planned graph is run.
+and ``run.json`` (``run``, ``session``, ``graph``), each as it is or as ``<name>.gz``. The spec is compiled again, and
+only the planned graph is run.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import json
 import sys
+import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -90,9 +93,13 @@ def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) 
 
 
 def _text(path: Path) -> str:
+    """A file of the folder; a long one lies there as ``<name>.gz``, as manifests pack it."""
+    packed = path.with_name(path.name + ".gz")
     try:
+        if packed.is_file() and not path.is_file():
+            return gzip.decompress(packed.read_bytes()).decode()
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise reject(
             running.RUN_INCOMPLETE,
             f"'{path}' cannot be read: {getattr(error, 'strerror', None) or error}",

@@ -25,8 +25,10 @@ def mounts(rayjob: str) -> dict[str, str]:
 def local_command(rayjob: str, python: str, config: Path, store: Path) -> list[str]:
     """The same command for this machine: this interpreter, and local folders for the two mounted ones."""
     found = mounts(rayjob)
-    local = {"python": python, found["config"]: str(config), found["store"]: str(store)}
-    return [local.get(word, word) for word in entrypoint_command(rayjob)]
+    words = [python, *entrypoint_command(rayjob)[1:]]
+    for mounted, folder in ((found["config"], config), (found["store"], store)):
+        words = [str(folder) + w.removeprefix(mounted) if (w + "/").startswith(mounted + "/") else w for w in words]
+    return words
 
 
 def unpack_config(config_map: str, folder: Path) -> None:

@@ -18,6 +18,7 @@ from fleetspec.compiler.spec import Cluster
 from fleetspec.diagnostics import Rejected
 from fleetspec.planner.plans import WorkerLine
 from fleetspec.renderer.manifests import Manifests
+from fleetspec.runtime.__main__ import _text as read_in_pod
 
 
 def refusal(made: Made) -> tuple[str, str]:
@@ -86,6 +87,16 @@ def test_the_entrypoint_is_one_plain_command(manifests: Manifests, tmp_path: Any
     assert mounts(rayjob) == {"config": "/etc/fleetspec", "store": "/srv/fleetspec"}
     local = local_command(rayjob, "/usr/bin/python3", tmp_path / "config", tmp_path / "store")
     assert local == ["/usr/bin/python3", *words[1:4], str(tmp_path / "config"), "--store", str(tmp_path / "store")]
+
+
+def test_files_of_the_spec_are_looked_for_on_the_stores_volume(made: Made, tmp_path: Any) -> None:
+    source = made.spec.data["market"].model_copy(update={"from_": "prices/bars.csv"})
+    spec = made.spec.model_copy(update={"data": {"market": source}})
+    rendered = replace(made, spec=spec).render()
+    rayjob = rendered.files["rayjob.yaml"]
+    assert entrypoint_command(rayjob)[-2:] == ["--data", "/srv/fleetspec/data"]
+    assert local_command(rayjob, "python3", tmp_path / "config", tmp_path / "store")[-1] == str(tmp_path / "store/data")
+    assert "under data/ of that claim" in rendered.files["kustomization.yaml"]
 
 
 def test_the_driver_has_a_place_that_only_the_head_offers(manifests: Manifests) -> None:
@@ -180,12 +191,17 @@ def test_the_config_map_is_what_a_pod_needs(made: Made, manifests: Manifests, tm
     assert sorted(path.name for path in tmp_path.iterdir()) == ["fleet.lock", "fleet.yaml", "plan.json", "run.json"]
 
 
-def test_a_long_lock_is_packed(made: Made) -> None:
+def test_a_long_lock_is_packed_and_the_pod_reads_it(made: Made, tmp_path: Any) -> None:
     lock = b"".join(b'"SYN%06d": 1200,\n' % row for row in range(40_000))
     text = replace(made, lock=lock).render().files["configmap.yaml"]
-    assert "fleet.lock" not in parsed(replace(made, lock=lock).render(), "configmap.yaml")["data"]
     assert config_entry(text, "fleet.lock") == lock
     assert len(text) < 300_000 < len(lock)
+    unpack_config(text, tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["fleet.lock.gz", "fleet.yaml", "plan.json", "run.json"]
+    assert read_in_pod(tmp_path / "fleet.lock") == lock.decode()
+    (tmp_path / "fleet.lock.gz").write_bytes(b"no gzip")
+    with pytest.raises(Rejected, match=r"fleet\.lock"):
+        read_in_pod(tmp_path / "fleet.lock")
 
 
 def test_what_does_not_fit_a_config_map_is_refused(made: Made) -> None:
