@@ -70,16 +70,16 @@ def evaluate(
     ``dates`` and ``returns`` (T,) are the whole series; the realised value at an origin is the log return of the h
     bars after it, and a forecast whose h bars are not over is left out.
 
-    - ``variance`` (horizon 1): ``qlike`` and ``mse`` against the squared return;
-    - ``return`` (every horizon): ``rmse``, ``mae``, ``rmse_ratio_to_zero``;
-    - ``value_at_risk`` (horizon 1, every level): ``violations``, ``expected_violations`` and, if ``kupiec`` is among
-      ``tests``, ``kupiec_statistic`` and ``kupiec_p_value``. Longer horizons overlap, so a count of their
-      violations is not binomial and is not tested.
+    - ``variance``: ``qlike`` and ``mse`` against the squared h-bar return;
+    - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``;
+    - ``value_at_risk`` (every level): ``violations``, ``expected_violations`` and, at 1 bar and if ``kupiec`` is among
+      ``tests``, ``kupiec_statistic`` and ``kupiec_p_value``. Longer horizons overlap, so the number of their
+      violations is not binomial: its expectation stands, the test would not.
     """
     parts = list(forecasts)
     scores: list[Score] = []
     horizons = sorted({int(h) for part in parts for h in part.horizon})
-    for horizon in horizons if target == "return" else [h for h in horizons if h == 1]:
+    for horizon in horizons:
         levels = sorted({float(v) for part in parts for v in part.level[part.quantity == target]})
         for level in levels if target == "value_at_risk" else [float("nan")]:
             predicted, realised = _pairs(parts, target, horizon, level, dates, returns)
@@ -103,7 +103,7 @@ def _scores(
     elif target == "value_at_risk":
         violations = int(np.sum(realised < -predicted))
         named = {"violations": float(violations), "expected_violations": n * (1 - level)}
-        if "kupiec" in tests:
+        if "kupiec" in tests and horizon == 1:
             test = kupiec(violations, n, level)
             named |= {"kupiec_statistic": test.statistic, "kupiec_p_value": test.p_value}
     else:

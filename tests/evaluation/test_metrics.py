@@ -49,13 +49,15 @@ def test_return_at_every_horizon():
     assert scores["rmse", 2].n == 1
 
 
-def test_variance_at_one_bar_only():
-    parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [9.0]), block("nu", 1, 0, [5.0])]
+def test_variance_against_the_squared_return_of_its_horizon():
+    parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [0.0020]), block("nu", 1, 0, [5.0])]
     scores = evaluate("variance", parts, DATES, RETURNS)
-    assert [(s.metric, s.horizon, s.n) for s in scores] == [("qlike", 1, 2), ("mse", 1, 2)]
+    assert [(s.metric, s.horizon, s.n) for s in scores] == [("qlike", 1, 2), ("mse", 1, 2), ("qlike", 5, 1), ("mse", 5, 1)]
     # Proxies 0.02^2 and 0.03^2.
     assert scores[0].value == pytest.approx((math.log(0.0004) + 1 + math.log(0.001) + 0.9) / 2)
     assert scores[1].value == pytest.approx((0.0**2 + 0.0001**2) / 2)
+    # The five bars after bar 0 sum to -0.02 + 0.03 - 0.04 + 0.05 - 0.06 = -0.04.
+    assert scores[3].value == pytest.approx((0.0020 - 0.0016) ** 2)
 
 
 def test_value_at_risk_by_level():
@@ -77,10 +79,12 @@ def test_a_loss_of_exactly_the_value_at_risk_is_no_violation():
     assert scores["violations", 1, 0.99].value == 0
 
 
-def test_without_the_test_and_at_longer_horizons():
+def test_overlapping_violations_are_counted_and_not_tested():
     parts = [block("value_at_risk", 1, 0, [0.02], 0.99), block("value_at_risk", 5, 0, [0.02], 0.99)]
-    names = {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS, tests=())}
-    assert names == {("violations", 1), ("expected_violations", 1)}
+    counted = {("violations", 1), ("expected_violations", 1), ("violations", 5), ("expected_violations", 5)}
+    tested = {("kupiec_statistic", 1), ("kupiec_p_value", 1)}
+    assert {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS)} == counted | tested
+    assert {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS, tests=())} == counted
 
 
 def test_order_and_cut_of_parts_do_not_matter():
