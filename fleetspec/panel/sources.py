@@ -21,8 +21,8 @@ _FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 class SourceRequest:
     """A data source as the spec names it. ``root`` is the folder relative paths start from.
 
-    ``key``, ``time``, ``price``, ``returns`` and ``volume`` are column names of a file; ``series``, ``length``
-    (in bars) and ``seed`` describe a synthetic market.
+    ``key``, ``time``, ``price``, ``returns`` and ``volume`` are column names of a file; without ``key`` the file is
+    one series, named by the file's stem. ``series``, ``length`` (in bars) and ``seed`` describe a synthetic market.
     """
 
     location: str
@@ -90,11 +90,10 @@ def _file(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Se
     if kind not in ("csv", "parquet"):
         raise SourceError(f"'{request.location}' has no known format", "write format: csv or format: parquet")
     _refuse(request, ("series", "length", "seed"))
-    if request.key is None or request.time is None:
-        absent = "key" if request.key is None else "time"
+    if request.time is None:
         raise SourceError(
-            f"'{request.location}' needs `{absent}:`",
-            "name the columns of the series and of the date, as in key: ticker, time: date",
+            f"'{request.location}' needs `time:`",
+            "name the date column, as in time: date; a file of several series also needs key: ticker",
         )
     if (request.price is None) == (request.returns is None):
         both = "both `price:` and `returns:`" if request.price is not None else "neither `price:` nor `returns:`"

@@ -27,9 +27,9 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns to read; exactly one of ``price`` and ``returns`` is set."""
+    """Which columns to read; exactly one of ``price`` and ``returns`` is set, and no ``key`` means one series."""
 
-    key: str
+    key: str | None
     time: str
     price: str | None
     returns: str | None
@@ -43,7 +43,10 @@ class Columns:
 def read(path: Path, shown: str, kind: str, columns: Columns, wanted: frozenset[str] | None) -> dict[str, Series]:
     """The series of a file by name, sorted. ``shown`` is the file as the user wrote it, for messages."""
     table = _table(path, shown, kind, columns)
-    codes, keys = _keys(table[columns.key], shown, columns.key)
+    if columns.key is None:
+        codes, keys = np.zeros(len(table), dtype=np.int64), [path.stem]
+    else:
+        codes, keys = _keys(table[columns.key], shown, columns.key)
     dates = _dates(table[columns.time], shown, columns.time)
     values = numbers(table[columns.value], shown, columns.value)
     volume = None if columns.volume is None else numbers(table[columns.volume], shown, columns.volume)

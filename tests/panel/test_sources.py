@@ -127,10 +127,15 @@ def test_negative_volume(csv):
         load(csv("ticker,date,close,v\nA,2025-01-02,1,-1\n", volume="v"))
 
 
+def test_a_file_without_a_key_is_one_series(csv):
+    (series,) = load(csv("date,close\n2025-01-02,1\n2025-01-03,2\n", key=None)).values()
+    assert series.name == "prices"
+    assert series.returns.tolist() == [math.log(2)]
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"key": None}, "needs `key:`"),
         ({"time": None}, "needs `time:`"),
         ({"price": None}, "neither `price:` nor `returns:`"),
         ({"returns": "r"}, "both `price:` and `returns:`"),
