@@ -159,19 +159,18 @@ class _Run:
 
     def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
-        ready, rows = [], []
-        for job in map(int, jobs):
+        orphaned = self.ledger.orphaned(jobs)
+        rows = []
+        for job in map(int, jobs[orphaned]):
             inherited = self.ledger.inherited(job)
-            if inherited is None:
-                ready.append(job)
-                continue
+            assert inherited is not None
             state, reason = inherited
             self.ledger.settle(job, state, reason)
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
         self._quarantine(rows, f"inherited-{self.name}-{stage}")
-        self.settled += len(jobs) - len(ready)
-        return np.array(ready, dtype=np.int64)
+        self.settled += int(orphaned.sum())
+        return jobs[~orphaned]
 
     def _quarantine(self, rows: list[LedgerRow], segment: str) -> None:
         commit(self.store, self.ledger.graph, rows, self.name or "", segment)

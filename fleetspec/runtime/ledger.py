@@ -108,10 +108,24 @@ class Ledger:
                 return state, reason
         return None
 
+    def orphaned(self, jobs: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Which of ``jobs`` have a parent that gave no result."""
+        state = self.state[self.first[self.graph.parent_index]]
+        lost = np.concatenate([[0], np.cumsum((state == State.QUARANTINED) | (state == State.FAILED))])
+        return np.asarray(lost[self.graph.parent_ptr[jobs + 1]] > lost[self.graph.parent_ptr[jobs]])
+
     def parent_segments(self, jobs: NDArray[np.integer]) -> tuple[str, ...]:
         """File stems in which the parents' rows of ``jobs`` lie, sorted."""
-        codes = {int(self.segment[self.first[p]]) for job in jobs for p in self.graph.parents(int(job))}
+        codes = np.unique(self.segment[self.first[parents_of(self.graph, jobs)]])
         return tuple(sorted(self.segment_names[code] for code in codes if code >= 0))
+
+
+def parents_of(graph: JobGraph, jobs: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Parents of all ``jobs``, one after the other."""
+    begins = graph.parent_ptr[jobs]
+    counts = graph.parent_ptr[jobs + 1] - begins
+    shift = np.repeat(begins - (np.cumsum(counts) - counts), counts)
+    return graph.parent_index[shift + np.arange(len(shift))].astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

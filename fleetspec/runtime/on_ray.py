@@ -132,14 +132,14 @@ class RayExecutor:
         return self._placing.width(need)
 
     def submit(self, bundles: Iterable[Bundle]) -> None:
-        for bundle in bundles:
-            station = self.station(bundle.need)
-            if station not in self._crews:
-                self._release_idle()
-                self._crews[station] = _Crew(station, [bundle.need])
-            if bundle.need not in self._crews[station].needs:
-                self._crews[station].needs.append(bundle.need)
-            self._crews[station].queue.append(bundle)
+        placed = [(self.station(bundle.need), bundle) for bundle in bundles]
+        if placed:
+            self._release_idle({station for station, _ in placed})
+        for station, bundle in placed:
+            crew = self._crews.setdefault(station, _Crew(station, [bundle.need]))
+            if bundle.need not in crew.needs:
+                crew.needs.append(bundle.need)
+            crew.queue.append(bundle)
 
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         given_up: float | None = None
@@ -165,9 +165,9 @@ class RayExecutor:
         if self._own:
             ray.shutdown()
 
-    def _release_idle(self) -> None:
-        """Actors of stations without work give their CPUs and GPUs back before others ask for them."""
-        for station in [station for station, crew in self._crews.items() if not crew.busy]:
+    def _release_idle(self, wanted: set[Station]) -> None:
+        """Actors without work give their CPUs and GPUs back: others need them, and nodes that idle cost money."""
+        for station in [station for station, crew in self._crews.items() if not crew.busy and station not in wanted]:
             for hand in self._crews.pop(station).hands:
                 self._dismiss(hand)
 

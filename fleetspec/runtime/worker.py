@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import struct
 import time
@@ -20,7 +21,7 @@ from fleetspec.family import Fit, Forecasts, Rejection
 from fleetspec.files import write_atomically
 from fleetspec.runtime import segments
 from fleetspec.runtime.bundles import Bundle
-from fleetspec.runtime.ledger import LedgerRow, State, ledger_table
+from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
 from fleetspec.runtime.store import DONE, Store
 from fleetspec.runtime.tasks import Answer, ParentLost, Parents, run_job
 from fleetspec.runtime.workload import Station, Workload
@@ -75,6 +76,10 @@ def run_bundle(
 
     Raises only for faults of the store or the machine: nothing of the bundle is then committed.
     """
+    if len(bundle):
+        # Once per process and outside the clock: importing a library takes longer than a hundred small fits.
+        for module in work.setting(int(bundle.jobs[0])).family.needs:
+            importlib.import_module(module)
     parents = read_parents(work, bundle)
     rows: list[LedgerRow] = []
     output = _Output(work.graph)
@@ -230,7 +235,7 @@ def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
 def read_parents(work: Workload, bundle: Bundle) -> Parents:
     """Fits and forecasts the bundle's jobs build on, from the segments that hold them."""
     graph = work.graph
-    needed = np.unique(np.concatenate([[], *(graph.parents(int(job)) for job in bundle.jobs)])).astype(np.int64)
+    needed = np.unique(parents_of(graph, bundle.jobs))
     fits: dict[bytes, Fit] = {}
     forecasts: dict[bytes, Forecasts] = {}
     if len(needed):

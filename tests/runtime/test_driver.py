@@ -14,7 +14,7 @@ from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.driver import Progress, run
-from fleetspec.runtime.measured import load_measured
+from fleetspec.runtime.measured import _spread, load_measured
 from fleetspec.runtime.store import Store
 
 
@@ -237,5 +237,12 @@ def test_measured_runtimes_are_medians_of_the_ledger(toys) -> None:
     row = found["toy-mean", "fit"]
     assert row.seconds == pytest.approx(np.median(fits), abs=1e-8)
     assert (row.n, row.device, row.basis, row.work) == (3, "cpu", "measured", 40.0)
-    assert row.spread == pytest.approx(np.log(fits).std(), abs=1e-5)
     assert load_measured(request.store, "other") == ()
+
+
+def test_spread_is_a_lognormals_and_shrugs_off_a_hiccup() -> None:
+    # Oracle: the standard deviation the sample was drawn with.
+    log_seconds = np.random.default_rng(1).normal(-4.0, 0.3, 4001)
+    assert _spread(log_seconds) == pytest.approx(0.3, rel=0.05)
+    log_seconds[0] = 10.0
+    assert _spread(log_seconds) == pytest.approx(0.3, rel=0.05)

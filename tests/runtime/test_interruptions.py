@@ -75,8 +75,9 @@ def wait_until_still(look: Callable[[], object]) -> None:
             before, since = look(), time.monotonic()
 
 
-@pytest.mark.parametrize("executor", EXECUTORS)
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("executor", "number"), [("inline", signal.SIGINT), ("inline", signal.SIGTERM), ("ray", signal.SIGINT)]
+)
 def test_ctrl_c_keeps_what_is_done_and_exits_130(toys, trace, executor: str, number: int) -> None:
     toy_fleet.write_prices(toys.root / "prices.csv", NAMES)
     process = start(toys.root, executor)

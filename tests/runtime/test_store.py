@@ -14,6 +14,7 @@ from fleetspec.diagnostics import Rejected
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.driver import run
+from fleetspec.runtime.ledger import parents_of
 from fleetspec.runtime.store import Store
 
 
@@ -128,3 +129,11 @@ def test_place_that_cannot_be_a_store_is_refused(toys) -> None:
     (toys.root / "file").write_text("")
     with pytest.raises(Rejected, match="cannot be made"):
         run(replace(request, store=toys.root / "file"))
+
+
+def test_parents_of_many_jobs_are_each_jobs_parents(toys) -> None:
+    graph = toys.request("A", "B").graph
+    jobs = np.array([7, 0, 3, 6, 1])
+    each = [graph.parents(int(job)) for job in jobs]
+    assert parents_of(graph, jobs).tolist() == np.concatenate(each).tolist()
+    assert parents_of(graph, jobs[:0]).tolist() == []

@@ -1,7 +1,7 @@
 """A fleet of toy families on a CSV of small series: what the runtime's tests run.
 
 Importable by worker processes (pytest puts this folder on the path). Series whose names begin with a keyword
-misbehave: RAISE raises, DIE kills its process, DIEONCE kills it the first time, SLEEP takes 0.3 s.
+misbehave: RAISE raises, DIE kills its process, DIEONCE kills it the first time, SLEEP takes 0.15 s.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def fit_mean(request: FitRequest) -> Fit:
     elif name.startswith("DIE"):
         os.kill(os.getpid(), signal.SIGKILL)
     if name.startswith("SLEEP"):
-        time.sleep(0.3)
+        time.sleep(0.15)
     if np.ptp(window.returns) == 0:
         raise Rejection("all returns are equal")
     assert request.horizon is None
