@@ -89,4 +89,9 @@ def main(argv: list[str] | None = None) -> None:
         # The reader of our output has gone (`| head`): nothing is left to say, and nobody to say it to.
         sys.stderr.close()
         code = ExitCode.OK
+    except OSError as error:
+        # Disk full, no permission, a folder that vanished: the place and the reason are all there is to say.
+        where = f" '{error.filename}'" if error.filename else ""
+        click.echo(f"Error: cannot use{where}: {error.strerror or error}", err=True)
+        code = ExitCode.ERROR
     sys.exit(int(code or 0))
