@@ -15,18 +15,16 @@ import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fleetspec.compiler.jobgraph import JobGraph, RunKind
+from fleetspec.compiler.lock import Lock, lock_from_bytes
+from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
 from fleetspec.runtime.driver import Progress, RunRequest, run
-
-if TYPE_CHECKING:
-    from fleetspec.compiler.lock import Lock
-    from fleetspec.compiler.spec import FleetSpec
 
 _FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
 
@@ -71,7 +69,6 @@ def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) 
     from fleetspec.compiler.checks import check, check_against_lock
     from fleetspec.compiler.compose import compose_text
     from fleetspec.compiler.decode import decode
-    from fleetspec.compiler.lock import lock_from_bytes
     from fleetspec.compiler.lower import lower
     from fleetspec.families import registry
 

@@ -8,12 +8,14 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.compiler.lock import Lock
+from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report
 from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
@@ -28,10 +30,6 @@ from fleetspec.runtime.strikes import Strikes, Verdict
 from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
 from fleetspec.runtime.worker import Receipt, commit
 from fleetspec.runtime.workload import Workload
-
-if TYPE_CHECKING:
-    from fleetspec.compiler.lock import Lock
-    from fleetspec.compiler.spec import FleetSpec
 
 
 @dataclass(frozen=True, slots=True)

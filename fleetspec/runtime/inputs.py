@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetspec.compiler.lock import Lock, LockedSeries, source_request
+from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Report, reject
 from fleetspec.family import Dates, Floats, SeriesWindow
-from fleetspec.panel.sources import Series, SourceError, SourceRequest, load
+from fleetspec.panel.sources import Series, SourceError, load
 from fleetspec.rules import running
-
-if TYPE_CHECKING:
-    from fleetspec.compiler.lock import Lock, LockedSeries
-    from fleetspec.compiler.spec import DataSource, FleetSpec
 
 _SHOWN = 10
 
@@ -78,23 +75,6 @@ class SeriesBlock:
         return SeriesWindow(
             name, self.dates[here], self.returns[here], self.volume[here] if self.has_volume[i] else None
         )
-
-
-def source_request(source: DataSource, root: Path) -> SourceRequest:
-    """A data source of the spec as ``panel`` reads it."""
-    return SourceRequest(
-        location=source.from_,
-        root=root,
-        format=source.format,
-        key=source.key,
-        time=source.time,
-        price=source.price,
-        returns=source.returns,
-        volume=source.volume,
-        series=source.series,
-        length=None if source.length is None else source.length.count,
-        seed=source.seed,
-    )
 
 
 def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> dict[str, SeriesBlock]:

@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import BaseModel
 
 from fleetspec.compiler.jobgraph import GroupFamily, Task
+from fleetspec.compiler.windows import nightly_window
 from fleetspec.evaluation.metrics import Score, evaluate
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection, SeriesWindow
 from fleetspec.runtime.inputs import SeriesBlock
@@ -92,8 +93,6 @@ def _training_windows(work: Workload, job: int, setting: GroupFamily) -> tuple[t
         if reason is not None:
             raise Rejection(reason)
         return (block.window(name, int(work.graph.start[job]), int(work.graph.end[job])),), None
-    from fleetspec.compiler.windows import nightly_window
-
     usable, note = _usable(work, job, setting)
     spans = [nightly_window(block.bars(name), setting.train, setting.refit) for name in usable]
     return tuple(block.window(name, *span) for name, span in zip(usable, spans, strict=True)), note
@@ -156,8 +155,6 @@ def _forecast_windows(
             raise Rejection(reason)
         begin = start if fit_job is None else int(work.graph.start[fit_job])
         return (block.window(name, begin, end),), start - begin, None
-    from fleetspec.compiler.windows import nightly_window
-
     usable, note = _usable(work, job, setting)
     begins = [nightly_window(block.bars(name), setting.train, setting.refit)[0] for name in usable]
     # One first origin counts for all windows, so they end at each member's last bar and have one length.

@@ -24,7 +24,7 @@ class Toys:
     ) -> RunRequest:
         if names:
             toy_fleet.write_prices(self.root / "prices.csv", names)
-        lock: Any = toy_fleet.toy_lock(self.root)
+        lock = toy_fleet.toy_lock(self.root)
         made = toy_fleet.toy_graph(lock, self.root, **graph)
         return RunRequest(
             spec=toy_fleet.toy_spec(max_quarantined),

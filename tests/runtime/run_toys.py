@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import toy_fleet
 
@@ -15,9 +13,7 @@ from fleetspec.runtime.driver import RunRequest, run
 
 def main() -> int:
     root, executor, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
-    if os.environ.get("TOY_CPUS"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(os.environ["TOY_CPUS"])])
-    lock: Any = toy_fleet.toy_lock(root)
+    lock = toy_fleet.toy_lock(root)
     graph = toy_fleet.toy_graph(lock, root)
     plan = toy_fleet.toy_plan(graph, seconds)
     summary = run(RunRequest(toy_fleet.toy_spec(), graph, plan, lock, root, root / "store", executor))

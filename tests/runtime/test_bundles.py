@@ -11,6 +11,7 @@ import toy_fleet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetspec.compiler.lock import LockedSeries
 from fleetspec.planner.plans import Lane
 from fleetspec.runtime.bundles import LARGEST_BUNDLE, cut
 from fleetspec.runtime.ledger import Ledger
@@ -20,8 +21,7 @@ from fleetspec.runtime.strikes import Strikes
 
 def ledger_of(root: Path, series: int) -> Ledger:
     names = tuple(f"S{i:04d}" for i in range(series))
-    locked = {name: toy_fleet.ToyLockedSeries(name, 60, 0, "") for name in names}
-    lock: Any = toy_fleet.ToyLock({"bars": locked}, {"main": names})
+    lock = toy_fleet.lock_of({name: LockedSeries(name, 60, 0, None, None, "") for name in names})
     return Ledger.load(Store.of(root, "toys"), toy_fleet.toy_graph(lock, root))
 
 

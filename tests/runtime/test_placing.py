@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 import toy_fleet
 
 from fleetspec.catalog.types import Slice
+from fleetspec.compiler.lock import LockedSeries
 from fleetspec.diagnostics import Rejected
 from fleetspec.planner.plans import PoolLine, WorkerLine
 from fleetspec.runtime.bundles import Need
@@ -22,7 +22,7 @@ GIB = 2**30
 
 
 def placing(nodes: list[ClusterNode], cpu_instead: bool = False, pools: tuple[PoolLine, ...] = ()) -> Placing:
-    lock: Any = toy_fleet.ToyLock({"bars": {"A": toy_fleet.ToyLockedSeries("A", 60, 0, "")}}, {"main": ("A",)})
+    lock = toy_fleet.lock_of({"A": LockedSeries("A", 60, 0, None, None, "")})
     plan = replace(toy_fleet.toy_plan(toy_fleet.toy_graph(lock, Path())), pools=pools)
     return Placing(plan, lambda: nodes, cpu_instead, patience_seconds=6.0, sleep=lambda seconds: None)
 

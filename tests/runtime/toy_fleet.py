@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import networkx as nx
 import numpy as np
 
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobClass, JobGraph, Models, RunKind, Task
+from fleetspec.compiler.lock import Lock, LockedSeries
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts, Params, Profile, Rejection
 from fleetspec.panel.sources import SourceRequest, load
@@ -99,20 +99,6 @@ DOUBLE = Family(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class ToyLockedSeries:
-    name: str
-    bars: int
-    missing: int
-    digest: str
-
-
-@dataclass(frozen=True)
-class ToyLock:
-    data: dict[str, dict[str, ToyLockedSeries]]
-    universes: dict[str, tuple[str, ...]]
-
-
 def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int = 7) -> None:
     """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, SHORT five rows, GAPS a fifth missing."""
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + bars)
@@ -151,14 +137,17 @@ def toy_spec(max_quarantined: str = "50%") -> FleetSpec:
     )
 
 
-def toy_lock(root: Path) -> ToyLock:
+def toy_lock(root: Path) -> Lock:
     series = load(SourceRequest("prices.csv", root, key="ticker", time="date", returns="ret"))
-    locked = {s.name: ToyLockedSeries(s.name, len(s), s.missing, s.digest()) for s in series.values()}
-    return ToyLock({"bars": locked}, {"main": tuple(sorted(locked))})
+    return lock_of({s.name: LockedSeries(s.name, len(s), s.missing, None, None, s.digest()) for s in series.values()})
+
+
+def lock_of(locked: dict[str, LockedSeries]) -> Lock:
+    return Lock({"bars": locked}, {"main": tuple(sorted(locked))})
 
 
 def toy_graph(
-    lock: ToyLock, folder: Path, per: str = "series", run: RunKind = RunKind.NIGHTLY, twin: bool = False
+    lock: Lock, folder: Path, per: str = "series", run: RunKind = RunKind.NIGHTLY, twin: bool = False
 ) -> JobGraph:
     """Nightly: per series a fit and a forecast of ``mean``, then per horizon a forecast of ``double`` over it.
 
