@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 import struct
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,24 +85,37 @@ def run_bundle(
     parents = read_parents(work, bundle)
     rows: list[LedgerRow] = []
     output = _Output(work.graph)
-    for position, job in enumerate(map(int, bundle.jobs)):
-        if stopping():
-            break
-        if journal is not None:
-            journal.at(bundle.name, position)
-        begun = time.perf_counter()
-        answer, reason = _fenced(work, job, parents, station)
-        seconds = time.perf_counter() - begun
-        if answer is None:
-            rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, reason))
-        else:
-            device = "cpu" if answer.device == "cpu" else station.label
-            rows.append(LedgerRow(job, State.DONE, seconds, device, station.slot, None, answer.note))
-            output.add(job, answer)
+    with _threads(station.cores):
+        for position, job in enumerate(map(int, bundle.jobs)):
+            if stopping():
+                break
+            if journal is not None:
+                journal.at(bundle.name, position)
+            begun = time.perf_counter()
+            answer, reason = _fenced(work, job, parents, station)
+            seconds = time.perf_counter() - begun
+            if answer is None:
+                rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, reason))
+            else:
+                device = "cpu" if answer.device == "cpu" else station.label
+                rows.append(LedgerRow(job, State.DONE, seconds, device, station.slot, None, answer.note))
+                output.add(job, answer)
     if journal is not None:
         journal.at(bundle.name, -1)
     commit(work.store, work.graph, rows, work.run, bundle.name, output)
     return Receipt(bundle, tuple(rows))
+
+
+def _threads(cores: int) -> AbstractContextManager[object]:
+    """As many BLAS and OpenMP threads as the job holds cores, where the libraries' threads can be set.
+
+    Not for speed alone: sums over another number of threads end in other last digits, and a job's result must
+    not depend on where it ran.
+    """
+    if importlib.util.find_spec("threadpoolctl") is None:
+        return nullcontext()
+    limits: AbstractContextManager[object] = importlib.import_module("threadpoolctl").threadpool_limits(cores)
+    return limits
 
 
 def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> tuple[Answer | None, str | None]:
