@@ -1,4 +1,4 @@
-"""Runs the toy fleet of a folder in a process of its own: ``run_toys.py FOLDER EXECUTOR SECONDS_PER_JOB``."""
+"""Runs the toy fleet of a folder in a process of its own: ``run_toys.py FOLDER EXECUTOR SECONDS_PER_JOB [SLOT]``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main() -> int:
     root, executor, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     lock = toy_fleet.toy_lock(root)
     graph = toy_fleet.toy_graph(lock, root)
-    plan = toy_fleet.toy_plan(graph, seconds)
+    plan = toy_fleet.toy_plan(graph, seconds, *((sys.argv[4], "H100-80GB") if sys.argv[4:] else ()))
     summary = run(RunRequest(toy_fleet.toy_spec(), graph, plan, lock, root, root / "store", executor))
     print(json.dumps(summary.to_json()))
     return int(summary.exit_code)

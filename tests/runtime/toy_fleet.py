@@ -61,6 +61,7 @@ def fit_mean(request: FitRequest) -> Fit:
         observations=len(every),
         log_likelihood=-1.5,
         artifact=name.encode() * 3,
+        device=request.device,
     )
 
 
