@@ -59,9 +59,7 @@ def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
         key = (row.family, row.task, row.device)
         before = runtimes.get(key)
         runtimes[key] = (
-            row
-            if before is None
-            else replace(row, exponent=before.exponent, share_exponent=before.share_exponent)
+            row if before is None else replace(row, exponent=before.exponent, share_exponent=before.share_exponent)
         )
     return _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
 
@@ -161,9 +159,7 @@ def _runtimes(content: Mapping[str, Any], devices: Mapping[str, Device]) -> Iter
             )
     assumed = content["assumed"]
     speeds = {
-        gpu: (speed, group["source"])
-        for group in assumed["speeds"].values()
-        for gpu, speed in group["devices"].items()
+        gpu: (speed, group["source"]) for group in assumed["speeds"].values() for gpu, speed in group["devices"].items()
     }
     if set(speeds) != set(devices):
         raise ValueError(f"not both a device and a speed: {', '.join(sorted(set(speeds) ^ set(devices)))}")
@@ -171,9 +167,7 @@ def _runtimes(content: Mapping[str, Any], devices: Mapping[str, Device]) -> Iter
     rows += [(ANY_FAMILY, task, row) for task, row in assumed["unknown_on_gpu"].items()]
     for family, task, (device, seconds, work, exponent, share_exponent, spread, source) in rows:
         if device != REFERENCE:
-            yield Runtime(
-                family, task, device, seconds, work, exponent, share_exponent, spread, "assumed", 0, source
-            )
+            yield Runtime(family, task, device, seconds, work, exponent, share_exponent, spread, "assumed", 0, source)
             continue
         fastest = speeds[assumed["reference_gpu"]][0]
         for gpu, (speed, reason) in speeds.items():

@@ -26,6 +26,23 @@ class Inputs:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanHeader:
+    """The fields of a plan that no number decides: whose it is, for when, from what.
+
+    ``deadline`` is the deadline as the spec writes it (``open - 90m``, ``24h``), so that a suggestion can be made
+    in the same words; without it a suggestion speaks of the seconds between start and deadline.
+    """
+
+    fleet: str
+    run: str
+    session: str
+    night: str
+    inputs: Inputs
+    models: int
+    deadline: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PoolUse:
     """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it."""
 
@@ -162,7 +179,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
-        return _plain(asdict(self))
+        data: dict[str, Any] = _plain(asdict(self))
+        return data
 
     def to_bytes(self) -> bytes:
         """Canonical JSON: sorted keys, fixed separators, final newline."""

@@ -1,0 +1,288 @@
+"""A replay written down as a Plan: what each stage uses, what each class costs, which workers a cluster needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from fleetspec.planner.formulation import IDLE_SECONDS, Fluid
+from fleetspec.planner.plans import (
+    ClassLine,
+    Lane,
+    Plan,
+    PlanHeader,
+    PoolLine,
+    PoolUse,
+    StagePlan,
+    Suggestion,
+    Verdict,
+    WorkerLine,
+)
+from fleetspec.planner.problem import CPU_SLOT, CapacityPool, Placement
+from fleetspec.planner.simulate import Replay, StageReplay
+from fleetspec.planner.terrain import NODE, Terrain
+
+METHOD = "free-length LP, whole-node MILP, replayed"
+CPU_PATTERN = "node"
+"""What a worker line calls a node without a GPU."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What planning found. ``replay`` is None where there is nothing to run or nothing runs at all."""
+
+    verdict: Verdict
+    bound: Fluid | None
+    replay: Replay | None
+    rounds: int
+    binding: tuple[str, ...]
+    suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one class takes of one pool in one stage. ``weight`` is core-seconds or GPU-seconds."""
+
+    row: int
+    pool: int
+    placement: Placement
+    jobs: int
+    width: int
+    weight: float
+
+
+def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
+    """The plan of what was found."""
+    problem, replay = land.problem, found.replay
+    shares = {stage.stage: _shares(land, stage) for stage in replay.stages} if replay else {}
+    costs: dict[tuple[int, int, int], float] = {}
+    stages = tuple(_stage(land, stage, shares[stage.stage], costs) for stage in replay.stages) if replay else ()
+    spent, certain = _attribute(shares, costs)
+    cost = replay.cost_usd if replay else 0.0
+    bound = min(found.bound.cost_usd, cost) if found.bound and replay else found.bound.cost_usd if found.bound else 0.0
+    return Plan(
+        fleet=header.fleet,
+        run=header.run,
+        session=header.session,
+        night=header.night,
+        inputs=header.inputs,
+        verdict=found.verdict,
+        deadline_seconds=problem.deadline_seconds,
+        overhead_seconds=problem.overhead_seconds,
+        end_seconds=replay.end if replay else 0.0,
+        budget_usd=problem.budget_usd,
+        cost_usd=cost,
+        bound_usd=bound,
+        gap=cost / bound - 1 if bound > 0 and replay else 0.0,
+        method=METHOD,
+        rounds=found.rounds,
+        models=header.models,
+        jobs=sum(one.jobs for one in problem.classes),
+        reused=sum(one.reused for one in problem.classes),
+        measured_share=certain,
+        stages=stages,
+        lanes=_lanes(land, shares),
+        classes=_classes(land, shares, spent),
+        pools=_pools(land, replay),
+        binding=found.binding,
+        suggestions=found.suggestions,
+        assumptions=_assumptions(land, shares),
+    )
+
+
+def _shares(land: Terrain, stage: StageReplay) -> list[Share]:
+    """One entry per class and slot of a pool; slots of one name in several patterns are one."""
+    grouped: dict[tuple[int, int, str], list[tuple[int, int]]] = defaultdict(list)
+    for segment in stage.segments:
+        kind = land.kinds[segment.kind]
+        grouped[segment.row, kind.pool, kind.slot].append((int(segment.count.sum()), len(segment.count)))
+    found = []
+    for (row, pool, slot), parts in grouped.items():
+        one = land.classes[row]
+        placement = next(p for p in one.placements if p.pool == land.pools[pool].name and p.slot == slot)
+        jobs = sum(count for count, _ in parts)
+        per_job = one.cores if slot == CPU_SLOT else _share(land.pools[pool], slot)
+        weight = jobs * placement.seconds * per_job
+        found.append(Share(row, pool, placement, jobs, sum(width for _, width in parts), weight))
+    return sorted(found, key=lambda share: (land.classes[share.row].name, share.pool, share.placement.slot))
+
+
+def _share(pool: CapacityPool, slot: str) -> float:
+    return next(one.share for one in pool.slots if one.name == slot)
+
+
+def _stage(
+    land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[tuple[int, int, int], float]
+) -> StagePlan:
+    uses = []
+    for k, pool in enumerate(land.pools):
+        nodes = {name: n for (index, name), n in stage.nodes.items() if index == k}
+        if not nodes:
+            continue
+        total = sum(nodes.values())
+        paid = {name: n * (stage.paid_until[k, name] - stage.start) for name, n in nodes.items()}
+        seconds = sum(paid.values())
+        cost = seconds / 3600 * pool.usd_per_hour
+        costs[stage.stage, k, 0] = cost
+        mine = [share for share in shares if share.pool == k]
+        if pool.gpu is None:
+            busy, room = sum(share.weight for share in mine), seconds * pool.cpu
+        else:
+            slots = {pattern.name: sum(count for _, count in pattern.slots) for pattern in pool.patterns}
+            busy = sum(share.jobs * share.placement.seconds for share in mine)
+            room = sum(seconds_of * slots[name] for name, seconds_of in paid.items())
+        uses.append(
+            PoolUse(
+                pool=pool.name,
+                nodes=total,
+                patterns=tuple(sorted((name, n) for name, n in nodes.items() if name != NODE)),
+                node_seconds=seconds,
+                busy_share=min(busy / room, 1.0) if room > 0 else 0.0,
+                cost_usd=cost,
+            )
+        )
+    tasks = sorted({land.classes[share.row].task for share in shares})
+    return StagePlan(stage.stage, " and ".join(tasks), stage.start, stage.end, tuple(uses))
+
+
+def _attribute(
+    shares: dict[int, list[Share]], costs: dict[tuple[int, int, int], float]
+) -> tuple[dict[int, float], float]:
+    """Cost by class, each pool's stage split by core- or GPU-seconds; and the share of cost on measured runtimes.
+
+    Where nothing costs anything, the share is of core- and GPU-seconds.
+    """
+    spent: dict[int, float] = defaultdict(float)
+    money = {"measured": 0.0, "assumed": 0.0}
+    work = {"measured": 0.0, "assumed": 0.0}
+    for (stage, k, _), cost in costs.items():
+        mine = [share for share in shares[stage] if share.pool == k]
+        whole = sum(share.weight for share in mine)
+        for share in mine:
+            part = share.weight / whole if whole > 0 else 1 / len(mine)
+            spent[share.row] += cost * part
+            money[share.placement.basis] += cost * part
+            work[share.placement.basis] += share.weight
+    kept = money if sum(money.values()) > 0 else work
+    total = sum(kept.values())
+    return spent, kept["measured"] / total if total > 0 else 0.0
+
+
+def _lanes(land: Terrain, shares: dict[int, list[Share]]) -> tuple[Lane, ...]:
+    return tuple(
+        Lane(
+            stage=stage,
+            klass=land.classes[share.row].name,
+            pool=share.placement.pool,
+            slot=share.placement.slot,
+            jobs=share.jobs,
+            width=share.width,
+            seconds_per_job=share.placement.seconds,
+        )
+        for stage in sorted(shares)
+        for share in shares[stage]
+    )
+
+
+def _classes(land: Terrain, shares: dict[int, list[Share]], spent: dict[int, float]) -> tuple[ClassLine, ...]:
+    rows = {one.name: row for row, one in enumerate(land.classes)}
+    lines = []
+    for one in land.problem.classes:
+        row = rows.get(one.name)
+        mine = [share for listed in shares.values() for share in listed if share.row == row]
+        main = max(mine, key=lambda share: share.jobs).placement if mine else None
+        if main is None and one.placements:
+            main = one.placements[0]
+        lines.append(
+            ClassLine(
+                name=one.name,
+                group=one.group,
+                family=one.family,
+                task=one.task,
+                stage=one.stage,
+                jobs=one.jobs,
+                reused=one.reused,
+                seconds=main.seconds if main else 0.0,
+                cost_usd=spent.get(row, 0.0) if row is not None else 0.0,
+                basis=main.basis if main else "assumed",
+                n=main.n if main else 0,
+                source=main.source if main else "",
+            )
+        )
+    return tuple(lines)
+
+
+def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
+    lines = []
+    for k, pool in enumerate(land.pools):
+        peaks: dict[str, int] = {}
+        together = 0
+        for stage in replay.stages if replay else ():
+            here = {name: n for (index, name), n in stage.nodes.items() if index == k}
+            together = max(together, sum(here.values()))
+            for name, n in here.items():
+                peaks[name] = max(peaks.get(name, 0), n)
+        lines.append(
+            PoolLine(
+                pool=pool.name,
+                gpu=pool.gpu,
+                gpus_per_node=pool.gpus,
+                cpu=pool.cpu,
+                memory_mib=pool.memory_mib,
+                usd_per_hour=pool.usd_per_hour,
+                price_basis=pool.price_basis,
+                cap=pool.cap,
+                peak_nodes=together,
+                boot_seconds=pool.boot_seconds,
+                workers=_workers(pool, peaks),
+            )
+        )
+    return tuple(lines)
+
+
+def _workers(pool: CapacityPool, peaks: dict[str, int]) -> tuple[WorkerLine, ...]:
+    if pool.gpu is None:
+        nodes = peaks.get(NODE, 0)
+        return (WorkerLine(CPU_PATTERN, CPU_SLOT, nodes, 1, pool.cpu, pool.memory_mib),) if nodes else ()
+    return tuple(
+        WorkerLine(
+            pattern.name, slot, peaks[pattern.name] * count, count, pattern.cores_per_slot, pattern.memory_mib_per_slot
+        )
+        for pattern in pool.patterns
+        if peaks.get(pattern.name)
+        for slot, count in pattern.slots
+    )
+
+
+def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ...]:
+    """What the plan rests on that nobody measured or the spec says, with unit and source."""
+    if not land.classes:
+        return ()
+    problem = land.problem
+    lines = [
+        f"ASSUMED {problem.overhead_seconds} s before the first node boots: admission, Ray's head, pull of the image",
+        "the cluster's head and the driver are not part of the cost",
+        f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler; "
+        "it boots again when a later stage needs it",
+        "jobs take their mean time, no time is reserved for slower ones: exp(spread^2 / 2) above the median",
+    ]
+    used = {share.pool for listed in shares.values() for share in listed}
+    for k, pool in enumerate(land.pools):
+        if k in used:
+            lines.append(f"{pool.boot_seconds} s until a node of {pool.name} works (hardware.{pool.name}.boot)")
+            lines.append(
+                f"{pool.cpu} cores and {pool.memory_mib} MiB of a node of {pool.name} for jobs, the rest for the system"
+            )
+            if pool.gpu is not None:
+                lines.append(f"GPU memory and layouts of {pool.gpu} as in the catalog's devices")
+    assumed = {
+        (one.family, one.task, share.placement.pool, share.placement.slot): share.placement
+        for listed in shares.values()
+        for share in listed
+        for one in (land.classes[share.row],)
+        if share.placement.basis == "assumed"
+    }
+    for (family, task, owner, slot), placement in sorted(assumed.items()):
+        where = owner if slot == CPU_SLOT else f"{slot} of {owner}"
+        lines.append(f"ASSUMED {family} {task} on {where}: {placement.seconds:.3g} s per job ({placement.source})")
+    return tuple(lines)

@@ -1,0 +1,140 @@
+"""CapacityProblem → Plan: bound, lengths, whole nodes, replay; and again, tighter, when the replay is late.
+
+1. The free-length program gives a lower bound on cost, or proves that nothing holds.
+2. Lengths are chosen (:mod:`lengths`), whole nodes are bought for them (:mod:`formulation`), and the result is
+   replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
+3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
+   allocation is tried. Still late is said so, with both numbers.
+4. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fleetspec.planner import relax
+from fleetspec.planner.assembly import Findings, assemble
+from fleetspec.planner.formulation import Fluid, even_prices, free_lengths, whole_nodes
+from fleetspec.planner.lengths import CLOSE, boot_of, vectors
+from fleetspec.planner.plans import Plan, PlanHeader, Verdict
+from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.simulate import Replay, replay
+from fleetspec.planner.terrain import Terrain, survey
+
+ROUNDS = 4
+CANDIDATES = 3
+"""Combinations of lengths tried per round."""
+STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
+"""How much longer than on paper the fastest allocation may get when whole nodes and jobs do not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What planning came to, before it is written down. ``bound`` is None where even fluid work does not fit."""
+
+    land: Terrain
+    verdict: Verdict
+    bound: Fluid | None
+    replay: Replay | None
+    rounds: int
+    reason: str
+    """Which limit is missed: deadline, budget, or nothing."""
+
+
+def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
+    """Plan a problem. Never raises for a problem that cannot be solved: the plan says why, and what would help."""
+    outcome = solve(problem)
+    if not outcome.land.classes:
+        return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
+    binding = relax.binding(outcome.land, outcome.bound, outcome.reason)
+    suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
+    return assemble(
+        outcome.land,
+        header,
+        Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
+    )
+
+
+def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
+    """Bound and best replay of a problem. ``first`` stops at the first replay that holds."""
+    land = survey(problem)
+    if not land.classes:
+        return Outcome(land, "feasible", None, None, 0, "")
+    bound = free_lengths(land, time=land.time)
+    if bound is None:
+        return Outcome(land, "infeasible", None, _fastest(land), 0, "deadline")
+    best, rounds = _in_time(land, first)
+    late = False
+    if best is None or best.end > problem.deadline_seconds:
+        best, late = _faster(best, _fastest(land)), True
+    if best is None:
+        return Outcome(land, "late", bound, None, rounds, "deadline")
+    if late and best.end > problem.deadline_seconds:
+        return Outcome(land, "late", bound, best, rounds, "deadline")
+    if problem.budget_usd is not None and best.cost_usd > problem.budget_usd + 1e-9:
+        return Outcome(land, "infeasible", bound, best, rounds, "budget")
+    return Outcome(land, "feasible", bound, best, rounds, "")
+
+
+def _in_time(land: Terrain, first: bool) -> tuple[Replay | None, int]:
+    """The cheapest replay that ends in time, else the one that is late by least, and the rounds it took."""
+    deadline, overhead = land.problem.deadline_seconds, land.problem.overhead_seconds
+    time, closest = land.time, None
+    for attempt in range(1, ROUNDS + 1):
+        replays = _replays(land, time, first)
+        holding = [one for one in replays if one.end <= deadline]
+        if holding:
+            least = min(one.cost_usd for one in holding)
+            return min(
+                (one for one in holding if one.cost_usd <= least * (1 + CLOSE)), key=lambda one: one.end
+            ), attempt
+        for one in replays:
+            closest = _faster(closest, one)
+        if not replays:
+            return closest, attempt
+        # As much shorter as the replay was longer, and a little more, so that rounds do not creep.
+        time *= min((deadline - overhead) / max(min(one.end for one in replays) - overhead, 1e-9), 1.0) * 0.99
+    return closest, ROUNDS
+
+
+def _replays(land: Terrain, time: float, first: bool) -> list[Replay]:
+    """Replays of the cheapest combinations of lengths for ``time`` seconds."""
+    prices = even_prices(land)
+    fluid = free_lengths(land, time=time, prices=prices)
+    if fluid is None:
+        return []
+    # Nodes do no work while they boot: share the work out for what is left, where that is possible.
+    boots = sum(boot_of(land, fluid, s) for s in land.stages)
+    fluid = free_lengths(land, time=time - boots, prices=prices) or fluid
+    found = []
+    for lengths in vectors(land, fluid, time, CANDIDATES):
+        allocation = whole_nodes(land, lengths, None)
+        if allocation is not None:
+            found.append(replay(land, allocation))
+            if first and found[-1].end <= land.problem.deadline_seconds:
+                break
+    return found
+
+
+def _fastest(land: Terrain) -> Replay | None:
+    """The replay that ends first, whatever it costs."""
+    fluid = free_lengths(land, "time", time=None)
+    if fluid is None:
+        return None
+    best: Replay | None = None
+    for stretch in STRETCHES:
+        lengths = {s: fluid.lengths[s] * stretch + boot_of(land, fluid, s) for s in land.stages}
+        allocation = whole_nodes(land, lengths, None)
+        if allocation is not None:
+            best = _faster(best, replay(land, allocation))
+            if best is not None and best.end <= land.problem.deadline_seconds:
+                return best
+            if stretch >= 1.3:
+                break
+    return best
+
+
+def _faster(one: Replay | None, other: Replay | None) -> Replay | None:
+    if one is None or other is None:
+        return one or other
+    return one if (one.end, one.cost_usd) <= (other.end, other.cost_usd) else other

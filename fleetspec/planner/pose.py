@@ -1,0 +1,271 @@
+"""JobGraph → CapacityProblem: classes with their needs, pools with their slots, and the time between them.
+
+Everything that rests on an assumption of the planner rather than on the spec or the catalog is a named constant
+here, and a plan prints it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.catalog.layouts import layouts
+from fleetspec.catalog.loading import CPU, runtime_of, runtimes_digest
+from fleetspec.catalog.types import Catalog, Device, Runtime
+from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
+from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.planner.plans import Inputs, PlanHeader
+from fleetspec.planner.problem import (
+    CPU_SLOT,
+    GPU_SLOT,
+    CapacityPool,
+    CapacityProblem,
+    DemandClass,
+    Pattern,
+    Placement,
+    Slot,
+)
+from fleetspec.rules import capacity as rules
+from fleetspec.sessions import shortest_night
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec, Pool
+
+OVERHEAD_SECONDS = 120
+"""ASSUMED: admission of the job, start of Ray's head and pull of the image, before the first node boots."""
+NIGHTS = 5
+"""A nightly plan holds in the tightest of so many nights."""
+MEMORY_SHARE = 0.92
+"""ASSUMED: share of a node's memory that pods get; the rest is the system's and the kubelet's reserve."""
+
+
+def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]) -> CapacityProblem:
+    """The capacity problem of the jobs of ``graph`` that are not ``done`` (mask over its jobs).
+
+    Raises Rejected (FS303, exit code 3) naming every class that fits into no slot of any pool.
+    """
+    pools = tuple(_pool(name, pool, catalog) for name, pool in spec.hardware.items())
+    settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
+    total = np.bincount(graph.klass, minlength=len(graph.classes))
+    reused = np.bincount(graph.klass[done], minlength=len(graph.classes))
+    classes = tuple(
+        _demand(
+            klass,
+            settings[klass.group, klass.family],
+            int(total[code] - reused[code]),
+            int(reused[code]),
+            pools,
+            catalog,
+        )
+        for code, klass in enumerate(graph.classes)
+    )
+    _require_room(classes, pools)
+    budget = spec.budget.nightly if graph.run is RunKind.NIGHTLY else spec.budget.backtest
+    return CapacityProblem(
+        classes=classes,
+        pools=pools,
+        deadline_seconds=_window(graph, spec)[0],
+        budget_usd=None if budget is None else budget.usd,
+        overhead_seconds=OVERHEAD_SECONDS,
+    )
+
+
+def header_of(graph: JobGraph, spec: FleetSpec, catalog: Catalog, resolved_text: str, lock_bytes: bytes) -> PlanHeader:
+    """What a plan says of its run beside the numbers, and the digests of all it depends on."""
+    from fleetspec.planner.solver import identity
+
+    _, night, deadline = _window(graph, spec)
+    return PlanHeader(
+        fleet=graph.fleet,
+        run=graph.run.value,
+        session=graph.session.isoformat(),
+        night=night,
+        inputs=Inputs(
+            spec=_digest(resolved_text.encode()),
+            lock=_digest(lock_bytes),
+            graph=graph.content,
+            catalog=catalog.digest,
+            measured=runtimes_digest(catalog),
+            solver=identity(),
+        ),
+        models=len(np.unique(graph.model)),
+        deadline=deadline,
+    )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _window(graph: JobGraph, spec: FleetSpec) -> tuple[int, str, str]:
+    """Seconds from start to deadline, what they are in words, and the deadline as the spec writes it."""
+    if graph.run is RunKind.BACKTEST:
+        if spec.backtest is None:
+            raise ValueError("a backtest graph needs a spec with a backtest")
+        return spec.backtest.within.seconds, "from the start of the backtest", str(spec.backtest.within)
+    schedule = spec.schedule
+    night = shortest_night(schedule.calendar, schedule.start, schedule.deadline, graph.session, NIGHTS)
+    words = f"{night.start:%Y-%m-%d %H:%M} to {night.deadline:%Y-%m-%d %H:%M} UTC, the shortest of {NIGHTS} nights"
+    return night.seconds, words, str(schedule.deadline)
+
+
+def _pool(name: str, pool: Pool, catalog: Catalog) -> CapacityPool:
+    if pool.offer is not None:
+        offer = catalog.offers[pool.offer]
+        cpu, memory, gpu, gpus = offer.cpu, offer.memory_mib, offer.gpu, offer.gpus
+        price = offer.usd_per_hour
+        basis = f"{offer.name} on demand in {offer.region}, {offer.price_date}"
+        if offer.note:
+            basis += f" ({offer.note})"
+    else:
+        if pool.cpu is None or pool.memory is None or pool.price is None:
+            raise ValueError(f"pool '{name}' has neither an offer nor cpu, memory and price")
+        cpu, memory, gpu = pool.cpu, pool.memory.mib, pool.gpu
+        gpus = 0 if gpu is None else pool.per_node or 1
+        price, basis = pool.price.usd_per_hour, "spec"
+    cores, usable = usable_cores(cpu), usable_memory(memory)
+    slots: tuple[Slot, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
+    if gpu is not None:
+        slots, patterns = _cuts(catalog.devices[gpu], gpus, cores, usable, pool.mig == "auto")
+    return CapacityPool(name, price, cores, usable, pool.max, pool.boot.seconds, gpu, gpus, slots, patterns, basis)
+
+
+def usable_cores(cpu: int) -> int:
+    """Cores left for workers: from four cores on, one is the node's own."""
+    return cpu - 1 if cpu >= 4 else cpu
+
+
+def usable_memory(mib: int) -> int:
+    return int(mib * MEMORY_SHARE)
+
+
+def _cuts(
+    device: Device, gpus: int, cores: int, memory: int, mig: bool
+) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
+    """Slots of a GPU node and the patterns that hold them: one whole GPU each, or every legal MIG layout.
+
+    All GPUs of a node are cut alike: the driver's manager applies one layout per node.
+    """
+    if not mig or not device.slices:
+        whole = Slot(GPU_SLOT, device.memory_mib, 1.0)
+        return (whole,), (Pattern(f"{gpus}x{GPU_SLOT}", ((GPU_SLOT, gpus),), cores // gpus, memory // gpus),)
+    slots = tuple(
+        Slot(f"mig-{piece.name}", piece.memory_mib, piece.compute / device.compute_slices) for piece in device.slices
+    )
+    patterns = []
+    for layout in layouts(device):
+        per_node = tuple((f"mig-{name}", count * gpus) for name, count in layout.slices)
+        pieces = sum(count for _, count in per_node)
+        if cores // pieces:
+            patterns.append(Pattern(layout.name, per_node, cores // pieces, memory // pieces))
+    return slots, tuple(patterns)
+
+
+def _demand(
+    klass: JobClass, setting: GroupFamily, jobs: int, reused: int, pools: tuple[CapacityPool, ...], catalog: Catalog
+) -> DemandClass:
+    profile = setting.family.profile
+    # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
+    gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
+    gpu_memory = setting.gpu_memory_mib if setting.gpu_memory_mib is not None else profile.gpu_memory_mib
+    needs = (profile.cores, profile.memory_mib, gpu_memory)
+    placements: list[Placement] = []
+    for pool in pools:
+        if pool.gpu is None:
+            if gpu != "required" and needs[0] <= pool.cpu and needs[1] <= pool.memory_mib:
+                runtime = runtime_of(catalog, klass.family, klass.task.label, CPU)
+                placements.append(_placement(pool, CPU_SLOT, 1.0, runtime, klass.work))
+        elif gpu != "never":
+            runtime = runtime_of(catalog, klass.family, klass.task.label, pool.gpu)
+            placements += [
+                _placement(pool, slot.name, slot.share, runtime, klass.work)
+                for slot in pool.slots
+                if any(fits(needs, slot, pattern) for pattern in pool.patterns)
+            ]
+    return DemandClass(
+        name=klass.name,
+        group=klass.group,
+        family=klass.family,
+        task=klass.task.label,
+        stage=klass.stage,
+        jobs=jobs,
+        reused=reused,
+        cores=needs[0],
+        memory_mib=needs[1],
+        gpu_memory_mib=0 if gpu == "never" else gpu_memory,
+        gpu=gpu,
+        placements=tuple(placements),
+    )
+
+
+def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:
+    """Whether a job that needs (cores, memory MiB, GPU memory MiB) has room in a slot of a pattern."""
+    cores, memory, gpu_memory = needs
+    return (
+        any(name == slot.name for name, _ in pattern.slots)
+        and gpu_memory <= slot.gpu_memory_mib
+        and cores <= pattern.cores_per_slot
+        and memory <= pattern.memory_mib_per_slot
+    )
+
+
+def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float) -> Placement:
+    # A stage's length is a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
+    seconds = runtime.seconds_for(work, share) * math.exp(runtime.spread**2 / 2)
+    return Placement(pool.name, slot, seconds, runtime.spread, runtime.basis, runtime.n, runtime.source)
+
+
+def _require_room(classes: tuple[DemandClass, ...], pools: tuple[CapacityPool, ...]) -> None:
+    report = Report()
+    for one in classes:
+        if one.jobs and not one.placements:
+            report.add(
+                rules.FITS_NOWHERE,
+                f"{one.name} fits into no pool: a job needs {_need(one)}; {_largest(one, pools)}",
+                route=("hardware",),
+                help=_way_out(one, pools),
+            )
+    report.require(ExitCode.INFEASIBLE)
+
+
+def _need(one: DemandClass) -> str:
+    words = [f"{one.cores} {'core' if one.cores == 1 else 'cores'}", f"{one.memory_mib} MiB of memory"]
+    if one.gpu == "required":
+        words.append(f"{one.gpu_memory_mib} MiB of GPU memory")
+    return ", ".join(words)
+
+
+def _largest(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
+    """The most that the pools a class may run on have to offer."""
+    found: list[tuple[int, int, str]] = []
+    for pool in pools:
+        if pool.gpu is None and one.gpu != "required":
+            text = f"{pool.cpu} cores and {pool.memory_mib} MiB on a node of '{pool.name}'"
+            found.append((0, pool.memory_mib, text))
+        elif pool.gpu is not None and one.gpu != "never":
+            for pattern in pool.patterns:
+                for slot in pool.slots:
+                    if any(name == slot.name for name, _ in pattern.slots):
+                        text = (
+                            f"{pattern.cores_per_slot} cores, {pattern.memory_mib_per_slot} MiB of memory and "
+                            f"{slot.gpu_memory_mib} MiB of GPU memory in {slot.name} of '{pool.name}'"
+                        )
+                        found.append((slot.gpu_memory_mib, pattern.memory_mib_per_slot, text))
+    if not found:
+        return "there is no pool of GPU nodes" if one.gpu == "required" else "there is no pool of CPU nodes"
+    return "the largest slot has " + max(found)[2]
+
+
+def _way_out(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
+    if one.gpu == "required":
+        if not any(pool.gpu for pool in pools):
+            return "add a pool with a GPU: gpu-h100: {offer: gcp/a3-highgpu-1g, mig: auto, max: 2}"
+        return f"add a pool with larger GPUs or nodes, or lower gpu_memory of models.{one.group} if it is set too high"
+    if not any(pool.gpu is None for pool in pools):
+        return "add a pool without GPUs: cpu: {offer: gcp/n2-standard-32, max: 4}"
+    return "add a pool with larger nodes"

@@ -1,0 +1,209 @@
+"""Why not, and the cheapest way out: what binds a plan, and single changes of the spec after which one holds.
+
+Linear programs find how far a limit has to move at least; a suggestion is made only after a real plan with the
+limit there has held.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from fleetspec.diagnostics import Report
+from fleetspec.planner.formulation import Fluid, free_lengths
+from fleetspec.planner.plans import Plan, PlanHeader, Suggestion
+from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.rules import capacity as rules
+from fleetspec.sessions import SessionTime
+from fleetspec.units import Duration, Money, UnitError
+
+if TYPE_CHECKING:
+    from fleetspec.planner.planning import Outcome
+
+MOST_NODES = 1000
+"""Largest maximum of a pool that is worth suggesting."""
+TRIES = 6
+"""Real plans per suggestion."""
+LONGEST_NIGHT = 20 * 3600
+"""A nightly deadline is not moved beyond this: the next night begins 21 hours later when a session closes early."""
+LONGEST_RUN = 30 * 24 * 3600
+WORTH = 1e-3
+"""A limit binds if a little more of it lowers the cost by this share."""
+
+
+class Solve(Protocol):
+    def __call__(self, problem: CapacityProblem, *, first: bool = False) -> Outcome: ...
+
+
+def binding(land: Terrain, bound: Fluid | None, reason: str) -> tuple[str, ...]:
+    """What stops the plan from being cheaper, or from being at all."""
+    goal = "cost" if bound is not None else "time"
+    time = land.time if bound is not None else None
+    now = bound if bound is not None else free_lengths(land, "time", time=None)
+    if now is None:
+        return ("hardware: some jobs have no nodes to run on",)
+    words = []
+    if bound is None:
+        shortest = land.problem.overhead_seconds + sum(now.lengths.values())
+        words.append(
+            f"deadline: even without boots the run takes {_span(shortest)}, "
+            f"the deadline is after {_span(land.problem.deadline_seconds)}"
+        )
+    elif reason == "deadline":
+        words.append("deadline: whole jobs on whole nodes, with their boots, end after it")
+    else:
+        longer = free_lengths(land, time=land.time * 1.1)
+        if longer is not None and longer.cost_usd < bound.cost_usd * (1 - WORTH):
+            words.append("deadline")
+    if reason == "budget":
+        words.append("budget")
+    before = now.cost_usd if goal == "cost" else sum(now.lengths.values())
+    for k, pool in enumerate(land.pools):
+        caps = [one.cap + (index == k) for index, one in enumerate(land.pools)]
+        more = free_lengths(land, goal, time=time, caps=caps)  # type: ignore[arg-type]
+        after = math.inf if more is None else more.cost_usd if goal == "cost" else sum(more.lengths.values())
+        if after < before * (1 - WORTH):
+            stages = [s for s in land.stages if now.work.get((k, s), 0.0) > 0.999 * pool.cap * now.lengths[s]]
+            where = f" in stage {', '.join(map(str, stages))}" if stages else ""
+            words.append(f"hardware.{pool.name}.max: {pool.cap} {'node' if pool.cap == 1 else 'nodes'}{where}")
+    return tuple(words)
+
+
+def suggestions(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, solve: Solve) -> tuple[Suggestion, ...]:
+    """Single changes after which a plan holds, each confirmed by planning again; the cheapest plan first."""
+    found = [*_pools(problem, solve), *_deadline(problem, header, outcome, solve), *_budget(problem, header, solve)]
+    return tuple(sorted(found, key=lambda one: (one.cost_usd, one.route)))
+
+
+def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
+    for k, pool in enumerate(problem.pools):
+        least = _least_cap(problem, k)
+        if least is None:
+            continue
+
+        def with_cap(cap: int, k: int = k) -> CapacityProblem:
+            pools = [replace(one, cap=cap) if index == k else one for index, one in enumerate(problem.pools)]
+            return replace(problem, pools=tuple(pools))
+
+        held: tuple[int, Outcome] | None = None
+        missed, cap = pool.cap, least
+        for _ in range(TRIES):
+            tried = solve(with_cap(cap), first=True)
+            if tried.verdict == "feasible":
+                held = (cap, tried)
+            else:
+                missed = cap
+            if held is not None and held[0] - missed <= 1:
+                break
+            cap = (held[0] + missed) // 2 if held is not None else min(cap + max(1, cap // 4), MOST_NODES)
+            if held is None and cap == missed:
+                break
+        if held is not None:
+            yield _suggestion(("hardware", pool.name, "max"), str(pool.cap), str(held[0]), held[1])
+
+
+def _least_cap(problem: CapacityProblem, k: int) -> int | None:
+    """Smallest maximum of a pool above its own with which fluid work fits; None where none does."""
+    land = survey(problem)
+
+    def fits(cap: int) -> bool:
+        caps = [cap if index == k else one.cap for index, one in enumerate(land.pools)]
+        return free_lengths(land, time=land.time, budget=problem.budget_usd, caps=caps) is not None
+
+    low, high = land.pools[k].cap + 1, MOST_NODES
+    if low > high or not land.patterns[k] or not fits(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(middle) else (middle + 1, high)
+    return low
+
+
+def _deadline(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, solve: Solve) -> Iterator[Suggestion]:
+    land = survey(problem)
+    fastest = free_lengths(land, "time", time=None, budget=problem.budget_usd)
+    if fastest is None:
+        return
+    limit = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN
+    seconds = _minutes(problem.overhead_seconds + sum(fastest.lengths.values()))
+    seconds = max(seconds, problem.deadline_seconds + 60)
+    if outcome.replay is not None and outcome.reason == "deadline":
+        # A replay at full speed has already said how long whole jobs take.
+        seconds = max(seconds, _minutes(outcome.replay.end))
+    for _ in range(TRIES):
+        if seconds > limit:
+            return
+        tried = solve(replace(problem, deadline_seconds=seconds), first=True)
+        if tried.verdict == "feasible":
+            current, proposed = _deadline_words(problem, header, seconds)
+            route = ("schedule", "deadline") if header.run == "nightly" else ("backtest", "within")
+            yield _suggestion(route, current, proposed, tried)
+            return
+        ends = tried.replay.end if tried.replay is not None and tried.reason == "deadline" else 0.0
+        seconds = _minutes(max(ends, seconds * 1.1))
+
+
+def _budget(problem: CapacityProblem, header: PlanHeader, solve: Solve) -> Iterator[Suggestion]:
+    if problem.budget_usd is None:
+        return
+    cheapest = solve(replace(problem, budget_usd=None))
+    if cheapest.verdict != "feasible" or cheapest.replay is None:
+        return
+    needed = math.ceil(cheapest.replay.cost_usd * 100 - 1e-9) / 100
+    if needed <= problem.budget_usd:
+        return
+    confirmed = solve(replace(problem, budget_usd=needed))
+    if confirmed.verdict == "feasible":
+        yield _suggestion(("budget", header.run), str(Money(problem.budget_usd)), str(Money(needed)), confirmed)
+
+
+def _suggestion(route: tuple[str, ...], current: str, proposed: str, outcome: Outcome) -> Suggestion:
+    assert outcome.replay is not None
+    return Suggestion(route, current, proposed, outcome.replay.end, outcome.replay.cost_usd)
+
+
+def _deadline_words(problem: CapacityProblem, header: PlanHeader, seconds: int) -> tuple[str, str]:
+    """The deadline as the spec writes it, now and moved."""
+    try:
+        moment = SessionTime.parse(header.deadline)
+    except UnitError:
+        return _span(problem.deadline_seconds), _span(seconds)
+    moved = SessionTime(moment.anchor, moment.offset_seconds + seconds - problem.deadline_seconds)
+    return str(moment), str(moved)
+
+
+def _minutes(seconds: float) -> int:
+    """Rounded up to whole minutes."""
+    return math.ceil(seconds / 60 - 1e-9) * 60
+
+
+def _span(seconds: float) -> str:
+    return str(Duration(math.ceil(seconds - 1e-9)))
+
+
+def report_verdict(plan: Plan, report: Report) -> None:
+    """Add what a plan that does not hold has to say (FS301, FS302, FS304) at the line of the spec to blame."""
+    if plan.verdict == "feasible":
+        return
+    ways = " | ".join(f"{'.'.join(one.route)} {one.current} → {one.proposed}" for one in plan.suggestions)
+    help = f"any one of: {ways}" if ways else "no single change of a pool, the deadline or the budget is enough"
+    window = ("schedule", "deadline") if plan.run == "nightly" else ("backtest", "within")
+    late = plan.end_seconds > plan.deadline_seconds
+    numbers = f"it ends after {_span(plan.end_seconds)}, the deadline is after {_span(plan.deadline_seconds)}"
+    if plan.verdict == "late":
+        report.add(rules.LATE, f"the best plan found is late: {numbers}", route=window, help=help)
+    elif plan.stages and not late:
+        assert plan.budget_usd is not None
+        report.add(
+            rules.OVER_BUDGET,
+            f"the cheapest plan costs {Money(plan.cost_usd)}, the budget is {Money(plan.budget_usd)}",
+            route=("budget", plan.run),
+            help=help,
+        )
+    else:
+        report.add(
+            rules.INFEASIBLE, f"no allocation meets the deadline: {'; '.join(plan.binding)}", route=window, help=help
+        )

@@ -1,0 +1,213 @@
+"""Does the plan hold? A replay of whole jobs on whole nodes: list scheduling, longest jobs first, stage by stage.
+
+The replay is event-driven, with the events of equal jobs merged: a class is n equal jobs, and where each of them
+starts on m lanes that fall free at different times has a closed form (:func:`pour`), so a million jobs replay as
+fast as a thousand. A *lane* is a slot of a GPU node, or a share of a CPU node's cores and memory.
+
+Nodes boot when a stage first needs them and are paid from then until their pool has had nothing to do in their
+layout for a while (``IDLE_SECONDS``), at most to the stage's end. Those still there then serve the next stage as far
+as it needs them, the others boot again. Nothing of a stage starts before everything of the stage before has ended.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.planner.formulation import IDLE_SECONDS, Allocation
+from fleetspec.planner.problem import CapacityPool
+from fleetspec.planner.terrain import NODE, Terrain
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Jobs of one class in a row on some lanes: lane i of node ``node[i]`` runs ``count[i]`` jobs from ``start[i]`` on.
+
+    ``lanes`` (m, width) numbers the lanes of the node that a job takes at once. Times count from the plan's start.
+    """
+
+    stage: int
+    row: int
+    kind: int
+    pattern: str
+    seconds: float
+    node: Counts
+    lanes: Counts
+    start: Floats
+    count: Counts
+
+    @property
+    def end(self) -> Floats:
+        return self.start + self.count * self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class StageReplay:
+    """One stage as it went. By (pool, pattern): nodes, how many of them booted in it, and until when they are paid."""
+
+    stage: int
+    start: float
+    end: float
+    nodes: dict[tuple[int, str], int]
+    booted: dict[tuple[int, str], int]
+    paid_until: dict[tuple[int, str], float]
+    segments: tuple[Segment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A replayed allocation. Costs in USD, times in seconds from the plan's start."""
+
+    stages: tuple[StageReplay, ...]
+    cost_usd: float
+    end: float
+
+
+def replay(land: Terrain, allocation: Allocation) -> Replay:
+    """Run an allocation's whole jobs on its whole nodes."""
+    jobs = whole_jobs(land, allocation)
+    clock = float(land.problem.overhead_seconds)
+    kept: dict[tuple[int, str], int] = {}
+    stages = []
+    cost = 0.0
+    for s in land.stages:
+        nodes = {(k, name): n for (k, name, stage), n in allocation.nodes.items() if stage == s}
+        booted = {key: max(0, n - kept.get(key, 0)) for key, n in nodes.items()}
+        segments: list[Segment] = []
+        for k, pool in enumerate(land.pools):
+            here = {kind: count for kind, count in jobs[s].items() if land.kinds[kind[1]].pool == k}
+            if not here:
+                continue
+            mine = {name: n for (pool_of, name), n in nodes.items() if pool_of == k}
+            ready = {
+                name: clock + np.repeat([0.0, float(pool.boot_seconds)], [n - booted[k, name], booted[k, name]])
+                for name, n in mine.items()
+            }
+            segments += _on_cpu(land, s, pool, here, ready) if pool.gpu is None else _on_slots(land, s, here, ready)
+        last = dict.fromkeys(nodes, clock)
+        for one in segments:
+            key = (land.kinds[one.kind].pool, one.pattern)
+            last[key] = max(last[key], float(one.end.max()))
+        end = max(last.values(), default=clock)
+        until = {key: min(moment + IDLE_SECONDS, end) for key, moment in last.items()}
+        cost += sum(n * (until[k, p] - clock) / 3600 * land.pools[k].usd_per_hour for (k, p), n in nodes.items())
+        stages.append(StageReplay(s, clock, end, nodes, booted, until, tuple(segments)))
+        clock, kept = end, {key: n for key, n in nodes.items() if until[key] >= end}
+    return Replay(tuple(stages), cost, clock)
+
+
+def whole_jobs(land: Terrain, allocation: Allocation) -> dict[int, dict[tuple[int, int], int]]:
+    """Jobs by stage and (class, kind): shares rounded so that every job is somewhere, largest remainder first."""
+    result: dict[int, dict[tuple[int, int], int]] = {s: {} for s in land.stages}
+    for row, one in enumerate(land.classes):
+        shares = sorted((kind, share) for (r, kind), share in allocation.shares.items() if r == row)
+        total = sum(share for _, share in shares)
+        exact = [one.jobs * share / total for _, share in shares]
+        counts = [math.floor(x + 1e-9) for x in exact]
+        order = sorted(range(len(shares)), key=lambda i: (counts[i] - exact[i], i))
+        for i in order[: one.jobs - sum(counts)]:
+            counts[i] += 1
+        for (kind, _), count in zip(shares, counts, strict=True):
+            if count:
+                result[one.stage][row, kind] = count
+    return result
+
+
+def pour(ready: Floats, jobs: int, seconds: float) -> Counts:
+    """How many of ``jobs`` equal jobs each lane gets, when the next job always goes to the lane that is free first.
+
+    Water rises over lanes of different height: up to a level w, lane i has room for (w - ready_i) / seconds jobs.
+    """
+    order = np.argsort(ready, kind="stable")
+    sorted_ready = ready[order]
+    lanes = np.arange(1, len(ready) + 1)
+    level = (jobs * seconds + np.cumsum(sorted_ready)) / lanes
+    # So many lanes are under water that the next one is above it.
+    wet = int(np.argmax(np.append(sorted_ready[1:], np.inf) >= level))
+    counts = np.zeros(len(ready), dtype=np.int64)
+    counts[order[: wet + 1]] = np.floor((level[wet] - sorted_ready[: wet + 1]) / seconds + 1e-9).astype(np.int64)
+    rest = jobs - int(counts.sum())
+    free = ready + counts * seconds
+    if rest > 0:
+        counts[np.argsort(free, kind="stable")[:rest]] += 1
+    elif rest < 0:
+        # Rounding up by the tolerance may have poured a job too many; it comes off where it would end last.
+        last = np.argsort(-(np.where(counts > 0, free, -np.inf)), kind="stable")[:-rest]
+        counts[last] -= 1
+    return counts
+
+
+def _longest_first(land: Terrain, here: Iterable[tuple[int, int]]) -> list[tuple[float, int, int]]:
+    listed = []
+    for row, kind in here:
+        seconds = next(p.seconds for k, p in land.places[row] if k == kind)
+        listed.append((seconds, row, kind))
+    return sorted(listed, key=lambda x: (-x[0], x[1], x[2]))
+
+
+def _on_slots(land: Terrain, stage: int, here: dict[tuple[int, int], int], ready: dict[str, Floats]) -> list[Segment]:
+    """Each slot of a GPU node is a lane for the classes of its kind."""
+    found = []
+    for index in sorted({kind for _, kind in here}):
+        kind = land.kinds[index]
+        counts = [(name, count) for name, count in kind.count if name in ready]
+        free = np.concatenate([np.repeat(ready[name], count) for name, count in counts])
+        node = np.concatenate([np.repeat(np.arange(len(ready[name])), count) for name, count in counts])
+        lane = np.concatenate([np.tile(np.arange(count), len(ready[name])) for name, count in counts])
+        owner = np.concatenate([np.full(len(ready[name]) * count, at) for at, (name, count) in enumerate(counts)])
+        for seconds, row, _ in _longest_first(land, (key for key in here if key[1] == index)):
+            jobs = pour(free, here[row, index], seconds)
+            for at, (name, _) in enumerate(counts):
+                used = (jobs > 0) & (owner == at)
+                if used.any():
+                    found.append(
+                        Segment(stage, row, index, name, seconds, node[used], lane[used, None], free[used], jobs[used])
+                    )
+            free = free + jobs * seconds
+    return found
+
+
+def _on_cpu(
+    land: Terrain, stage: int, pool: CapacityPool, here: dict[tuple[int, int], int], ready: dict[str, Floats]
+) -> list[Segment]:
+    """A CPU node is cut into equal lanes; a job takes as many as its share of cores or memory, whichever is more."""
+    order = _longest_first(land, here)
+    lanes = _lanes(land, pool, [(here[row, kind] * seconds, row) for seconds, row, kind in order])
+    free = np.repeat(ready[NODE][:, None], lanes, axis=1)
+    found = []
+    for seconds, row, kind in order:
+        width = _width(land, pool, row, lanes)
+        gangs = lanes // width
+        # On every node the lanes that fall free together make a gang; it is free when its last lane is.
+        sequence = np.argsort(free, axis=1, kind="stable")[:, : gangs * width].reshape(len(free), gangs, width)
+        begin = np.take_along_axis(free, sequence[:, :, -1], axis=1)
+        jobs = pour(begin.ravel(), here[row, kind], seconds)
+        used = np.flatnonzero(jobs)
+        node, members = used // gangs, sequence.reshape(-1, width)[used]
+        start, count = begin.ravel()[used], jobs[used]
+        free[node[:, None], members] = (start + count * seconds)[:, None]
+        found.append(Segment(stage, row, kind, NODE, seconds, node, members, start, count))
+    return found
+
+
+def _width(land: Terrain, pool: CapacityPool, row: int, lanes: int) -> int:
+    one = land.classes[row]
+    share = max(one.cores / pool.cpu, one.memory_mib / pool.memory_mib)
+    return max(1, math.ceil(share * lanes - 1e-9))
+
+
+def _lanes(land: Terrain, pool: CapacityPool, work: list[tuple[float, int]]) -> int:
+    """Into how many lanes a node is cut: as many as lose the least of this mix of classes, one per core at most."""
+    best, least = pool.cpu, math.inf
+    for lanes in range(pool.cpu, 0, -1):
+        loss = sum(seconds / (lanes // _width(land, pool, row, lanes)) for seconds, row in work)
+        if loss < least * (1 - 1e-9):
+            best, least = lanes, loss
+    return best

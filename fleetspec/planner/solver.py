@@ -1,0 +1,125 @@
+"""The one door to PuLP and HiGHS: linear and mixed-integer programs as columns and rows, and answers to be trusted.
+
+Columns are named x0, x1, … and rows r0, r1, … because PuLP rewrites other names. One thread and limits on nodes,
+never on seconds, make the same program give the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+import highspy
+import pulp
+
+Status = Literal["optimal", "feasible", "infeasible", "failed"]
+Terms = Sequence[tuple[int, float]]
+
+NODE_LIMIT = 2000
+"""Branch-and-bound nodes of one program; the best answer found by then is taken, with its bound."""
+MIP_GAP = 1e-3
+_OPTIONS = {"threads": 1, "random_seed": 0, "mip_rel_gap": MIP_GAP, "mip_max_nodes": NODE_LIMIT}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``values`` by column, () where there is none; ``bound`` is proven: no solution is below it."""
+
+    status: Status
+    objective: float
+    bound: float
+    values: tuple[float, ...]
+
+    @property
+    def found(self) -> bool:
+        return self.status in ("optimal", "feasible")
+
+
+class Program:
+    """A program to be minimised, built column by column and row by row."""
+
+    def __init__(self) -> None:
+        self.problem = pulp.LpProblem("capacity", pulp.LpMinimize)
+        self.columns: list[Any] = []
+        self.costs: list[tuple[int, float]] = []
+        self.integers = False
+
+    def column(self, cost: float = 0.0, high: float | None = None, low: float = 0.0, integer: bool = False) -> int:
+        """A variable between ``low`` and ``high``; returns its index."""
+        kind = pulp.LpInteger if integer else pulp.LpContinuous
+        name = f"x{len(self.columns)}"
+        # PuLP 4 makes variables through the problem, PuLP 3 on their own.
+        make = getattr(self.problem, "add_variable", None) or pulp.LpVariable
+        self.columns.append(make(name, low, high, kind))
+        if cost:
+            self.costs.append((len(self.columns) - 1, cost))
+        self.integers |= integer
+        return len(self.columns) - 1
+
+    def at_most(self, terms: Terms, right: float) -> None:
+        self._row(terms, pulp.LpConstraintLE, right)
+
+    def equals(self, terms: Terms, right: float) -> None:
+        self._row(terms, pulp.LpConstraintEQ, right)
+
+    def _row(self, terms: Terms, sense: int, right: float) -> None:
+        if not terms:
+            if right < 0 or (sense == pulp.LpConstraintEQ and right != 0):
+                # An empty row that cannot hold: PuLP would drop it, and with it the reason why there is no answer.
+                terms = [(self.column(high=0.0), 1.0)]
+            else:
+                return
+        expression = pulp.LpAffineExpression([(self.columns[index], factor) for index, factor in terms])
+        name = f"r{self.problem.numConstraints()}"
+        self.problem += pulp.LpConstraint(expression, sense, name, right)
+
+    def solve(self) -> Answer:
+        """Minimise. The status is read from HiGHS itself: PuLP calls an answer cut short optimal."""
+        self.problem.setObjective(pulp.LpAffineExpression([(self.columns[i], cost) for i, cost in self.costs]))
+        if not self.columns:
+            return Answer("optimal", 0.0, 0.0, ())
+        self.problem.solve(_Quiet(msg=False))
+        highs = self.problem.solverModel
+        status, info = highs.getModelStatus(), highs.getInfo()
+        has_answer = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+        if status == highspy.HighsModelStatus.kOptimal:
+            verdict: Status = "optimal"
+        elif status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+            verdict = "infeasible"
+        elif has_answer and self.integers:
+            verdict = "feasible"
+        else:
+            verdict = "failed"
+        if verdict in ("infeasible", "failed"):
+            return Answer(verdict, float("inf"), float("inf"), ())
+        found = highs.getSolution().col_value
+        values = tuple(float(found[column.index]) for column in self.columns)
+        objective = float(highs.getObjectiveValue())
+        return Answer(verdict, objective, float(info.mip_dual_bound) if self.integers else objective, values)
+
+
+class _Silent(highspy.Highs):  # type: ignore[misc]
+    """HiGHS that says nothing: it writes its version to stdout as it is made, before an option can be set."""
+
+    def enableCallbacks(self) -> Any:  # noqa: N802
+        self.setOptionValue("output_flag", False)
+        return super().enableCallbacks()
+
+
+class _Quiet(pulp.HiGHS):  # type: ignore[misc]
+    """HiGHS in memory, deterministic. PuLP's own reading of the result has no name for a node limit and fails on it."""
+
+    def createAndConfigureSolver(self, lp: Any) -> None:  # noqa: N802
+        lp.solverModel = _Silent()
+        for option, value in _OPTIONS.items():
+            lp.solverModel.setOptionValue(option, value)
+
+    def findSolutionValues(self, lp: Any) -> tuple[int, int]:  # noqa: N802
+        return pulp.LpStatusNotSolved, pulp.LpSolutionNoSolutionFound
+
+
+def identity() -> str:
+    """Versions of what solves: a plan's bytes may change with them."""
+    return f"PuLP {version('pulp')}, HiGHS {version('highspy')}"

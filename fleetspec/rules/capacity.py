@@ -1,0 +1,35 @@
+"""FS3xx: what no allocation of the pools can do."""
+
+from __future__ import annotations
+
+from fleetspec.diagnostics import Rule
+
+INFEASIBLE = Rule(
+    code="FS301",
+    title="no allocation of the pools meets the deadline",
+    why="Even if jobs could be cut at will and nodes booted at once, all pools at their maximum need longer. A run "
+    "would be stopped by its deadline with work left.",
+    bad="schedule: {calendar: XNYS, start: open - 91m, deadline: open - 90m}",
+    good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
+)
+LATE = Rule(
+    code="FS302",
+    title="the replayed plan ends after the deadline",
+    why="On paper the work fits, but whole jobs on whole nodes, with the time nodes take to boot, end too late.",
+    bad="hardware: {cpu: {offer: gcp/n2-standard-32, max: 1, boot: 2h}}",
+    good="hardware: {cpu: {offer: gcp/n2-standard-32, max: 1, boot: 2m}}",
+)
+FITS_NOWHERE = Rule(
+    code="FS303",
+    title="a class of jobs fits into no pool",
+    why="A job that needs more GPU memory, memory or cores than the largest slot has would never start, or die of it.",
+    bad="models: {deep: {family: nbeats, gpu_memory: 100 GiB, …}}    # on GPUs of 80 GB",
+    good="models: {deep: {family: nbeats, gpu_memory: 9 GiB, …}}",
+)
+OVER_BUDGET = Rule(
+    code="FS304",
+    title="the cheapest plan costs more than the budget",
+    why="The budget is a promise to whoever pays; a plan above it must be agreed on, not discovered on a bill.",
+    bad="budget: {nightly: 0.01 USD}",
+    good="budget: {nightly: 60 USD}",
+)
