@@ -26,6 +26,11 @@ _NAMES = """
 CALENDARS: frozenset[str] = frozenset(_NAMES.split())
 """Calendars a spec may name. A test holds the list against exchange_calendars."""
 
+ROUND_THE_CLOCK: frozenset[str] = frozenset({"24/5", "24/7", "CMES", "IEPA", "us_futures"})
+"""Calendars whose markets hardly close. Every other one is closed for ``SHORTEST_CLOSED`` between two sessions."""
+SHORTEST_CLOSED = 8 * 3600
+"""Seconds; a test holds it against exchange_calendars (the shortest is 9.5 hours)."""
+
 Anchor = Literal["open", "close"]
 
 
@@ -106,6 +111,19 @@ def nights(
 def shortest_night(calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5) -> Night:
     """The tightest of the next ``count`` nights: what a plan that is to hold every night is sized for."""
     return min(nights(calendar, start, deadline, session, count), key=lambda night: (night.seconds, night.session))
+
+
+def is_plain_night(calendar: str, start: SessionTime, deadline: SessionTime) -> bool:
+    """Whether the deadline is after the start, and before the next night's, as can be seen without the calendar.
+
+    False means that :func:`nights` must be asked, which loads it.
+    """
+    return (
+        calendar not in ROUND_THE_CLOCK
+        and (start.anchor, deadline.anchor) == ("close", "open")
+        and start.offset_seconds >= 0 >= deadline.offset_seconds
+        and start.offset_seconds - deadline.offset_seconds < SHORTEST_CLOSED
+    )
 
 
 def _moment(cal: ExchangeCalendar, session: Any, time: SessionTime) -> datetime:

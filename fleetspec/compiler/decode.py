@@ -111,10 +111,9 @@ class _Fault:
         location, kind = detail["loc"], detail["type"]
         tags = []
         for part in location[:-1] if kind == "missing" else location:
-            if isinstance(value, dict) and part in value:
-                value, route = value[part], (*route, part)
-            elif isinstance(value, list) and isinstance(part, int):
-                value, route = value[part], (*route, part)
+            inside = value if isinstance(value, dict) else dict(enumerate(value)) if isinstance(value, list) else {}
+            if part in inside:
+                value, route = inside[part], (*route, part)
             else:
                 tags.append(part)
         if kind == "missing":

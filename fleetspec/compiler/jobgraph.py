@@ -118,7 +118,7 @@ class JobGraph:
     digest: NDArray[np.uint8]
     parent_ptr: NDArray[np.int64]
     parent_index: NDArray[np.int32]
-    stages: nx.DiGraph
+    stages: nx.DiGraph[str]
     """Stage graph: nodes are class names with attributes ``stage``, ``jobs``; edges are data flow."""
     content: str
     """128-bit hex digest of the whole graph: what a pod compares after it has recompiled."""
@@ -132,7 +132,7 @@ class JobGraph:
         return np.ascontiguousarray(self.digest).view("V16").ravel()
 
     def hex(self, job: int) -> str:
-        return self.digest[job].tobytes().hex()
+        return bytes(self.digest[job]).hex()
 
     def parents(self, job: int) -> NDArray[np.int32]:
         return self.parent_index[self.parent_ptr[job] : self.parent_ptr[job + 1]]

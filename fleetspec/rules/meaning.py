@@ -289,3 +289,10 @@ UNKNOWN_SELECTOR = Rule(
     bad="fleetspec results fleet.yaml familly:garch",
     good="fleetspec results fleet.yaml family:garch",
 )
+NO_BACKTEST = Rule(
+    "FS242",
+    "the spec has no backtest",
+    "Which groups are walked forward, and in which steps, is nowhere said.",
+    bad="fleetspec plan fleet.yaml --run backtest    # without backtest: in fleet.yaml",
+    good="backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}",
+)

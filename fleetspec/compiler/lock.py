@@ -1,0 +1,248 @@
+"""The lock: members, lengths and data versions of a spec, pinned so that a plan needs no data.
+
+Canonical JSON with one series a line, sorted: the same data give the same bytes, and a diff names the series.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from fleetspec.catalog.types import Catalog
+from fleetspec.compiler.identity import canonical, digest
+from fleetspec.compiler.spec import DataSource, FleetSpec
+from fleetspec.compiler.windows import nightly_window
+from fleetspec.diagnostics import Place, Report, Source, Span, did_you_mean
+from fleetspec.panel.sources import Series, SourceError, SourceRequest, load
+from fleetspec.rules import meaning
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class LockedSeries:
+    """One series as it was when locked: valid bars, rows without a value, first and last date, content digest.
+
+    ``windows`` maps a cadence (``"1000/5"``: train and refit in bars) to the digest of the current training window.
+    """
+
+    name: str
+    bars: int
+    missing: int
+    first: date | None
+    last: date | None
+    digest: str
+    windows: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What a spec's data were. ``data`` holds locked series by source and name, ``universes`` members in order.
+
+    ``declared`` are digests of what the spec said of its data and universes, by dotted route, so that a later change
+    is noticed; ``catalog`` is the digest of prices and runtimes.
+    """
+
+    data: dict[str, dict[str, LockedSeries]]
+    universes: dict[str, tuple[str, ...]]
+    declared: dict[str, str] = field(default_factory=dict)
+    catalog: str = ""
+    version: int = FORMAT
+
+    def to_bytes(self) -> bytes:
+        """The file: canonical JSON, one series a line."""
+        head = {"version": self.version, "catalog": self.catalog, "declared": self.declared}
+        lines = [f"{json.dumps(key)}:{canonical(value).decode()}," for key, value in head.items()]
+        lines.append('"universes":{')
+        names = sorted(self.universes)
+        lines += [
+            f"{json.dumps(name)}:{canonical(list(self.universes[name])).decode()}{_comma(names, name)}"
+            for name in names
+        ]
+        lines += ["},", '"data":{']
+        sources = sorted(self.data)
+        for source in sources:
+            lines.append(f"{json.dumps(source)}:{{")
+            members = sorted(self.data[source])
+            for name in members:
+                row = canonical(_row(self.data[source][name])).decode()
+                lines.append(f"{json.dumps(name, ensure_ascii=False)}:{row}{_comma(members, name)}")
+            lines.append("}" + _comma(sources, source))
+        return ("{\n" + "\n".join(lines) + "\n}}\n").encode()
+
+    def newest(self) -> date | None:
+        """The last date of any series; None when there is no bar at all."""
+        return max((s.last for series in self.data.values() for s in series.values() if s.last), default=None)
+
+
+def _comma(names: list[str], name: str) -> str:
+    return "" if name == names[-1] else ","
+
+
+def _row(series: LockedSeries) -> dict[str, Any]:
+    return {
+        "bars": series.bars,
+        "missing": series.missing,
+        "first": None if series.first is None else series.first.isoformat(),
+        "last": None if series.last is None else series.last.isoformat(),
+        "digest": series.digest,
+        "windows": series.windows,
+    }
+
+
+def lock_path(spec_path: Path) -> Path:
+    """Where the lock of a spec lies: ``fleet.yaml`` has ``fleet.lock`` beside it."""
+    return spec_path.with_suffix(".lock")
+
+
+def source_request(source: DataSource, root: Path) -> SourceRequest:
+    """A data source of the spec as ``panel`` reads it; ``root`` is the folder of the spec."""
+    return SourceRequest(
+        location=source.from_,
+        root=root,
+        format=source.format,
+        key=source.key,
+        time=source.time,
+        price=source.price,
+        returns=source.returns,
+        volume=source.volume,
+        series=source.series,
+        length=None if source.length is None else source.length.count,
+        seed=source.seed,
+    )
+
+
+def declared(spec: FleetSpec) -> dict[str, str]:
+    """Digests of what the spec says of its data sources and of its universes' members, by dotted route."""
+    said: dict[str, Any] = {
+        f"data.{name}": source.model_dump(mode="json", exclude_none=True) for name, source in spec.data.items()
+    }
+    for name, universe in spec.universes.items():
+        said[f"universes.{name}"] = {"data": universe.data, "series": universe.series}
+    return {route: digest("declared", canonical(content)).hex() for route, content in sorted(said.items())}
+
+
+def cadence(train: int, refit: int) -> str:
+    """The key of a training window in the lock."""
+    return f"{train}/{refit}"
+
+
+def cadences(spec: FleetSpec, universe: str) -> set[tuple[int, int]]:
+    """(train, refit) in bars of every group that is fitted on a universe."""
+    groups = {name for row in spec.fleet if universe in row.universe_names for name in row.model_names}
+    models = [spec.models[name] for name in groups if name in spec.models]
+    return {(m.train.count, m.refit.count) for m in models if m.train is not None and m.refit is not None}
+
+
+def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
+    """Read the data and pin them. Rejected (FS230, FS201) with routes when a source or a member cannot be found."""
+    report = Report()
+    data: dict[str, dict[str, LockedSeries]] = {}
+    universes: dict[str, tuple[str, ...]] = {}
+    for name in sorted({universe.data for universe in spec.universes.values()}):
+        using = {key: universe for key, universe in spec.universes.items() if universe.data == name}
+        try:
+            found = load(source_request(spec.data[name], root))
+        except SourceError as error:
+            report.add(meaning.DATA_UNREADABLE, str(error), route=("data", name, "from"), help=error.help)
+            continue
+        needed: dict[str, set[tuple[int, int]]] = {}
+        for key, universe in using.items():
+            members = tuple(found) if universe.series == "all" else universe.series
+            for index, member in enumerate(members):
+                if member not in found:
+                    message = f"data '{name}' has no series '{member}'"
+                    route = ("universes", key, "series", index)
+                    report.add(meaning.UNKNOWN_NAME, message, route=route, help=did_you_mean(member, found))
+                else:
+                    needed.setdefault(member, set()).update(cadences(spec, key))
+            universes[key] = members
+        data[name] = {member: _locked(found[member], needed[member]) for member in sorted(needed)}
+    report.require()
+    return Lock(data, universes, declared(spec), catalog.digest)
+
+
+def _locked(series: Series, wanted: Iterable[tuple[int, int]]) -> LockedSeries:
+    bars = len(series)
+    windows = {
+        cadence(train, refit): series.digest(*nightly_window(bars, train, refit)) for train, refit in sorted(wanted)
+    }
+    first, last = (series.dates[0].astype(object), series.dates[-1].astype(object)) if bars else (None, None)
+    return LockedSeries(series.name, bars, series.missing, first, last, series.digest(), windows)
+
+
+def read_lock(path: Path, report: Report) -> Lock | None:
+    """The lock at ``path``; None when it is missing or damaged, which is in the report."""
+    spec = path.with_suffix(".yaml")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        report.add(meaning.NO_LOCK, f"there is no lock {path}", help=f"write it from the data: fleetspec lock {spec}")
+        return None
+    except OSError as error:
+        report.add(meaning.NO_LOCK, f"{path} cannot be read: {error.strerror}", help="check its permissions")
+        return None
+    return lock_from_bytes(data, str(path), report)
+
+
+def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
+    """A lock from its file's bytes. ``name`` is the file as a person knows it."""
+    help = "do not edit or merge it; write it anew: fleetspec lock SPEC"
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        report.add(meaning.LOCK_DAMAGED, f"{name} is not text (byte {error.start})", help=help)
+        return None
+    source = Source(name, text)
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        at = getattr(error, "pos", 0)
+        place = Place(source, Span(at, at + 1))
+        report.add(meaning.LOCK_DAMAGED, f"{name} is not JSON: {getattr(error, 'msg', error)}", place=place, help=help)
+        return None
+    version = content.get("version") if isinstance(content, dict) else None
+    if version != FORMAT:
+        what = f"has format {version}, not {FORMAT}" if version is not None else "is no lock"
+        report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help="write it anew: fleetspec lock SPEC")
+        return None
+    try:
+        return _lock(content)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        report.add(meaning.LOCK_DAMAGED, f"{name} is incomplete: {error}", help=help)
+        return None
+
+
+def _lock(content: dict[str, Any]) -> Lock:
+    return Lock(
+        {
+            source: {name: _series(name, row) for name, row in series.items()}
+            for source, series in content["data"].items()
+        },
+        {name: tuple(map(str, members)) for name, members in content["universes"].items()},
+        {name: str(value) for name, value in content["declared"].items()},
+        str(content["catalog"]),
+        content["version"],
+    )
+
+
+def _series(name: str, row: dict[str, Any]) -> LockedSeries:
+    bars, missing = row["bars"], row["missing"]
+    if type(bars) is not int or type(missing) is not int or bars < 0 or missing < 0:
+        raise ValueError(f"series '{name}' has {bars} bars and {missing} missing")
+    windows = {str(key): _hex(value) for key, value in row["windows"].items()}
+    return LockedSeries(name, bars, missing, _day(row["first"]), _day(row["last"]), _hex(row["digest"]), windows)
+
+
+def _hex(text: Any) -> str:
+    if not isinstance(text, str) or len(text) != 32 or len(bytes.fromhex(text)) != 16:
+        raise ValueError(f"'{text}' is not a digest")
+    return text
+
+
+def _day(text: Any) -> date | None:
+    return None if text is None else date.fromisoformat(text)

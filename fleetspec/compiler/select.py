@@ -1,0 +1,154 @@
+"""Selectors: ``family:garch,universe:fx group:var+`` → a mask over the models of a graph.
+
+A space is a union, a comma an intersection. A term is ``field:glob``, or a glob over addresses (missing slots match
+anything). ``+`` before a term adds what it is made from, ``+`` after it what is made from it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from fnmatch import translate
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.compiler.jobgraph import JobGraph, slug
+from fleetspec.diagnostics import Rejected, did_you_mean, reject
+from fleetspec.rules import meaning
+
+Mask = NDArray[np.bool_]
+FIELDS = ("family", "group", "universe", "series", "horizon")
+
+
+def select(graph: JobGraph, expression: str) -> Mask:
+    """Models a selector names, as a mask (m,). Rejected (FS241) for a field or a name that does not exist."""
+    terms = expression.split()
+    if not terms:
+        return np.ones(len(graph.models), dtype=bool)
+    chosen = np.zeros(len(graph.models), dtype=bool)
+    for term in terms:
+        here = np.ones(len(graph.models), dtype=bool)
+        for part in term.split(","):
+            here &= _term(graph, part)
+        chosen |= here
+    return chosen
+
+
+def find_model(graph: JobGraph, address: str) -> int:
+    """The model with an address. Rejected (FS241) when there is none."""
+    parts = address.split("/")
+    if len(parts) == 6 and not set("*?[") & set(address):
+        found = np.flatnonzero(_by_address(graph, parts))
+        if len(found) == 1:
+            return int(found[0])
+    raise _unknown(f"there is no model '{address}'", _near(graph, parts))
+
+
+def _term(graph: JobGraph, text: str) -> Mask:
+    before, after = text.startswith("+"), text.endswith("+")
+    core = text.removeprefix("+").removesuffix("+")
+    field, colon, pattern = core.partition(":")
+    if not core or (colon and field not in FIELDS):
+        help = did_you_mean(field, FIELDS) if colon else "write family:garch, or an address such as fleet/fx/*"
+        raise _unknown(f"'{text}' selects by nothing that is known", help)
+    mask = _by_field(graph, field, pattern) if colon else _by_address(graph, core.split("/"))
+    if not mask.any():
+        help = _known(graph, field, pattern) if colon else _near(graph, core.split("/"))
+        raise _unknown(f"'{core}' matches no model", help)
+    if before or after:
+        child, parent = _edges(graph)
+        mask = (
+            mask
+            | (_closed(mask, child, parent) if before else False)
+            | (_closed(mask, parent, child) if after else False)
+        )
+    return mask
+
+
+def _by_address(graph: JobGraph, parts: list[str]) -> Mask:
+    if len(parts) > 6:
+        return np.zeros(len(graph.models), dtype=bool)
+    mask = np.full(len(graph.models), _matches(parts[0], (graph.fleet,))[0])
+    for field, pattern in zip(("universe", "group", "family", "series", "horizon"), parts[1:], strict=False):
+        if pattern not in ("", "*"):
+            mask &= _by_field(graph, field, pattern)
+    return mask
+
+
+def _by_field(graph: JobGraph, field: str, pattern: str) -> Mask:
+    """Patterns are matched against names, never against models: a fleet has few of the former."""
+    models = graph.models
+    if field == "universe":
+        return _matches(pattern, models.universes)[models.universe]
+    if field == "group":
+        return _matches(pattern, [s.group for s in models.settings])[models.setting]
+    if field == "family":
+        return _matches(pattern, [s.family.name for s in models.settings])[models.setting]
+    if field == "horizon":
+        pattern = re.sub(r"\s*bars?$", "", pattern)
+        return _matches(pattern, [*map(str, models.horizons), "_"])[models.horizon]
+    mask = np.zeros(len(models), dtype=bool)
+    for code, names in enumerate(models.series_names):
+        here = models.universe == code
+        known = _matches(pattern, [*names, "_"]) | _matches(pattern, [*map(slug, names), "_"])
+        mask[here] = known[models.series[here]]
+    return mask
+
+
+def _matches(pattern: str, names: Iterable[str]) -> Mask:
+    """Which names a glob matches; NONE, being -1, indexes the last."""
+    test: Callable[[str], object] = re.compile(translate(pattern)).match
+    return np.array([test(name) is not None for name in names], dtype=bool)
+
+
+def _edges(graph: JobGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Which models rest on which: distinct pairs (child, parent)."""
+    child = np.repeat(graph.model.astype(np.int64), np.diff(graph.parent_ptr))
+    parent = graph.model[graph.parent_index].astype(np.int64)
+    pairs = np.unique(np.stack([child, parent], axis=1)[child != parent], axis=0)
+    return pairs[:, 0], pairs[:, 1]
+
+
+def _closed(mask: Mask, source: NDArray[np.int64], target: NDArray[np.int64]) -> Mask:
+    """``mask`` and everything that can be reached from it along the pairs."""
+    reached = mask.copy()
+    while True:
+        wider = reached.copy()
+        wider[target[reached[source]]] = True
+        if (wider == reached).all():
+            return reached
+        reached = wider
+
+
+def _known(graph: JobGraph, field: str, pattern: str) -> str:
+    models = graph.models
+    names = {
+        "universe": models.universes,
+        "group": [s.group for s in models.settings],
+        "family": [s.family.name for s in models.settings],
+        "horizon": [str(bars) for bars in models.horizons],
+        "series": [name for members in models.series_names for name in members],
+    }[field]
+    return _shortened(pattern, names)
+
+
+def _near(graph: JobGraph, parts: list[str]) -> str:
+    """The first slot of an address that matches nothing, and what it could be."""
+    slots = ("universe", "group", "family", "series", "horizon")
+    if not _matches(parts[0], (graph.fleet,))[0]:
+        return f"addresses of this fleet begin with {graph.fleet}/"
+    for slot, part in zip(slots, parts[1:], strict=False):
+        if part and not _by_field(graph, slot, part).any():
+            return f"no {slot} is '{part}': {_known(graph, slot, part)}"
+    return "an address is fleet/universe/group/family/series-or-_/horizon-or-_; `results` lists them"
+
+
+def _shortened(name: str, names: Iterable[str]) -> str:
+    distinct = sorted(set(names))
+    text = did_you_mean(name, distinct)
+    return text if len(text) < 200 else f"there are {len(distinct)}: {', '.join(distinct[:8])}, …"
+
+
+def _unknown(message: str, help: str) -> Rejected:
+    return reject(meaning.UNKNOWN_SELECTOR, message, help=help)

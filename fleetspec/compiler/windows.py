@@ -1,0 +1,56 @@
+"""Which bars a fit sees, and from which a forecast is made. All bounds are half-open bar indices of a series."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+
+
+def nightly_window(bars: int, train: int, refit: int) -> tuple[int, int]:
+    """The current training window of a series: the last on a grid of ``refit`` bars that begins at bar ``train``.
+
+    With fewer bars than ``train`` it is all of them; the fit is then quarantined when it runs.
+    """
+    if bars < train:
+        return 0, bars
+    end = train + (bars - train) // refit * refit
+    return end - train, end
+
+
+def nightly_windows(bars: Counts, train: int, refit: int) -> tuple[Counts, Counts]:
+    """:func:`nightly_window` of many series: (n,) starts and (n,) ends."""
+    end = np.where(bars < train, bars, train + (bars - train) // refit * refit)
+    return np.where(bars < train, 0, end - train), end
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Walk:
+    """The windows of a walk-forward over one series: four arrays of one length.
+
+    Window ``w`` is fitted on ``start[w]:end[w]`` and forecasts from origins ``first_origin[w]:origin_end[w]``.
+    """
+
+    start: Counts
+    end: Counts
+    first_origin: Counts
+    origin_end: Counts
+
+    def __len__(self) -> int:
+        return len(self.start)
+
+
+def backtest_windows(bars: int, train: int, step: int) -> Walk:
+    """Windows of ``train`` bars, ``step`` apart, from the first one that fits; each forecasts until the next is fitted.
+
+    Every origin has a bar after it to be held against. A series without such an origin has one window that holds all
+    of its bars: it is quarantined when it runs, and so is seen.
+    """
+    if bars <= train:
+        last = np.array([max(bars - 1, 0)])
+        return Walk(np.array([0]), np.array([bars]), last, np.array([bars]))
+    end = np.arange(train, bars, step, dtype=np.int64)
+    return Walk(end - train, end, end - 1, np.minimum(end - 1 + step, bars - 1))
