@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.diagnostics import ExitCode, Rejected, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,7 +111,11 @@ def lock(source: Read, around: World) -> Lock:
     """Members, lengths and data versions as they are now in the data."""
     from fleetspec.compiler.lock import make_lock
 
-    return make_lock(source.spec, source.path.parent, around.catalog)
+    try:
+        return make_lock(source.spec, source.path.parent, around.catalog)
+    except Rejected as ending:
+        ending.report.locate(source.document)
+        raise
 
 
 def compile(source: Read, around: World, report: Report, run: RunKind, session: date | None = None) -> Compiled:
@@ -124,7 +128,7 @@ def compile(source: Read, around: World, report: Report, run: RunKind, session: 
     pinned = read_lock(path, report)
     report.require()
     assert pinned is not None
-    check_against_lock(source.spec, pinned, report)
+    check_against_lock(source.spec, pinned, report, session)
     report.locate(source.document)
     report.require()
     chosen = session or default_session(source.spec, pinned)

@@ -1,0 +1,158 @@
+"""The spec against its lock: nothing may be missing from it, and the windows must fit the data."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from fleetspec.compiler.jobgraph import slug
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared
+from fleetspec.compiler.settings import cadence_of
+from fleetspec.compiler.spec import FleetSpec
+from fleetspec.diagnostics import Report, Route
+from fleetspec.rules import meaning
+from fleetspec.sessions import session_on_or_before
+
+_AGAIN = "lock the data as they are now: fleetspec lock SPEC"
+_SHOWN = 3
+
+
+def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: date | None = None) -> None:
+    """Add to the report where spec and lock do not belong together. ``session`` is the one asked for, if any."""
+    sound = {name for name in spec.universes if _check_universe(spec, lock, name, report)}
+    told: set[str] = set()
+    for row in spec.fleet:
+        for universe in row.universe_names:
+            members = _members(spec, lock, universe) if universe in sound else []
+            for group in row.model_names:
+                if members and f"{universe} {group}" not in told:
+                    told.add(f"{universe} {group}")
+                    _check_windows(spec, group, universe, members, report)
+    if session is not None:
+        check_session(spec, lock, session, report)
+
+
+def _members(spec: FleetSpec, lock: Lock, universe: str) -> list[LockedSeries]:
+    return [lock.data[spec.universes[universe].data][name] for name in lock.universes[universe]]
+
+
+def _check_universe(spec: FleetSpec, lock: Lock, name: str, report: Report) -> bool:
+    """Whether the lock holds a universe as the spec has it now."""
+    universe = spec.universes[name]
+    before = len(report.errors)
+    said = declared(spec)
+    of_data, of_universe = f"data.{universe.data}", f"universes.{name}"
+    if universe.data not in lock.data:
+        message = f"data '{universe.data}' is not in the lock"
+        _once(report, meaning.NOT_IN_LOCK, message, ("data", universe.data))
+    elif lock.declared.get(of_data) != said[of_data]:
+        message = f"data '{universe.data}' was another source when it was locked"
+        _once(report, meaning.LOCK_OUTDATED, message, ("data", universe.data))
+    if name not in lock.universes:
+        _once(report, meaning.NOT_IN_LOCK, f"universe '{name}' is not in the lock", ("universes", name))
+    elif lock.declared.get(of_universe) != said[of_universe]:
+        message = f"universe '{name}' had other members when it was locked"
+        _once(report, meaning.LOCK_OUTDATED, message, ("universes", name))
+    if len(report.errors) > before or universe.data not in lock.data:
+        return False
+    held = lock.data[universe.data]
+    absent = [member for member in lock.universes[name] if member not in held]
+    if absent:
+        message = f"the lock lists '{absent[0]}' in universe '{name}' and holds no data of it"
+        _once(report, meaning.NOT_IN_LOCK, message, ("universes", name))
+        return False
+    if not lock.universes[name]:
+        message = f"universe '{name}' has no members"
+        report.add(
+            meaning.NO_BARS, message, route=("universes", name), key=True, help="check its data, then lock again"
+        )
+        return False
+    return _check_addresses(name, lock.universes[name], report)
+
+
+def _check_addresses(universe: str, members: tuple[str, ...], report: Report) -> bool:
+    clash = address_clash(members)
+    if clash is None:
+        return True
+    message = f"series '{clash[0]}' and '{clash[1]}' of '{universe}' would both be '{slug(clash[0])}' in an address"
+    help = "name the members to keep in series:, or rename one in the data"
+    report.add(meaning.SAME_ADDRESS, message, route=("universes", universe), key=True, help=help)
+    return False
+
+
+def address_clash(members: tuple[str, ...]) -> tuple[str, str] | None:
+    """Two series whose names differ only in what an address cannot spell, the later one first."""
+    first: dict[str, str] = {}
+    for member in members:
+        other = first.setdefault(slug(member), member)
+        if other != member:
+            return member, other
+    return None
+
+
+def _once(report: Report, rule: object, message: str, route: Route) -> None:
+    """Two universes may share what is missing."""
+    if all(found.route != route for found in report.errors):
+        report.add(rule, message, route=route, key=True, help=_AGAIN)  # type: ignore[arg-type]
+
+
+def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[LockedSeries], report: Report) -> None:
+    if spec.models[group].train is None:
+        return
+    train, refit = cadence_of(spec, group)
+    route: Route = ("models", group, "train")
+    if any(cadence(train, refit) not in series.windows for series in members):
+        message = f"the lock holds no windows of {train} bars every {refit} sessions for universe '{universe}'"
+        report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
+        return
+    longest = max(members, key=lambda series: series.bars)
+    if longest.bars < train:
+        report.add(
+            meaning.WINDOW_TOO_LONG,
+            f"train is {train} bars, and the longest series of universe '{universe}' has {longest.bars}",
+            route=route,
+            help=f"write train: {_round(longest.bars)} bars or less, or lock longer data",
+        )
+        return
+    short = sorted((series for series in members if series.bars < train), key=lambda series: (series.bars, series.name))
+    if short:
+        shown = ", ".join(f"{series.name} {series.bars}" for series in short[:_SHOWN])
+        more = ", …" if len(short) > _SHOWN else ""
+        report.add(
+            meaning.SOME_TOO_SHORT,
+            f"{len(short)} of {len(members)} series of universe '{universe}' have fewer than {train} bars "
+            f"({shown}{more})",
+            route=route,
+            help="their models are quarantined; shorten train or leave them out of the universe",
+        )
+
+
+def _round(bars: int) -> int:
+    """A window a person would write: two leading digits of four fifths of what there is."""
+    wanted = max(bars * 4 // 5, 1)
+    unit: int = 10 ** max(len(str(wanted)) - 2, 0)
+    return wanted // unit * unit
+
+
+def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) -> None:
+    """Whether the session asked for exists, and is the one that the locked bars end with."""
+    calendar = spec.schedule.calendar
+    try:
+        before = session_on_or_before(calendar, session)
+    except ValueError as error:
+        report.add(meaning.NOT_A_SESSION, f"calendar {calendar} does not reach {session}", help=str(error))
+        return
+    if before != session:
+        message = f"{session} is not a session of {calendar}"
+        report.add(meaning.NOT_A_SESSION, message, help=f"the session before it is {before}")
+        return
+    newest = lock.newest()
+    if newest is None or session_on_or_before(calendar, newest) == session:
+        return
+    later = session > newest
+    report.add(
+        meaning.SESSION_AND_LOCK,
+        f"the lock ends with {newest}, {'before' if later else 'after'} session {session}",
+        help="forecasts are made from the last locked bars; lock again once the data reach the session"
+        if later
+        else "forecasts see bars after this session; lock data that end with it",
+    )
