@@ -86,6 +86,7 @@ class SavedPlan:
 
     meta: dict[str, Any]
     plan: Plan
+    """Floats as in its JSON, rounded to a millionth; its bytes are the written ones."""
     resolved_text: str
     lock_bytes: bytes
     manifests: Manifests

@@ -1,4 +1,4 @@
-"""The shipped specs through compiler, planner and renderer: valid for KubeRay, and seen by Ray's autoscaler as planned."""
+"""The shipped specs through compiler, planner and renderer: valid for KubeRay, seen by Ray as planned, run as such."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from crd_schema import crd_errors
 from handmade import parsed
-from rendered_entrypoint import config_entry
+from rendered_entrypoint import config_entry, unpack_config
 from test_autoscaler import MIB, ray_cluster
 
 from fleetspec.compiler.compose import compose, resolved_text
@@ -21,6 +21,7 @@ from fleetspec.diagnostics import Report
 from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
 from fleetspec.renderer.manifests import Manifests, render
+from fleetspec.runtime.__main__ import configured
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -37,6 +38,7 @@ def shipped(request: pytest.FixtureRequest) -> tuple[Plan, Manifests]:
     path, report, catalog = SPECS / f"{request.param}.yaml", Report(), loading.shipped()
     document = compose(path, report)
     assert document is not None
+    assert lock_path(path).is_file(), f"write the lock: fleetspec lock specs/{path.name}"
     spec, lock = decode(document, report), read_lock(lock_path(path), report)
     assert spec is not None
     assert lock is not None
@@ -51,6 +53,14 @@ def shipped(request: pytest.FixtureRequest) -> tuple[Plan, Manifests]:
 
 def test_the_manifests_are_valid(shared: Path, shipped: tuple[Plan, Manifests]) -> None:
     assert crd_errors(shared / "crds", parsed(shipped[1], "rayjob.yaml")) == []
+
+
+def test_a_pod_compiles_what_was_planned(shipped: tuple[Plan, Manifests], tmp_path: Path) -> None:
+    plan, manifests = shipped
+    unpack_config(manifests.files["configmap.yaml"], tmp_path)
+    found = configured(tmp_path, None)
+    assert found.plan.to_bytes() == plan.to_bytes()
+    assert found.graph.content == plan.inputs.graph
 
 
 def test_the_autoscaler_sees_the_plan(shared: Path, shipped: tuple[Plan, Manifests]) -> None:
