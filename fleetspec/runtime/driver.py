@@ -113,7 +113,7 @@ class _Run:
         self.store.clear_journal()
         self._record("running", None)
         executor = _executor(request, work)
-        self.cores, self.startup = executor.cores, time.perf_counter() - self.begun
+        self.cores = executor.cores
         # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
         self.ledger = Ledger.load(self.store, graph)
         self.missing = self.ledger.missing()
@@ -196,6 +196,9 @@ class _Run:
     def _receive(self, receipt: Receipt, executor: Executor) -> None:
         segment = self.ledger.add_segment(receipt.bundle.name)
         klass = receipt.bundle.klass
+        if not self.seconds:
+            worked = sum(row.seconds for row in receipt.rows)
+            self.startup = max(time.perf_counter() - self.begun - worked, 0.0)
         for row in receipt.rows:
             done = row.state is State.DONE
             self.ledger.settle(row.job, row.state, row.reason, segment if done else -1)

@@ -53,7 +53,8 @@ class RunSummary:
     ``run`` is None when nothing was missing. ``done`` counts jobs computed now, ``reused`` those settled before
     (quarantined ones among them), ``quarantined`` all quarantined jobs of the graph, ``failed`` jobs that are
     missing still for no fault of theirs. ``quarantined_share`` is over models: those with a quarantined job.
-    ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that.
+    ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
+    passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
     """
 
     fleet: str
