@@ -179,7 +179,6 @@ def reopened(path: Path, store: Path | None, report: Report) -> Planned:
     from fleetspec.compiler.lower import lower
     from fleetspec.diagnostics import Source, reject
     from fleetspec.planfile import read_planfile
-    from fleetspec.planner.planjson import plan_from_json
     from fleetspec.rules.running import GRAPH_DIFFERS
 
     saved = read_planfile(path)
@@ -194,7 +193,7 @@ def reopened(path: Path, store: Path | None, report: Report) -> Planned:
     pinned = lock_from_bytes(saved.lock_bytes, f"{path}:fleet.lock", report)
     report.require()
     assert pinned is not None
-    made = plan_from_json(saved.plan)
+    made = saved.plan
     session = date.fromisoformat(made.session)
     graph = lower(spec, pinned, around.registry, RunKind(made.run), session)
     if graph.content != made.inputs.graph:

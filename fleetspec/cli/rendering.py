@@ -39,11 +39,13 @@ def render_command(
 
     report = Report()
     planned = pipeline.planned(spec, RunKind(run), session, store, report)
-    show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
+        show_findings(report, no_color)
         answer("plan", planned.to_json(), format_, no_color)
         raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
     manifests = pipeline.render(planned.compiled, planned.plan)
+    report.findings += manifests.warnings
+    show_findings(report, no_color)
     write_manifests(manifests, to)
     files = [{"name": name, "bytes": len(text.encode())} for name, text in sorted(manifests.files.items())]
     answer("render", {"folder": str(to), "files": files}, format_, no_color)

@@ -70,7 +70,8 @@ def draft(name: str, data: Path | None, root: Path) -> Draft:
     train = next((window for window in _WINDOWS if window <= 0.8 * typical), max(2, int(0.8 * typical)))
     fields = [f"from: {_quote(location)}"] + [f"{role}: {_quote(column)}" for role, column in picked.items() if column]
     notes = [
-        f"{len(series)} series, {lengths.min()} to {lengths.max()} bars",
+        f"{len(series)} series of "
+        + (f"{typical} bars" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} bars"),
         "columns: " + ", ".join(f"{column} is the {role}" for role, column in picked.items() if column),
         f"train: {train} bars, chosen from a median length of {typical}",
         "calendar: XNYS, change it if your market is another",
@@ -139,7 +140,8 @@ models:
   linear: {{family: elasticnet, target: return, features: tech, train: {train} bars, refit: 5 sessions}}
 
 fleet:
-  - {{universes: main, models: [vol, var, linear]}}
+  - {{universes: main, models: [vol, linear]}}
+  - {{universes: main, models: var, horizons: [1 bar]}}
 
 backtest: {{scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}}
 schedule: {{calendar: XNYS, start: close + 45m, deadline: open - 90m}}

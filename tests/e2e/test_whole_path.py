@@ -146,7 +146,7 @@ def test_what_stops_the_driver_loses_nothing(shell: Shell, how: signal.Signals) 
     assert len(addresses) == len(set(addresses)), "something was done twice"
 
 
-def test_a_stopped_run_ends_in_the_same_results(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_same_fleet_gives_the_same_results_in_another_store(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> None:
     spec = small_fleet(shell, NAMES)
     counts(shell, spec)
     other = Shell(tmp_path_factory.mktemp("other"))
@@ -155,7 +155,9 @@ def test_a_stopped_run_ends_in_the_same_results(shell: Shell, tmp_path_factory: 
     for where in (shell, other):
         where.good("results", spec, "--table", "forecasts", "--out", "all.parquet")
     first, second = (pq.read_table(where.folder / "all.parquet") for where in (shell, other))
-    assert first.equals(second)
+    # As text, since a level that does not apply is NaN, which equals nothing.
+    assert repr(first.to_pylist()) == repr(second.to_pylist())
+    assert len(first) > 0
 
 
 def test_the_forecast_of_the_stored_fit_is_the_stored_forecast(shell: Shell) -> None:
