@@ -55,7 +55,7 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
     """The plan of what was found."""
     problem, replay = land.problem, found.replay
     shares = {stage.stage: _shares(land, stage) for stage in replay.stages} if replay else {}
-    costs: dict[tuple[int, int, int], float] = {}
+    costs: dict[tuple[int, int], float] = {}
     stages = tuple(_stage(land, stage, shares[stage.stage], costs) for stage in replay.stages) if replay else ()
     spent, certain = _attribute(shares, costs)
     cost = replay.cost_usd if replay else 0.0
@@ -111,19 +111,17 @@ def _share(pool: CapacityPool, slot: str) -> float:
     return next(one.share for one in pool.slots if one.name == slot)
 
 
-def _stage(
-    land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[tuple[int, int, int], float]
-) -> StagePlan:
+def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[tuple[int, int], float]) -> StagePlan:
     uses = []
     for k, pool in enumerate(land.pools):
         nodes = {name: n for (index, name), n in stage.nodes.items() if index == k}
         if not nodes:
             continue
         total = sum(nodes.values())
-        paid = {name: n * (stage.paid_until[k, name] - stage.start) for name, n in nodes.items()}
+        paid = {name: stage.paid[k, name] for name in nodes}
         seconds = sum(paid.values())
         cost = seconds / 3600 * pool.usd_per_hour
-        costs[stage.stage, k, 0] = cost
+        costs[stage.stage, k] = cost
         mine = [share for share in shares if share.pool == k]
         if pool.gpu is None:
             busy, room = sum(share.weight for share in mine), seconds * pool.cpu
@@ -145,9 +143,7 @@ def _stage(
     return StagePlan(stage.stage, " and ".join(tasks), stage.start, stage.end, tuple(uses))
 
 
-def _attribute(
-    shares: dict[int, list[Share]], costs: dict[tuple[int, int, int], float]
-) -> tuple[dict[int, float], float]:
+def _attribute(shares: dict[int, list[Share]], costs: dict[tuple[int, int], float]) -> tuple[dict[int, float], float]:
     """Cost by class, each pool's stage split by core- or GPU-seconds; and the share of cost on measured runtimes.
 
     Where nothing costs anything, the share is of core- and GPU-seconds.
@@ -155,14 +151,16 @@ def _attribute(
     spent: dict[int, float] = defaultdict(float)
     money = {"measured": 0.0, "assumed": 0.0}
     work = {"measured": 0.0, "assumed": 0.0}
-    for (stage, k, _), cost in costs.items():
+    for (stage, k), cost in costs.items():
         mine = [share for share in shares[stage] if share.pool == k]
-        whole = sum(share.weight for share in mine)
-        for share in mine:
-            part = share.weight / whole if whole > 0 else 1 / len(mine)
+        # A stage in which a pool only waits to be given back is paid by whoever the pool works for.
+        payers = mine or [share for listed in shares.values() for share in listed if share.pool == k]
+        whole = sum(share.weight for share in payers)
+        for share in payers:
+            part = share.weight / whole if whole > 0 else 1 / len(payers)
             spent[share.row] += cost * part
             money[share.placement.basis] += cost * part
-            work[share.placement.basis] += share.weight
+            work[share.placement.basis] += share.weight if mine else 0.0
     kept = money if sum(money.values()) > 0 else work
     total = sum(kept.values())
     return spent, kept["measured"] / total if total > 0 else 0.0

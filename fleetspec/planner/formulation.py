@@ -1,31 +1,33 @@
 """The capacity problem as mathematics, in the letters of the code.
 
 Sets        j  job classes: n_j jobs in stage s(j), each with c_j cores and m_j memory
-            k  pools: price p_k, C_k cores and M_k memory per node, at most N_k nodes, boot time b_k
+            k  pools: price p_k, C_k cores and M_k memory per node, a cap on nodes, boot time b_k
             π  patterns of a GPU node; a CPU pool has the one pattern ""
             κ  kinds of room on pool k: the node itself (CPU), or a slot σ as far as the same classes fit into it;
                a_πκ of them on a node of pattern π
             t_jκ  seconds of one job of j in κ;  u seconds are the program's unit of time
 
-Free lengths (:func:`free_lengths`, a linear program: its cost is a lower bound on every plan, boots or none)
+Free lengths (:func:`free_lengths`, a linear program: its cost is a lower bound on that of every plan)
 
     f_jκ ≥ 0   share of the jobs of j that run in κ
-    H_kπs ≥ 0  node-time of pool k in pattern π during stage s
+    H_kπs ≥ 0  node-time of pool k in pattern π during stage s in which jobs run
     L_s ≥ 0    length of stage s
-    minimise   Σ p_k H_kπs   (or Σ L_s)
+    N_k ≥ 0    nodes of pool k that boot at least once
+    minimise   Σ p_k H_kπs + Σ p_k b_k N_k   (or Σ L_s)
 
     every job runs       Σ_κ f_jκ = 1
     room                 Σ_{j in s} n_j t_jκ f_jκ ≤ Σ_π a_πκ H_kπs                    slots of GPU nodes
     cores, memory        Σ n_j t_jκ f_jκ c_j / C_k ≤ H_ks ;  the same with m_j / M_k   CPU nodes
-    caps                 Σ_π H_kπs ≤ N_k L_s
+    caps                 Σ_π H_kπs ≤ cap_k L_s
     no job is cut        Σ_κ t_jκ f_jκ ≤ L_s(j)
-    deadline             Σ_s L_s ≤ D - overhead
-    budget (diagnosis)   Σ p_k H_kπs ≤ B
+    deadline             Σ_s L_s ≤ T = D - overhead
+    boots                Σ_{κ of k} f_jκ ≤ N_k ;  Σ_πs H_kπs ≤ (T - b_k) N_k ;  N_k at most the cap
+    budget (diagnosis)   Σ p_k H_kπs + Σ p_k b_k N_k ≤ B
 
 Whole nodes (:func:`whole_nodes`, a mixed-integer program: the lengths L_s are given)
 
     N_kπs integer  nodes;  B_kπs ≥ N_kπs - N_kπ,s-1 of them boot in stage s, and are of no use for b_k seconds
-    P_kπ ≥ N_kπs   nodes set up in π at any time;  Σ_π P_kπ ≤ N_k: a node keeps its layout for the whole run
+    P_kπ ≥ N_kπs   nodes set up in π at any time;  Σ_π P_kπ ≤ cap_k: a node keeps its layout for the whole run
     H_kπs ≤ N_kπs L_s - B_kπs b_k ;  f_jκ ≤ Σ_π N_kπs over the π with room κ: no work is too small for a node
     minimise       Σ p_k (H_kπs + b_k B_kπs + i N_kπs)     i: seconds a node is idle before it is given back
     A job longer than a part of A = L_s - b_k counts as A / ⌊A / t_jκ⌋: a lane of length A holds whole jobs only.
@@ -108,9 +110,14 @@ def free_lengths(
     if time is not None:
         whole = sum(land.serial(s) for s in land.stages)
         program.at_most([(length[s], 1.0) for s in land.stages], min(time, whole) / u)
+    booted = _boots(land, program, share, hours, limits, time)
+    if goal == "cost":
+        program.costs += [(column, p[k] / money * land.pools[k].boot_seconds / u) for k, column in booted.items()]
     if budget is not None:
         factor = max(budget / (slack * money), 1e-9)
-        program.at_most([(hours[key], p[key[0]] / money / factor) for key in hours], budget / (slack * money) / factor)
+        spent = [(hours[key], p[key[0]] / money / factor) for key in hours]
+        spent += [(c, p[k] / money / factor * land.pools[k].boot_seconds / u) for k, c in booted.items()]
+        program.at_most(spent, budget / (slack * money) / factor)
     answer = program.solve()
     if not answer.found:
         return None
@@ -119,12 +126,38 @@ def free_lengths(
     for (k, _, s), column in hours.items():
         work[k, s] = work.get((k, s), 0.0) + v[column] * u
     return Fluid(
-        cost_usd=sum(p[k] * seconds / 3600 for (k, _), seconds in work.items()),
+        cost_usd=sum(p[k] * seconds / 3600 for (k, _), seconds in work.items())
+        + sum(p[k] * land.pools[k].boot_seconds / 3600 * v[column] for k, column in booted.items()),
         lengths={s: v[column] * u for s, column in length.items()},
         work=work,
         patterns=frozenset((k, name) for (k, name, _), column in hours.items() if v[column] > 1e-9),
         longest=_longest(land, share, v),
     )
+
+
+def _boots(
+    land: Terrain,
+    program: Program,
+    share: list[list[tuple[int, Placement, int]]],
+    hours: dict[tuple[int, str, int], int],
+    caps: Sequence[int],
+    time: float | None,
+) -> dict[int, int]:
+    """Columns N_k with what the fluid answer knows of boots."""
+    booted = {}
+    for k, pool in enumerate(land.pools):
+        mine = [[column for kind, _, column in here if land.kinds[kind].pool == k] for here in share]
+        if not any(mine):
+            continue
+        booted[k] = program.column(high=float(caps[k]))
+        for columns in mine:
+            program.at_most([*((column, 1.0) for column in columns), (booted[k], -1.0)] if columns else [], 0.0)
+        if time is not None:
+            working = (time - pool.boot_seconds) / land.unit
+            scale = max(working, 1.0)
+            terms = [(column, 1.0 / scale) for (index, _, _), column in hours.items() if index == k]
+            program.at_most([*terms, (booted[k], -working / scale)], 0.0)
+    return booted
 
 
 def _longest(
@@ -210,6 +243,18 @@ def whole_nodes(
     return _allocation(answer, lengths, nodes, share) if answer.found else None
 
 
+def few_patterns(land: Terrain, fluid: Fluid) -> frozenset[tuple[int, str]]:
+    """Patterns worth whole nodes: those of the fluid answer, and per slot it uses the one that holds the most of it.
+
+    Whole nodes of many different layouts do not round well, and fewer columns are solved faster.
+    """
+    kept = set(fluid.patterns)
+    for kind in land.kinds:
+        if any((kind.pool, name) in fluid.patterns for name, _ in kind.count):
+            kept.add((kind.pool, max(kind.count, key=lambda entry: entry[1])[0]))
+    return frozenset(kept)
+
+
 def even_prices(land: Terrain) -> list[float]:
     """Prices to decide by: a free pool still costs a little, so that its nodes are not taken without need."""
     least = max((pool.usd_per_hour for pool in land.pools), default=0.0) * 1e-6 or 1.0
@@ -239,7 +284,7 @@ def _shares(
     for one, here in zip(land.classes, land.places, strict=True):
         columns = []
         for kind, placement in here:
-            room = math.inf if time is None else time
+            room = math.inf if time is None else time - land.pools[land.kinds[kind].pool].boot_seconds
             if lengths is not None:
                 room = available(land, kind, one.stage, lengths)
             if placement.seconds <= room * (1 + 1e-9):

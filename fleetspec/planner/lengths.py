@@ -40,15 +40,14 @@ def vectors(land: Terrain, fluid: Fluid, time: float, count: int) -> list[dict[i
     prices = even_prices(land)
     labels = [Label(0.0, 0.0, (), (0,) * len(land.pools))]
     for s in land.stages:
-        work = _work(land, fluid, s)
-        options = _options(land, fluid, s, work)
+        options = _options(land, fluid, s)
         grown: list[Label] = []
         for length in options:
             reached = []
             for label in labels:
                 if label.seconds + length > time * (1 + 1e-9):
                     continue
-                step = _step(land, prices, work, length, label.nodes)
+                step = _step(land, fluid, prices, s, length, label.nodes)
                 if step is not None:
                     cost, nodes = step
                     reached.append(Label(label.cost + cost, label.seconds + length, (*label.lengths, length), nodes))
@@ -79,17 +78,17 @@ def _work(land: Terrain, fluid: Fluid, stage: int) -> dict[int, float]:
     return {k: seconds for k, seconds in work.items() if seconds > EMPTY * total}
 
 
-def _options(land: Terrain, fluid: Fluid, stage: int, work: dict[int, float]) -> list[float]:
+def _options(land: Terrain, fluid: Fluid, stage: int) -> list[float]:
     """Lengths worth a look: m nodes' worth of work, rounded up to whole jobs in a row where there are few, and with
     room for one more, because lanes do not all end together."""
     found = {fluid.lengths[stage] + boot_of(land, fluid, stage)}
-    for k, seconds in work.items():
+    for k, seconds in _work(land, fluid, stage).items():
         pool, longest = land.pools[k], fluid.longest.get((k, stage), 0.0)
         for m in _counts(pool.cap):
             lane = max(seconds / m, longest)
             if 0 < longest * LANE_JOBS > lane:
                 lane = math.ceil(lane / longest * (1 - 1e-6)) * longest
-            for boot in {0.0, float(pool.boot_seconds)}:
+            for boot in {0.0 if stage != land.stages[0] else pool.boot_seconds, pool.boot_seconds}:
                 found |= {boot + lane * 1.001, boot + lane + longest}
     listed = sorted(x for x in found if x > 0)
     if len(listed) <= CHOICES:
@@ -108,18 +107,18 @@ def _counts(cap: int) -> list[int]:
 
 
 def _step(
-    land: Terrain, prices: list[float], work: dict[int, float], length: float, before: tuple[int, ...]
+    land: Terrain, fluid: Fluid, prices: list[float], stage: int, length: float, before: tuple[int, ...]
 ) -> tuple[float, tuple[int, ...]] | None:
     """Cost of a stage of this length with the least nodes that do its work, and the nodes left at its end."""
-    cost, left = 0.0, [0] * len(land.pools)
+    cost, left, work = 0.0, [0] * len(land.pools), _work(land, fluid, stage)
     for k, seconds in work.items():
-        pool, kept = land.pools[k], before[k]
-        nodes = max(math.ceil(seconds / length - 1e-6), 1)
+        pool, kept, longest = land.pools[k], before[k], fluid.longest.get((k, stage), 0.0)
+        whole, booted = _whole(length, longest), _whole(length - pool.boot_seconds, longest)
+        nodes = max(math.ceil(seconds / whole - 1e-6), 1) if whole > 0 else pool.cap + 1
         if nodes > kept:
-            if length <= pool.boot_seconds:
+            if booted <= 0:
                 return None
-            rest = (seconds - kept * pool.boot_seconds) / (length - pool.boot_seconds)
-            nodes = max(math.ceil(rest - 1e-6), kept + 1)
+            nodes = kept + max(math.ceil((seconds - kept * whole) / booted - 1e-6), 1)
         if nodes > pool.cap:
             return None
         booting = max(nodes - kept, 0) * pool.boot_seconds
@@ -128,6 +127,13 @@ def _step(
         if idle < IDLE_SECONDS:
             left[k] = nodes
     return cost, tuple(left)
+
+
+def _whole(seconds: float, longest: float) -> float:
+    """What of a lane's time holds whole jobs of the longest class."""
+    if longest <= 0 or seconds >= longest * LANE_JOBS:
+        return max(seconds, 0.0)
+    return max(math.floor(seconds / longest * (1 + 1e-9)), 0) * longest
 
 
 def _undominated(labels: list[Label]) -> list[Label]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
-from fleetspec.planner.formulation import Fluid, even_prices, free_lengths, whole_nodes
+from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.plans import Plan, PlanHeader, Verdict
 from fleetspec.planner.problem import CapacityProblem
@@ -46,7 +46,7 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
-    binding = relax.binding(outcome.land, outcome.bound, outcome.reason)
+    binding = relax.binding(outcome)
     suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
     return assemble(
         outcome.land,
@@ -107,8 +107,9 @@ def _replays(land: Terrain, time: float, first: bool) -> list[Replay]:
     boots = sum(boot_of(land, fluid, s) for s in land.stages)
     fluid = free_lengths(land, time=time - boots, prices=prices) or fluid
     found = []
+    patterns = few_patterns(land, fluid)
     for lengths in vectors(land, fluid, time, CANDIDATES):
-        allocation = whole_nodes(land, lengths, None)
+        allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
         if allocation is not None:
             found.append(replay(land, allocation))
             if first and found[-1].end <= land.problem.deadline_seconds:
@@ -122,9 +123,10 @@ def _fastest(land: Terrain) -> Replay | None:
     if fluid is None:
         return None
     best: Replay | None = None
+    patterns = few_patterns(land, fluid)
     for stretch in STRETCHES:
         lengths = {s: fluid.lengths[s] * stretch + boot_of(land, fluid, s) for s in land.stages}
-        allocation = whole_nodes(land, lengths, None)
+        allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
         if allocation is not None:
             best = _faster(best, replay(land, allocation))
             if best is not None and best.end <= land.problem.deadline_seconds:

@@ -12,10 +12,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from fleetspec.diagnostics import Report
-from fleetspec.planner.formulation import Fluid, free_lengths
+from fleetspec.planner.formulation import free_lengths
 from fleetspec.planner.plans import Plan, PlanHeader, Suggestion
 from fleetspec.planner.problem import CapacityProblem
-from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.planner.terrain import survey
 from fleetspec.rules import capacity as rules
 from fleetspec.sessions import SessionTime
 from fleetspec.units import Duration, Money, UnitError
@@ -38,8 +38,9 @@ class Solve(Protocol):
     def __call__(self, problem: CapacityProblem, *, first: bool = False) -> Outcome: ...
 
 
-def binding(land: Terrain, bound: Fluid | None, reason: str) -> tuple[str, ...]:
+def binding(outcome: Outcome) -> tuple[str, ...]:
     """What stops the plan from being cheaper, or from being at all."""
+    land, bound, reason = outcome.land, outcome.bound, outcome.reason
     goal = "cost" if bound is not None else "time"
     time = land.time if bound is not None else None
     now = bound if bound is not None else free_lengths(land, "time", time=None)
@@ -48,8 +49,9 @@ def binding(land: Terrain, bound: Fluid | None, reason: str) -> tuple[str, ...]:
     words = []
     if bound is None:
         shortest = land.problem.overhead_seconds + sum(now.lengths.values())
+        ends = outcome.replay.end if outcome.replay is not None else shortest
         words.append(
-            f"deadline: even without boots the run takes {_span(shortest)}, "
+            f"deadline: at full speed the run ends after {_span(ends)}, "
             f"the deadline is after {_span(land.problem.deadline_seconds)}"
         )
     elif reason == "deadline":
@@ -90,17 +92,21 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
 
         held: tuple[int, Outcome] | None = None
         missed, cap = pool.cap, least
-        for _ in range(TRIES):
+        for attempt in range(TRIES):
             tried = solve(with_cap(cap), first=True)
             if tried.verdict == "feasible":
                 held = (cap, tried)
             else:
                 missed = cap
-            if held is not None and held[0] - missed <= 1:
+            if held is None:
+                # Far more nodes: if even they do not help, nothing between does.
+                cap = min(max(2 * least, 4 * pool.cap), MOST_NODES)
+                if attempt > 0 or cap <= missed:
+                    break
+            elif held[0] - missed <= 1:
                 break
-            cap = (held[0] + missed) // 2 if held is not None else min(cap + max(1, cap // 4), MOST_NODES)
-            if held is None and cap == missed:
-                break
+            else:
+                cap = (held[0] + missed) // 2
         if held is not None:
             yield _suggestion(("hardware", pool.name, "max"), str(pool.cap), str(held[0]), held[1])
 

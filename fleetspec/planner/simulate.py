@@ -4,9 +4,10 @@ The replay is event-driven, with the events of equal jobs merged: a class is n e
 starts on m lanes that fall free at different times has a closed form (:func:`pour`), so a million jobs replay as
 fast as a thousand. A *lane* is a slot of a GPU node, or a share of a CPU node's cores and memory.
 
-Nodes boot when a stage first needs them and are paid from then until their pool has had nothing to do in their
-layout for a while (``IDLE_SECONDS``), at most to the stage's end. Those still there then serve the next stage as far
-as it needs them, the others boot again. Nothing of a stage starts before everything of the stage before has ended.
+Nodes boot when a stage first needs them. Those of one pool and pattern work until their last job ends, and are given
+back when they have been idle for ``IDLE_SECONDS``; a later stage takes them over if it begins before that, else nodes
+boot again. They are paid from boot until they are given back or the run ends. Nothing of a stage starts before
+everything of the stage before has ended.
 """
 
 from __future__ import annotations
@@ -48,16 +49,34 @@ class Segment:
         return self.start + self.count * self.seconds
 
 
+NodeKey = tuple[int, str]
+"""Pool and pattern."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nodes that have had nothing to do since a moment."""
+
+    nodes: int
+    since: float
+
+    @property
+    def until(self) -> float:
+        """When they are given back."""
+        return self.since + IDLE_SECONDS
+
+
 @dataclass(frozen=True, slots=True)
 class StageReplay:
-    """One stage as it went. By (pool, pattern): nodes, how many of them booted in it, and until when they are paid."""
+    """One stage as it went, by pool and pattern: nodes there are (some may wait idle to be given back), how many
+    boot, and paid node-seconds."""
 
     stage: int
     start: float
     end: float
-    nodes: dict[tuple[int, str], int]
-    booted: dict[tuple[int, str], int]
-    paid_until: dict[tuple[int, str], float]
+    nodes: dict[NodeKey, int]
+    booted: dict[NodeKey, int]
+    paid: dict[NodeKey, float]
     segments: tuple[Segment, ...]
 
 
@@ -74,33 +93,63 @@ def replay(land: Terrain, allocation: Allocation) -> Replay:
     """Run an allocation's whole jobs on its whole nodes."""
     jobs = whole_jobs(land, allocation)
     clock = float(land.problem.overhead_seconds)
-    kept: dict[tuple[int, str], int] = {}
+    alive: dict[NodeKey, list[Idle]] = {}
     stages = []
     cost = 0.0
     for s in land.stages:
-        nodes = {(k, name): n for (k, name, stage), n in allocation.nodes.items() if stage == s}
-        booted = {key: max(0, n - kept.get(key, 0)) for key, n in nodes.items()}
-        segments: list[Segment] = []
-        for k, pool in enumerate(land.pools):
-            here = {kind: count for kind, count in jobs[s].items() if land.kinds[kind[1]].pool == k}
-            if not here:
-                continue
-            mine = {name: n for (pool_of, name), n in nodes.items() if pool_of == k}
-            ready = {
-                name: clock + np.repeat([0.0, float(pool.boot_seconds)], [n - booted[k, name], booted[k, name]])
-                for name, n in mine.items()
-            }
-            segments += _on_cpu(land, s, pool, here, ready) if pool.gpu is None else _on_slots(land, s, here, ready)
-        last = dict.fromkeys(nodes, clock)
+        alive = {key: [idle for idle in here if idle.until >= clock] for key, here in alive.items()}
+        needed = _needed(land, allocation, jobs[s], s)
+        booted, ready = {}, {}
+        for key, nodes in needed.items():
+            booted[key] = nodes - _take(alive.setdefault(key, []), nodes)
+            boot = float(land.pools[key[0]].boot_seconds)
+            ready[key] = clock + np.repeat([0.0, boot], [nodes - booted[key], booted[key]])
+        segments = _run(land, s, jobs[s], ready)
+        last = dict.fromkeys(needed, clock)
         for one in segments:
             key = (land.kinds[one.kind].pool, one.pattern)
             last[key] = max(last[key], float(one.end.max()))
-        end = max(last.values(), default=clock)
-        until = {key: min(moment + IDLE_SECONDS, end) for key, moment in last.items()}
-        cost += sum(n * (until[k, p] - clock) / 3600 * land.pools[k].usd_per_hour for (k, p), n in nodes.items())
-        stages.append(StageReplay(s, clock, end, nodes, booted, until, tuple(segments)))
-        clock, kept = end, {key: n for key, n in nodes.items() if until[key] >= end}
+        end = max(last.values())
+        for key, nodes in needed.items():
+            alive[key].insert(0, Idle(nodes, last[key]))
+        paid = {
+            key: sum(idle.nodes * (min(idle.until, end) - clock) for idle in here)
+            for key, here in alive.items()
+            if here
+        }
+        present = {key: sum(idle.nodes for idle in here) for key, here in alive.items() if here}
+        cost += sum(seconds / 3600 * land.pools[k].usd_per_hour for (k, _), seconds in paid.items())
+        stages.append(StageReplay(s, clock, end, present, booted, paid, tuple(segments)))
+        clock = end
     return Replay(tuple(stages), cost, clock)
+
+
+def _needed(land: Terrain, allocation: Allocation, jobs: dict[tuple[int, int], int], stage: int) -> dict[NodeKey, int]:
+    """Nodes of a stage by (pool, pattern), without those that would have nothing to run."""
+    used = {(land.kinds[kind].pool, name) for _, kind in jobs for name, _ in land.kinds[kind].count}
+    return {(k, name): n for (k, name, s), n in allocation.nodes.items() if s == stage and (k, name) in used}
+
+
+def _take(idle: list[Idle], nodes: int) -> int:
+    """Put idle nodes to work, those last busy first; returns how many there were, at most ``nodes``."""
+    taken = 0
+    while idle and taken < nodes:
+        group = idle.pop(0)
+        use = min(group.nodes, nodes - taken)
+        taken += use
+        if use < group.nodes:
+            idle.insert(0, Idle(group.nodes - use, group.since))
+    return taken
+
+
+def _run(land: Terrain, stage: int, jobs: dict[tuple[int, int], int], ready: dict[NodeKey, Floats]) -> list[Segment]:
+    segments: list[Segment] = []
+    for k, pool in enumerate(land.pools):
+        here = {key: count for key, count in jobs.items() if land.kinds[key[1]].pool == k}
+        if here:
+            mine = {name: times for (index, name), times in ready.items() if index == k}
+            segments += _on_slots(land, stage, here, mine) if pool.gpu else _on_cpu(land, stage, pool, here, mine)
+    return segments
 
 
 def whole_jobs(land: Terrain, allocation: Allocation) -> dict[int, dict[tuple[int, int], int]]:
