@@ -29,8 +29,9 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
     from fleetspec.renderer.manifests import Manifests
     from fleetspec.review.diff import Review
-    from fleetspec.runtime.driver import Progress, RunSummary
+    from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.inventory import Results
+    from fleetspec.runtime.summary import RunSummary
 
 
 @dataclass(frozen=True, slots=True)

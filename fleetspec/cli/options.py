@@ -17,7 +17,7 @@ from fleetspec.diagnostics import Report
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date]):
     """A calendar day, year-month-day."""
 
     name = "date"

@@ -70,5 +70,4 @@ def show_command(
         )
     else:
         data, view = pipeline.model(spec, RunKind(run), session, store, address, report), "model"
-    show_findings(report, no_color)
     answer(view, data, format_, no_color)

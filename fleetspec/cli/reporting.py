@@ -13,7 +13,6 @@ from fleetspec.cli.options import (
     format_option,
     options,
     session_option,
-    show_findings,
     spec_argument,
     store_option,
 )
@@ -39,7 +38,6 @@ def report_command(spec: Path, out: Path, session: date | None, store: Path, for
     data = pipeline.report_page(spec, session, store, report)
     page = as_html.report(data, library).encode()
     write_atomically(out, page)
-    show_findings(report, no_color)
     answer("report", {"file": str(out), "bytes": len(page), "report": data}, format_, no_color)
 
 

@@ -24,6 +24,8 @@ from fleetspec.cli.options import (
 from fleetspec.diagnostics import ExitCode, Report
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from fleetspec.pipeline import Planned
     from fleetspec.runtime.driver import Progress
 
@@ -87,9 +89,8 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
 
     def __init__(self, planned: Planned, quiet: bool) -> None:
         self._shown = not quiet and sys.stderr.isatty()
-        self._deadline = planned.plan.deadline_seconds
 
-    def __enter__(self) -> object:
+    def __enter__(self) -> Callable[[Progress], None] | None:
         if not self._shown:
             return None
         from rich.console import Console
@@ -120,14 +121,13 @@ def status_command(spec: Path, session: date | None, store: Path, format_: str, 
 
     report = Report()
     data = pipeline.status(spec, session, store, report)
-    show_findings(report, no_color)
     answer("status", data, format_, no_color)
 
 
 @click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
 @options(spec_argument)
 @click.option("-s", "--select", "selector", default="*", show_default=True,
-              help="Models: 'family:garch series:SYN0001', 'group:vol,universe:fx', or an address with * in it.")  # fmt: skip
+              help="Models: 'family:garch series:AAPL', 'group:vol,universe:fx', or an address with *.")  # fmt: skip
 @click.option("--table", type=click.Choice(["forecasts", "fits", "evaluations", "quarantine"]), default=None,
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
@@ -154,7 +154,6 @@ def results_command(
     kind = RunKind(run)
     chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
     rows = pipeline.results(spec, kind, session, store, selector, chosen, report)
-    show_findings(report, no_color)
     if out is not None:
         export(rows.table, out)
         click.echo(f"wrote {out}", err=True)

@@ -62,7 +62,7 @@ def draft(name: str, data: Path | None, root: Path) -> Draft:
             )
     location = _relative(data, root)
     try:
-        series = load(SourceRequest(location, root, None, **picked))
+        series = load(_request(location, root, picked))
     except SourceError as error:
         raise reject(DRAFT_UNREADABLE, str(error), help=error.help) from None
     lengths = np.array([len(one) for one in series.values()])
@@ -77,6 +77,18 @@ def draft(name: str, data: Path | None, root: Path) -> Draft:
         "calendar: XNYS, change it if your market is another",
     ]
     return Draft(_text(name, "{" + ", ".join(fields) + "}", train, picked["volume"] is not None), tuple(notes))
+
+
+def _request(location: str, root: Path, picked: dict[str, str | None]) -> SourceRequest:
+    return SourceRequest(
+        location,
+        root,
+        key=picked["key"],
+        time=picked["time"],
+        price=picked["price"],
+        returns=picked["returns"],
+        volume=picked["volume"],
+    )
 
 
 def _columns(data: Path) -> list[str]:

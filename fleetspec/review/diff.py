@@ -86,7 +86,8 @@ def compare(base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan) ->
     known = set(base.keys.tolist())
     needed = sum(key not in known for key in set(head.keys.tolist()))
     changes = tuple(
-        GroupChange(*key, *counts, reasons.get(key, ())) for key, counts in sorted(groups.items(), key=lambda kv: kv[0])
+        GroupChange(*key, added, changed, removed, reasons.get(key, ()))
+        for key, (added, changed, removed) in sorted(groups.items())
     )
     return Review(str(head.run), changes, unchanged, needed, _side(base_plan), _side(head_plan))
 

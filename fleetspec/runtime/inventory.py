@@ -21,11 +21,13 @@ from fleetspec.runtime.ledger import PARENT
 _SHOWN_JOBS = 12
 _SHOWN_CAUSES = 20
 _SHOWN = {
-    "forecasts": ("address", "series", "origin", "horizon", "quantity", "level", "value"),
-    "fits": ("address", "window", "observations", "log_likelihood", "converged", "estimates"),
-    "evaluations": ("address", "metric", "horizon", "level", "value", "n"),
-    "quarantine": ("address", "task", "window", "reason"),
+    "forecasts": ("origin", "horizon", "quantity", "level", "value"),
+    "fits": ("window", "observations", "log_likelihood", "estimates"),
+    "evaluations": ("metric", "horizon", "level", "value", "n"),
+    "quarantine": ("task", "window", "reason"),
 }
+_ALSO = {"forecasts": ("series",), "fits": ("converged",), "evaluations": (), "quarantine": ()}
+"""In the JSON and not in the table: what most rows have alike, or what the address already says."""
 _NUMBERS = frozenset(
     {"window", "horizon", "level", "value", "n", "observations", "log_likelihood", "start", "end", "seconds"}
 )
@@ -49,7 +51,7 @@ class Results:
             "total": len(self.table),
             "columns": list(columns),
             "numbers": [column for column in columns if column in _NUMBERS],
-            "rows": [{column: row[column] for column in columns} for row in rows],
+            "rows": [{name: row[name] for name in ("address", *_ALSO[self.name], *columns)} for row in rows],
         }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
 from fleetspec.sheets.figures import count, percent, plural, span
 
+_SHOWN_ESTIMATES = 6
+
 
 def render_sheet(data: dict[str, Any]) -> list[Block]:
     """The files ``render`` wrote."""
@@ -98,13 +100,21 @@ def results_sheet(data: dict[str, Any]) -> list[Block]:
     head = f"{plural(data['total'], 'row')} of {data['table']}, {plural(data['models'], 'model')} selected"
     blocks: list[Block] = [Line(head, "strong")]
     if data["rows"]:
-        rows = tuple(tuple(_cell(row[column]) for column in data["columns"]) for row in data["rows"])
-        blocks.append(Table(tuple(data["columns"]), rows, frozenset(data["numbers"])))
+        rows = tuple((_model(row), *(_cell(row[column]) for column in data["columns"])) for row in data["rows"])
+        blocks.append(Table(("model", *data["columns"]), rows, frozenset(data["numbers"])))
     if data["total"] > len(data["rows"]):
         blocks.append(
             Line(f"{count(data['total'] - len(data['rows']))} more: --limit shows them, --out saves all", "dim")
         )
     return blocks
+
+
+def _model(row: dict[str, Any]) -> str:
+    """The address without its fleet, and the series' name where the address stands for all of a universe."""
+    universe, group, family, series, horizon = row["address"].split("/")[1:]
+    if series == "_" and row.get("series"):
+        series = row["series"]
+    return "/".join((universe, group, family, series, horizon)).removesuffix("/_")
 
 
 def _cell(value: Any) -> str:
@@ -113,7 +123,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        return " ".join(f"{name}={number:.4g}" for name, number in value.items())
+        shown = [f"{name}={number:.4g}" for name, number in list(value.items())[:_SHOWN_ESTIMATES]]
+        return " ".join(shown) + (f" and {len(value) - len(shown)} more" if len(value) > len(shown) else "")
     return str(value)
 
 

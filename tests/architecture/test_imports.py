@@ -5,7 +5,19 @@ import sys
 
 import pytest
 
-HEAVY = {"ray", "torch", "pulp", "highspy", "pandas", "networkx", "arch", "xgboost", "sklearn", "exchange_calendars", "plotly"}
+HEAVY = {
+    "ray",
+    "torch",
+    "pulp",
+    "highspy",
+    "pandas",
+    "networkx",
+    "arch",
+    "xgboost",
+    "sklearn",
+    "exchange_calendars",
+    "plotly",
+}
 
 
 def loaded_by(*arguments: str) -> set[str]:

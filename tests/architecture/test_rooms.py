@@ -23,5 +23,7 @@ def test_every_module_says_what_it_is_for() -> None:
 
 
 def test_nothing_is_unpickled_and_no_yaml_tag_is_built() -> None:
-    pattern = re.compile(r"\bpickle\.loads?\(|\byaml\.(unsafe_load|full_load|load)\(|torch\.load\((?!.*weights_only=True)")
+    pattern = re.compile(
+        r"\bpickle\.loads?\(|\byaml\.(unsafe_load|full_load|load)\(|torch\.load\((?!.*weights_only=True)"
+    )
     assert not [path for path in MODULES if pattern.search(path.read_text())]

@@ -26,7 +26,11 @@ class Shell:
 
     def __call__(self, *arguments: str, **environment: str) -> Answer:
         run = subprocess.run(
-            self.command(*arguments), cwd=self.folder, capture_output=True, text=True, env=self.environment(**environment)
+            self.command(*arguments),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            env=self.environment(**environment),
         )
         return Answer(run.returncode, run.stdout, run.stderr)
 
@@ -48,7 +52,7 @@ class Shell:
 
 
 def write_prices(path: Path, names: list[str], bars: int, seed: int = 5) -> None:
-    """A long CSV of daily closes with volatility clusters; a series named ``nan``, ``flat`` or ``short`` is poisoned."""
+    """A long CSV of daily closes with volatility clusters; series named nan, flat and short are poisoned."""
     rng = np.random.default_rng(seed)
     days = np.arange(np.datetime64("2018-01-01"), np.datetime64("2018-01-01") + 2 * bars)
     days = days[np.is_busday(days)][: bars + 1]

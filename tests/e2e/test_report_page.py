@@ -31,7 +31,9 @@ def test_the_page_needs_nothing_from_outside(page: str) -> None:
     assert not re.search(r"<(?:link|iframe|img)\b|@import|url\(", without_library)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the charts are not looked at (apt-get install chromium)")
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium here: the charts are not looked at (apt-get install chromium)"
+)
 def test_the_charts_are_drawn_in_a_browser(page: str, shell: Shell) -> None:
     profile = shell.folder / "profile"
     address = f"file://{shell.folder}/report.html"

@@ -102,7 +102,9 @@ def test_a_poisoned_series_is_quarantined_and_the_rest_is_unharmed(shell: Shell,
     summary = counts(shell, spec)
     assert summary["code"] == code
     assert "quarantined" in summary["err"]
-    rows = json.loads(shell.good("results", spec, "--table", "quarantine", "--format", "json", "--limit", "500"))["rows"]
+    rows = json.loads(shell.good("results", spec, "--table", "quarantine", "--format", "json", "--limit", "500"))[
+        "rows"
+    ]
     for name, reason in POISON.items():
         reasons = {row["reason"] for row in rows if f"/{name}/" in row["address"] and row["task"] == "fit"}
         assert reasons, name
@@ -128,7 +130,9 @@ def test_what_stops_the_driver_loses_nothing(shell: Shell, how: signal.Signals) 
     spec = small_fleet(shell, [f"S{number:02d}" for number in range(60)])
     arguments = ("apply", spec, "--yes", "--executor", "inline", "--run", "backtest", "--format", "json")
     command = shell.command(*arguments)
-    process = subprocess.Popen(command, cwd=shell.folder, env=shell.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = subprocess.Popen(
+        command, cwd=shell.folder, env=shell.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     ledger = shell.folder / ".fleetspec" / "small" / "ledger"
     while process.poll() is None and len(list(ledger.glob("[!.]*.parquet"))) < 2:
         time.sleep(0.02)
@@ -146,7 +150,9 @@ def test_what_stops_the_driver_loses_nothing(shell: Shell, how: signal.Signals) 
     assert len(addresses) == len(set(addresses)), "something was done twice"
 
 
-def test_the_same_fleet_gives_the_same_results_in_another_store(shell: Shell, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_the_same_fleet_gives_the_same_results_in_another_store(
+    shell: Shell, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     spec = small_fleet(shell, NAMES)
     counts(shell, spec)
     other = Shell(tmp_path_factory.mktemp("other"))
@@ -164,7 +170,9 @@ def test_the_forecast_of_the_stored_fit_is_the_stored_forecast(shell: Shell) -> 
     """Oracle: the one-bar variance of a GARCH(1,1) written out from the stored estimates and the file's prices."""
     spec = small_fleet(shell, NAMES[:1])
     counts(shell, spec)
-    fit = json.loads(shell.good("results", spec, "-s", "family:garch", "--table", "fits", "--format", "json"))["rows"][0]
+    fit = json.loads(shell.good("results", spec, "-s", "family:garch", "--table", "fits", "--format", "json"))["rows"][
+        0
+    ]
     rows = json.loads(shell.good("results", spec, "-s", "family:garch", "--format", "json"))["rows"]
     stored = next(row["value"] for row in rows if row["quantity"] == "variance" and row["horizon"] == 1)
     prices = [float(line.split(",")[2]) for line in (shell.folder / "bars.csv").read_text().splitlines()[1:]]

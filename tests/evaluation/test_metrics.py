@@ -52,7 +52,8 @@ def test_return_at_every_horizon():
 def test_variance_against_the_squared_return_of_its_horizon():
     parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [0.0020]), block("nu", 1, 0, [5.0])]
     scores = evaluate("variance", parts, DATES, RETURNS)
-    assert [(s.metric, s.horizon, s.n) for s in scores] == [("qlike", 1, 2), ("mse", 1, 2), ("qlike", 5, 1), ("mse", 5, 1)]
+    found = [(s.metric, s.horizon, s.n) for s in scores]
+    assert found == [("qlike", 1, 2), ("mse", 1, 2), ("qlike", 5, 1), ("mse", 5, 1)]
     # Proxies 0.02^2 and 0.03^2.
     assert scores[0].value == pytest.approx((math.log(0.0004) + 1 + math.log(0.001) + 0.9) / 2)
     assert scores[1].value == pytest.approx((0.0**2 + 0.0001**2) / 2)

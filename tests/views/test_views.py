@@ -11,20 +11,21 @@ from fleetspec.sheets import figures
 from fleetspec.views import as_markdown, as_text
 
 CLASS = {
-    "name": "equities/vol/garch/fit", "group": "vol", "family": "garch", "task": "fit", "stage": 0, "jobs": 12345, "reused": 7,
-    "seconds": 0.0145, "cost_usd": 0.31, "basis": "measured", "n": 120, "source": "bench",
+    "name": "equities/vol/garch/fit", "group": "vol", "family": "garch", "task": "fit", "stage": 0, "jobs": 12345,
+    "reused": 7, "seconds": 0.0145, "cost_usd": 0.31, "basis": "measured", "n": 120, "source": "bench",
 }  # fmt: skip
 PLAN = {
-    "fleet": "prod", "run": "nightly", "session": "2025-12-31", "night": "close + 45m to open - 90m", "verdict": "feasible",
-    "deadline_seconds": 54900, "overhead_seconds": 120, "end_seconds": 3723.0, "budget_usd": 60.0, "cost_usd": 1.5,
-    "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1, "models": 4321, "jobs": 24690, "reused": 7,
-    "measured_share": 0.625,
+    "fleet": "prod", "run": "nightly", "session": "2025-12-31", "night": "close + 45m to open - 90m",
+    "verdict": "feasible", "deadline_seconds": 54900, "overhead_seconds": 120, "end_seconds": 3723.0, "budget_usd": 60.0,
+    "cost_usd": 1.5, "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1, "models": 4321, "jobs": 24690,
+    "reused": 7, "measured_share": 0.625,
     "stages": [
         {"stage": 0, "title": "fit", "start_seconds": 120.0, "end_seconds": 3723.0, "pools": [
-            {"pool": "gpu-h100-mig", "nodes": 2, "patterns": [["7x1g.10gb", 2]], "node_seconds": 7200.0, "busy_share": 0.875,
-             "cost_usd": 1.5}]}],
+            {"pool": "gpu-h100-mig", "nodes": 2, "patterns": [["7x1g.10gb", 2]], "node_seconds": 7200.0,
+             "busy_share": 0.875, "cost_usd": 1.5}]}],
     "lanes": [], "classes": [CLASS | {"basis": "assumed", "n": 0}, CLASS],
-    "pools": [{"pool": "gpu-h100-mig", "usd_per_hour": 11.0612, "peak_nodes": 2, "cap": 4, "price_basis": "offer of 2026-08-03"}],
+    "pools": [{"pool": "gpu-h100-mig", "usd_per_hour": 11.0612, "peak_nodes": 2, "cap": 4,
+               "price_basis": "offer of 2026-08-03"}],
     "binding": ["deadline"], "suggestions": [], "assumptions": ["boot of a node: 300 s, ASSUMED"],
 }  # fmt: skip
 WORDS = {
@@ -49,7 +50,14 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
     lines = as_text.view("plan", DATA, width=100).split("\n")
     assert lines[1] == "FEASIBLE: ends 1h02m after the start, 14h13m before the deadline"
     text = "\n".join(lines)
-    for figure in ("1.50 USD of a budget of 60.00 USD", "1.20 USD; gap 25.0 %", "87.5 %", "62.5 %", "11.06 USD/h", "14.5ms"):
+    for figure in (
+        "1.50 USD of a budget of 60.00 USD",
+        "1.20 USD; gap 25.0 %",
+        "87.5 %",
+        "62.5 %",
+        "11.06 USD/h",
+        "14.5ms",
+    ):
         assert figure in text
 
 
@@ -61,8 +69,16 @@ def test_an_assumed_figure_is_shown_as_assumed() -> None:
 
 @pytest.mark.parametrize(("verdict", "word"), [("late", "LATE"), ("infeasible", "INFEASIBLE")])
 def test_a_plan_that_does_not_hold_says_what_would_help(verdict: str, word: str) -> None:
-    change = {"route": ["hardware", "gpu", "max"], "current": "1", "proposed": "3", "end_seconds": 3600.0, "cost_usd": 2.0}
-    text = as_text.view("plan", {"plan": PLAN | {"verdict": verdict, "suggestions": [change]}, "words": WORDS}, width=100)
+    change = {
+        "route": ["hardware", "gpu", "max"],
+        "current": "1",
+        "proposed": "3",
+        "end_seconds": 3600.0,
+        "cost_usd": 2.0,
+    }
+    text = as_text.view(
+        "plan", {"plan": PLAN | {"verdict": verdict, "suggestions": [change]}, "words": WORDS}, width=100
+    )
     assert word in text
     assert "hardware.gpu.max" in text
     assert "1 → 3" in text
@@ -84,7 +100,15 @@ def test_markdown_tables_cannot_be_broken_from_inside() -> None:
 
 def test_findings_point_at_the_characters() -> None:
     place = {"file": "a.yaml", "line": 12, "column": 9, "snippet": "  name: Foo", "width": 3}
-    finding = {"code": "FS201", "severity": "error", "message": "no", "help": "yes", "route": [], "place": place, "related": []}
+    finding = {
+        "code": "FS201",
+        "severity": "error",
+        "message": "no",
+        "help": "yes",
+        "route": [],
+        "place": place,
+        "related": [],
+    }
     lines = as_text.view("findings", [finding], width=80).split("\n")
     assert lines[0] == "error[FS201]: no"
     assert lines[1].endswith("--> a.yaml:12:9")
@@ -93,7 +117,16 @@ def test_findings_point_at_the_characters() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0s"), (0.0081, "8.1ms"), (12.34, "12.3s"), (65, "1m05s"), (3600, "1h00m"), (54900, "15h15m"), (-65, "-1m05s"), (3599.9, "1h00m")],
+    [
+        (0, "0s"),
+        (0.0081, "8.1ms"),
+        (12.34, "12.3s"),
+        (65, "1m05s"),
+        (3600, "1h00m"),
+        (54900, "15h15m"),
+        (-65, "-1m05s"),
+        (3599.9, "1h00m"),
+    ],
 )
 def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
     assert figures.span(seconds) == text
