@@ -22,7 +22,8 @@ def report(data: dict[str, Any], plotly_js: str) -> str:
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     environment.filters |= {name: getattr(figures, name) for name in ("usd", "percent", "count", "span")}
-    environment.tests.update({name.lower(): partial(_is, kind) for name, kind in _KINDS.items()})
+    tests: dict[str, Any] = {name.lower(): partial(_is, kind) for name, kind in _KINDS.items()}
+    environment.tests.update(tests)
     sections = [
         {"run": run, "charts": _charts(run), "blocks": sheet("plan", {"plan": run["plan"], "words": run["words"]})}
         for run in data["runs"]

@@ -16,9 +16,9 @@ CLASS = {
 }  # fmt: skip
 PLAN = {
     "fleet": "prod", "run": "nightly", "session": "2025-12-31", "night": "close + 45m to open - 90m",
-    "verdict": "feasible", "deadline_seconds": 54900, "overhead_seconds": 120, "end_seconds": 3723.0, "budget_usd": 60.0,
-    "cost_usd": 1.5, "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1, "models": 4321, "jobs": 24690,
-    "reused": 7, "measured_share": 0.625,
+    "verdict": "feasible", "deadline_seconds": 54900, "overhead_seconds": 120, "end_seconds": 3723.0,
+    "budget_usd": 60.0, "cost_usd": 1.5, "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1, "models": 4321,
+    "jobs": 24690, "reused": 7, "measured_share": 0.625,
     "stages": [
         {"stage": 0, "title": "fit", "start_seconds": 120.0, "end_seconds": 3723.0, "pools": [
             {"pool": "gpu-h100-mig", "nodes": 2, "patterns": [["7x1g.10gb", 2]], "node_seconds": 7200.0,
