@@ -67,7 +67,7 @@ class _Group:
         self.check_features()
         self.check_params()
         if self.group.gpu_memory is not None and self.families and all(f.profile.gpu == "never" for f in self.families):
-            message = f"{_names(self.families)} never uses a GPU"
+            message = f"{_said(self.families, 'never uses', 'never use')} a GPU"
             self.add(meaning.NEVER_ON_GPU, message, "gpu_memory", "leave gpu_memory out", key=True)
 
     def add(self, rule: Any, message: str, field: str | None, help: str, *, key: bool = False) -> None:
@@ -77,7 +77,7 @@ class _Group:
 
     def check_kind(self) -> None:
         """A group either fits (train, refit) or transforms (over)."""
-        group, names = self.group, _names(self.families)
+        group = self.group
         if self.fits:
             for field, value, example in (
                 ("train", group.train, "train: 1000 bars"),
@@ -86,12 +86,12 @@ class _Group:
                 if value is None:
                     self.add(meaning.CADENCE, f"'{self.name}' does not say {field}", None, f"add {example}")
             if group.over is not None:
-                message = f"{names} is fitted on data, not over other forecasts"
+                message = f"{_said(self.families, 'is', 'are')} fitted on data, not over other forecasts"
                 self.add(meaning.OVER, message, "over", "leave over out", key=True)
             return
         for field in ("train", "refit"):
             if getattr(group, field) is not None:
-                message = f"{names} fits nothing, so {field} means nothing"
+                message = f"{_said(self.families, 'fits', 'fit')} nothing, so {field} means nothing"
                 help = f"leave {field} out: it follows the group it is over"
                 self.add(meaning.CADENCE, message, field, help, key=True)
         self.check_over()
@@ -99,7 +99,9 @@ class _Group:
     def check_over(self) -> None:
         over, spec = self.group.over, self.spec
         if over is None:
-            message = f"{_names(self.families)} works on another group's forecasts, and '{self.name}' names none"
+            message = (
+                f"{_said(self.families, 'works', 'work')} on another group's forecasts, and '{self.name}' names none"
+            )
             targets = [n for n, m in spec.models.items() if m.target == "variance"]
             self.add(meaning.OVER, message, None, f"add over: {targets[0] if targets else 'vol'}")
         elif over not in spec.models:
@@ -162,11 +164,11 @@ class _Group:
                     if spec.features
                     else "write features: {tech: [rsi(14)]}"
                 )
-                message = f"{_names(wanting)} learns from features, and '{self.name}' names none"
+                message = f"{_said(wanting, 'learns', 'learn')} from features, and '{self.name}' names none"
                 self.add(meaning.FEATURES, message, None, have)
             return
         if self.families and not wanting:
-            message = f"{_names(self.families)} uses no features"
+            message = f"{_said(self.families, 'uses', 'use')} no features"
             self.add(meaning.FEATURES, message, "features", "leave features out", key=True)
             return
         if group.features not in spec.features:
@@ -183,15 +185,15 @@ class _Group:
 
     def check_params(self) -> None:
         """Parameters must be valid for every family of the group; what several say alike is said once."""
-        said: dict[tuple[Route, bool, str, str | None], list[Family]] = {}
+        said: dict[tuple[Route, bool, str], tuple[str | None, list[Family]]] = {}
         for family in self.families:
             try:
                 family.params.model_validate(self.group.params)
             except ValidationError as error:
                 for detail in error.errors(include_url=False):
-                    found = _parameter_fault(family, dict(detail), self.group.params)
-                    said.setdefault(found, []).append(family)
-        for (route, key, message, help), families in said.items():
+                    route, key, message, help = _parameter_fault(family, dict(detail), self.group.params)
+                    said.setdefault((route, key, message), (help, []))[1].append(family)
+        for (route, key, message), (help, families) in said.items():
             self.report.add(
                 meaning.WRONG_PARAMETER,
                 f"{_names(families)}: {message}",
@@ -244,6 +246,10 @@ def _names(families: list[Family]) -> str:
     if len(names) == 1:
         return f"family {names[0]}"
     return f"families {', '.join(names[:-1])} and {names[-1]}"
+
+
+def _said(families: list[Family], one: str, several: str) -> str:
+    return f"{_names(families)} {one if len(families) == 1 else several}"
 
 
 def _listed(words: frozenset[str]) -> str:

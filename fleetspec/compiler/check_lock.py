@@ -100,10 +100,6 @@ def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[Loc
         return
     train, refit = cadence_of(spec, group)
     route: Route = ("models", group, "train")
-    if any(cadence(train, refit) not in series.windows for series in members):
-        message = f"the lock holds no windows of {train} bars every {refit} sessions for universe '{universe}'"
-        report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
-        return
     longest = max(members, key=lambda series: series.bars)
     if longest.bars < train:
         report.add(
@@ -112,6 +108,10 @@ def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[Loc
             route=route,
             help=f"write train: {_round(longest.bars)} bars or less, or lock longer data",
         )
+        return
+    if any(cadence(train, refit) not in series.windows for series in members):
+        message = f"the lock holds no windows of {train} bars every {refit} sessions for universe '{universe}'"
+        report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
         return
     short = sorted((series for series in members if series.bars < train), key=lambda series: (series.bars, series.name))
     if short:

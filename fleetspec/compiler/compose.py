@@ -6,6 +6,7 @@ merged document as one text that reads back to the same values: what a pod compi
 
 from __future__ import annotations
 
+import codecs
 import re
 from pathlib import Path
 from typing import Any
@@ -96,17 +97,17 @@ def read_source(path: Path, report: Report, place: Place | None = None) -> Sourc
         if path.stat().st_size > MAX_BYTES:
             report.add(reading.TOO_LARGE, f"{path} is larger than 10 MB", place=place, help="put data into a data file")
             return None
-        data = path.read_bytes()
+        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         report.add(reading.UNREADABLE, f"{path} cannot be read: {reason}", place=place, help="check its permissions")
         return None
     try:
-        return Source(str(path), data.decode("utf-8-sig"))
+        return Source(str(path), data.decode())
     except UnicodeDecodeError as error:
         wide = data.startswith((b"\xff\xfe", b"\xfe\xff"))
-        text = data.decode("utf-8-sig", errors="replace")
-        start = 0 if wide else len(data[: error.start].decode("utf-8-sig"))
+        text = data.decode(errors="replace")
+        start = 0 if wide else len(data[: error.start].decode())
         report.add(
             reading.NOT_UTF8,
             "the file is UTF-16" if wide else f"byte 0x{data[error.start]:02x} is not UTF-8",

@@ -223,10 +223,11 @@ def _example(route: Route) -> str | None:
 
 def _refuse_python_names(document: Document, report: Report) -> None:
     """A field whose name is a Python word has another one in the language, and only that one counts."""
+    told = {found.route for found in report.findings}
     for route in document.keys:
         fields = _fields(route[:-1])
         name = route[-1]
-        if name in fields and fields[name] not in (None, name):
+        if name in fields and fields[name] not in (None, name) and route not in told:
             report.add(
                 shape.UNKNOWN_KEY,
                 f"'{name}' is not a key of {_dotted(route[:-1]) or 'a spec'}",

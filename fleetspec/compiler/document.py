@@ -75,9 +75,6 @@ def parse(source: Source, report: Report, loader: Any = None) -> Document | None
         root = composer.compose(loader or _Loader)
     except _Unreadable:
         return None
-    except RecursionError:
-        report.add(reading.TOO_DEEP, f"{source.name} is nested too deeply", place=Place(source, Span(0, 1)))
-        return None
     if len(report.errors) > before:
         return None
     document = Document({})
@@ -205,7 +202,8 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             self.scalar(node, event)
         elif depth > MAX_DEPTH:
-            raise self.stop(reading.TOO_DEEP, Span(span.start, span.start + 1), f"more than {MAX_DEPTH} levels deep")
+            here = Span(span.start, span.start + 1)
+            raise self.stop(reading.TOO_DEEP, here, f"more than {MAX_DEPTH} levels deep", "a spec needs a handful")
         elif isinstance(event, yaml.SequenceStartEvent):
             self.sequence(node, depth)
         else:
