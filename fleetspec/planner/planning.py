@@ -26,6 +26,8 @@ CANDIDATES = 3
 """Combinations of lengths tried per round."""
 STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
 """How much longer than on paper the fastest allocation may get when whole nodes and jobs do not fit."""
+ENOUGH = 1.3
+"""From this stretch on the first allocation is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +105,33 @@ def _replays(land: Terrain, time: float, first: bool) -> list[Replay]:
     fluid = free_lengths(land, time=time, prices=prices)
     if fluid is None:
         return []
-    # Nodes do no work while they boot: share the work out for what is left, where that is possible.
+    # A second look for what boots leave of the time: the work may be shared out better for it.
     boots = sum(boot_of(land, fluid, s) for s in land.stages)
-    fluid = free_lengths(land, time=time - boots, prices=prices) or fluid
-    found = []
-    patterns = few_patterns(land, fluid)
-    for lengths in vectors(land, fluid, time, CANDIDATES):
-        allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
-        if allocation is not None:
-            found.append(replay(land, allocation))
-            if first and found[-1].end <= land.problem.deadline_seconds:
-                break
+    tighter = None if first else free_lengths(land, time=time - boots, prices=prices)
+    found: list[Replay] = []
+    for one in (fluid, tighter):
+        if one is not None:
+            patterns = few_patterns(land, one)
+            for lengths in vectors(land, one, time, CANDIDATES):
+                found += _replayed(land, lengths, patterns)
+                if first and _holds(land, found):
+                    return found
+    whole = sum(fluid.lengths.values())
+    if whole > 0 and not _holds(land, found):
+        # All the time there is, shared out as the fluid work is: what exact packing needs.
+        stretched = {s: length * time / whole for s, length in fluid.lengths.items()}
+        found += _replayed(land, stretched, few_patterns(land, fluid))
     return found
+
+
+def _replayed(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> list[Replay]:
+    """The replay of whole nodes for these lengths, of few patterns if possible; [] where there are none."""
+    allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
+    return [] if allocation is None else [replay(land, allocation)]
+
+
+def _holds(land: Terrain, found: list[Replay]) -> bool:
+    return any(one.end <= land.problem.deadline_seconds for one in found)
 
 
 def _fastest(land: Terrain) -> Replay | None:
@@ -126,13 +143,10 @@ def _fastest(land: Terrain) -> Replay | None:
     patterns = few_patterns(land, fluid)
     for stretch in STRETCHES:
         lengths = {s: fluid.lengths[s] * stretch + boot_of(land, fluid, s) for s in land.stages}
-        allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
-        if allocation is not None:
-            best = _faster(best, replay(land, allocation))
-            if best is not None and best.end <= land.problem.deadline_seconds:
-                return best
-            if stretch >= 1.3:
-                break
+        for one in _replayed(land, lengths, patterns):
+            best = _faster(best, one)
+        if best is not None and (best.end <= land.problem.deadline_seconds or stretch >= ENOUGH):
+            break
     return best
 
 
