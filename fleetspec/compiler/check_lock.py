@@ -8,7 +8,7 @@ from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared
 from fleetspec.compiler.settings import cadence_of
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Route
+from fleetspec.diagnostics import Report, Route, Rule
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
 
@@ -19,13 +19,13 @@ _SHOWN = 3
 def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: date | None = None) -> None:
     """Add to the report where spec and lock do not belong together. ``session`` is the one asked for, if any."""
     sound = {name for name in spec.universes if _check_universe(spec, lock, name, report)}
-    told: set[str] = set()
+    told: set[tuple[str, str]] = set()
     for row in spec.fleet:
         for universe in row.universe_names:
             members = _members(spec, lock, universe) if universe in sound else []
             for group in row.model_names:
-                if members and f"{universe} {group}" not in told:
-                    told.add(f"{universe} {group}")
+                if members and (universe, group) not in told:
+                    told.add((universe, group))
                     _check_windows(spec, group, universe, members, report)
     if session is not None:
         check_session(spec, lock, session, report)
@@ -89,10 +89,10 @@ def address_clash(members: tuple[str, ...]) -> tuple[str, str] | None:
     return None
 
 
-def _once(report: Report, rule: object, message: str, route: Route) -> None:
+def _once(report: Report, rule: Rule, message: str, route: Route) -> None:
     """Two universes may share what is missing."""
     if all(found.route != route for found in report.errors):
-        report.add(rule, message, route=route, key=True, help=_AGAIN)  # type: ignore[arg-type]
+        report.add(rule, message, route=route, key=True, help=_AGAIN)
 
 
 def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[LockedSeries], report: Report) -> None:

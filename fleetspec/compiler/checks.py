@@ -16,7 +16,7 @@ from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.settings import lineage
 from fleetspec.compiler.spec import FleetRow, FleetSpec
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.family import Registry
 from fleetspec.panel.features import FeatureError
 from fleetspec.panel.features import parse as parse_feature
@@ -185,7 +185,7 @@ def _check_kupiec(spec: FleetSpec, report: Report) -> None:
 def _check_unused(spec: FleetSpec, report: Report) -> None:
     universes = {name for row in spec.fleet for name in row.universe_names}
     groups = {name for row in spec.fleet for name in row.model_names}
-    features = {model.features for model in spec.models.values()}
+    features = {model.features for model in spec.models.values() if model.features is not None}
     data = {universe.data for universe in spec.universes.values()}
     for key, defined, used, where in (
         ("data", spec.data, data, "universe"),
@@ -193,7 +193,9 @@ def _check_unused(spec: FleetSpec, report: Report) -> None:
         ("models", spec.models, groups, "row of fleet"),
         ("features", spec.features, features, "group"),
     ):
+        # A name that was meant and misspelt has been told already.
+        meant = {nearest(str(name), defined) for name in used - defined.keys()}
         for name in defined:
-            if name not in used:
+            if name not in used and name not in meant:
                 help = f"use it in a {where}, or delete it"
                 report.add(meaning.UNUSED, f"no {where} uses '{name}'", route=(key, name), key=True, help=help)
