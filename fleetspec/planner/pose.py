@@ -63,7 +63,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         )
         for code, klass in enumerate(graph.classes)
     )
-    _require_room(classes, pools)
+    _require_room(classes, pools, spec)
     budget = spec.budget.nightly if graph.run is RunKind.NIGHTLY else spec.budget.backtest
     return CapacityProblem(
         classes=classes,
@@ -220,16 +220,23 @@ def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, wo
     return Placement(pool.name, slot, seconds, runtime.spread, runtime.basis, runtime.n, runtime.source)
 
 
-def _require_room(classes: tuple[DemandClass, ...], pools: tuple[CapacityPool, ...]) -> None:
-    report = Report()
+def _require_room(classes: tuple[DemandClass, ...], pools: tuple[CapacityPool, ...], spec: FleetSpec) -> None:
+    """One finding for all classes of a family in a group: they need the same."""
+    stranded: dict[tuple[str, str, str], list[DemandClass]] = {}
     for one in classes:
         if one.jobs and not one.placements:
-            report.add(
-                rules.FITS_NOWHERE,
-                f"{one.name} fits into no pool: a job needs {_need(one)}; {_largest(one, pools)}",
-                route=("hardware",),
-                help=_way_out(one, pools),
-            )
+            stranded.setdefault((one.group, one.family, one.gpu), []).append(one)
+    report = Report()
+    for (group, _, gpu), listed in stranded.items():
+        one, more = listed[0], len(listed) - 1
+        others = f" (and {more} more {'class' if more == 1 else 'classes'} of models.{group})" if more else ""
+        said = gpu == "required" and group in spec.models and spec.models[group].gpu_memory is not None
+        report.add(
+            rules.FITS_NOWHERE,
+            f"{one.name}{others} fits into no pool: a job needs {_need(one)}; {_largest(one, pools)}",
+            route=("models", group, "gpu_memory") if said else ("hardware",),
+            help=_way_out(one, pools),
+        )
     report.require(ExitCode.INFEASIBLE)
 
 

@@ -257,10 +257,21 @@ def test_a_class_that_fits_nowhere(one: dict[str, Any], pools: tuple[str, ...], 
         posed(graph, make_spec(pools))
     finding = caught.value.report.errors[0]
     assert finding.rule.code == "FS303"
+    assert finding.route == ("hardware",)
     assert "u/g-deep/deep/fit" in finding.message
     assert words in finding.message
     assert way in (finding.help or "")
     assert caught.value.exit_code is ExitCode.INFEASIBLE
+
+
+def test_gpu_memory_written_in_the_spec_is_to_blame() -> None:
+    graph = make_graph(family("deep", gpu="required"), gpu_memory=100_000)
+    models = {"g-deep": {"family": "deep", "target": "return", "gpu_memory": "100000Mi"}}
+    with pytest.raises(Rejected) as caught:
+        posed(graph, make_spec(models=models))
+    (finding,) = caught.value.report.errors
+    assert finding.route == ("models", "g-deep", "gpu_memory")
+    assert "(and 1 more class of models.g-deep)" in finding.message
 
 
 def test_what_is_done_need_not_fit() -> None:
