@@ -95,6 +95,7 @@ def read(path: Path, around: World, report: Report) -> Read:
     from fleetspec.compiler.checks import check
     from fleetspec.compiler.compose import compose
     from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.salvage import check_the_rest
 
     document = compose(path, report)
     report.require()
@@ -102,6 +103,8 @@ def read(path: Path, around: World, report: Report) -> Read:
     spec = decode(document, report)
     if spec is not None:
         check(spec, around.registry, around.catalog, report)
+    else:
+        check_the_rest(document, lambda rest, said: check(rest, around.registry, around.catalog, said), report)
     report.locate(document)
     report.require()
     assert spec is not None

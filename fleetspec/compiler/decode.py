@@ -81,6 +81,15 @@ def decode(document: Document, report: Report) -> FleetSpec | None:
     return spec if len(report.errors) == before else None
 
 
+def faults(value: Any) -> tuple[FleetSpec | None, list[tuple[Route, bool]]]:
+    """The spec of a plain value, or the routes at which its shape is wrong, and whether a key is missing there."""
+    try:
+        return FleetSpec.model_validate(_frozen(value)), []
+    except ValidationError as error:
+        found = (_Fault.of(detail, value) for detail in error.errors(include_url=False))
+        return None, [(fault.route, fault.kind == "missing") for fault in found]
+
+
 def _frozen(value: Any) -> Any:
     """Lists as tuples: the language's models are strict and frozen."""
     if isinstance(value, dict):

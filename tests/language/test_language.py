@@ -20,6 +20,7 @@ from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
+from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Rule
 from fleetspec.families import registry
@@ -44,6 +45,8 @@ def read(path: Path, report: Report) -> FleetSpec | None:
         found = LOCKED.search(path.read_text())
         if found is not None:
             check_against_lock(spec, lock_of(CASES / f"{found[1]}.yaml", found[2]), report)
+    else:
+        check_the_rest(document, lambda rest, said: check(rest, registry(), shipped(), said), report)
     report.locate(document)
     return spec
 
