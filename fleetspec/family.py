@@ -202,6 +202,7 @@ class Family:
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
+    ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
     """
 
     name: str
@@ -216,6 +217,7 @@ class Family:
     profile: Profile
     forecast: ForecastFunction
     fit: FitFunction | None = None
+    effort: Callable[[BaseModel], float] | None = None
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

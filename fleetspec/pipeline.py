@@ -147,7 +147,11 @@ def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planne
 
     done = finished(compiled.graph, store)
     spec, graph = compiled.read.spec, compiled.graph
-    problem = pose(graph, spec, around.catalog, done)
+    try:
+        problem = pose(graph, spec, around.catalog, done)
+    except Rejected as ending:
+        ending.report.locate(compiled.read.document)
+        raise
     header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
     return Planned(compiled, make_plan(problem, header), done)
 
@@ -328,6 +332,14 @@ def every_run(path: Path, session: date | None, store: Path, report: Report) -> 
         # The same report would repeat what the nightly run has already said of the spec.
         runs.append((compile(nightly.read, around, Report(), RunKind.BACKTEST, session), around))
     return runs
+
+
+def judge(made: Planned, report: Report) -> None:
+    """Add why a plan does not hold, at the line of the spec that is to blame, with the confirmed ways out."""
+    from fleetspec.planner.relax import report_verdict
+
+    report_verdict(made.plan, report)
+    report.locate(made.compiled.read.document)
 
 
 def verdict_exit(made: Plan) -> ExitCode:

@@ -39,8 +39,9 @@ def plan_command(
 
     report = Report()
     planned = pipeline.planned(spec, RunKind(run), session, store, report)
-    show_findings(report, no_color)
     answer("plan", planned.to_json(), format_, no_color)
+    pipeline.judge(planned, report)
+    show_findings(report, no_color)
     if out is not None:
         pipeline.save(planned, out)
         click.echo(f"saved {out}", err=True)

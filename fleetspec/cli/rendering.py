@@ -40,8 +40,8 @@ def render_command(
     report = Report()
     planned = pipeline.planned(spec, RunKind(run), session, store, report)
     if planned.plan.verdict != "feasible":
+        pipeline.judge(planned, report)
         show_findings(report, no_color)
-        answer("plan", planned.to_json(), format_, no_color)
         raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
     manifests = pipeline.render(planned.compiled, planned.plan)
     report.findings += manifests.warnings

@@ -57,9 +57,9 @@ def apply_command(
 
     report = Report()
     planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    pipeline.judge(planned, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
-        answer("plan", planned.to_json(), format_, no_color)
         raise SystemExit(int(ExitCode.INFEASIBLE))
     if not planned.done.all() and not yes:
         _ask(planned, no_color)

@@ -172,6 +172,9 @@ class Block:
         """``seen`` (jobs,) bars a job looks at, in each of its series."""
         stage = 1 + max((assembly.classes[feed].stage for feed in feeds), default=-1)
         work = float(np.median(seen)) * (len(self.panel) if self.pooled else 1)
+        family = self.setting.family
+        if task is Task.FIT and family.effort is not None:
+            work *= family.effort(family.params.model_validate(self.setting.params))
         return JobClass(self.panel.name, self.setting.group, self.setting.family.name, task, stage, work)
 
     def _fits(

@@ -160,5 +160,6 @@ schedule: {{calendar: XNYS, start: close + 45m, deadline: open - 90m}}
 budget:   {{nightly: 5 USD, backtest: 20 USD}}
 
 hardware:
-  laptop: {{cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1, boot: 10s}}
+  laptop: {{cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1, boot: 0s}}
+cluster: {{startup: 5s}}
 """

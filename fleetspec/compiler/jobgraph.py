@@ -89,7 +89,7 @@ class JobClass:
     task: Task
     stage: int
     work: float
-    """Work units of one job: observations seen (bars x series), the class's median."""
+    """Work units of one job: observations seen (bars x series), the class's median, times the fit's effort."""
 
     @property
     def name(self) -> str:

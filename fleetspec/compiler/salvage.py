@@ -67,21 +67,19 @@ def _take_out(value: dict[str, Any], route: Route, missing: bool) -> Route:
             holder[part] = copy.deepcopy(holder[part - 1 if part else 1])
             return route[:cut]
     top = route[0] if route else "models"
-    if isinstance(top, str) and top in _NEUTRAL:
-        value[top] = copy.deepcopy(_NEUTRAL[top])
+    if top in _NEUTRAL:
+        value[str(top)] = copy.deepcopy(_NEUTRAL[str(top)])
     else:
-        value.pop(top, None)
+        value.pop(str(top), None)
     return (top,)
 
 
 def _at(value: Any, route: Route) -> Any:
     for part in route:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
+        inside = dict(enumerate(value)) if isinstance(value, list) else value
+        if not isinstance(inside, dict) or part not in inside:
             return None
+        value = inside[part]
     return value
 
 

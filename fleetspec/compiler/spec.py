@@ -151,12 +151,14 @@ class Pool(Shape):
 
 
 class Cluster(Shape):
-    """What the rendered manifests need to know of the cluster. ``ray`` is the Ray release inside the image."""
+    """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
+    the first node boots. ``ray`` is the Ray release inside the image."""
 
     namespace: Name = "fleetspec"
     image: str = "fleetspec-worker:latest"
     ray: str = "2.60.0"
     store: str = "/var/lib/fleetspec"
+    startup: DurationText = Duration(120)
 
 
 class FleetSpec(Shape):

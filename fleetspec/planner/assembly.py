@@ -258,7 +258,7 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
         return ()
     problem = land.problem
     lines = [
-        f"ASSUMED {problem.overhead_seconds} s before the first node boots: admission, Ray's head, pull of the image",
+        f"{problem.overhead_seconds} s before the first node boots: admission, Ray's head, image (cluster.startup)",
         "the cluster's head and the driver are not part of the cost",
         f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler; "
         "it boots again when a later stage needs it",

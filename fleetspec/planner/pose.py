@@ -35,12 +35,12 @@ from fleetspec.sessions import shortest_night
 if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec, Pool
 
-OVERHEAD_SECONDS = 120
-"""ASSUMED: admission of the job, start of Ray's head and pull of the image, before the first node boots."""
 NIGHTS = 5
 """A nightly plan holds in the tightest of so many nights."""
-MEMORY_SHARE = 0.92
-"""ASSUMED: share of a node's memory that pods get; the rest is the system's and the kubelet's reserve."""
+RESERVED = ((4096, 0.25), (4096, 0.20), (8192, 0.10), (114688, 0.06))
+"""ASSUMED: MiB of a node and the share of them the kubelet keeps, tier by tier, 2 % of the rest: the rule that Google
+publishes for GKE."""
+EVICTION_MIB = 100
 
 
 def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]) -> CapacityProblem:
@@ -70,7 +70,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         pools=pools,
         deadline_seconds=_window(graph, spec)[0],
         budget_usd=None if budget is None else budget.usd,
-        overhead_seconds=OVERHEAD_SECONDS,
+        overhead_seconds=spec.cluster.startup.seconds,
     )
 
 
@@ -141,7 +141,12 @@ def usable_cores(cpu: int) -> int:
 
 
 def usable_memory(mib: int) -> int:
-    return int(mib * MEMORY_SHARE)
+    """MiB that pods get of a node's: without the kubelet's reserve and its eviction threshold."""
+    left, kept = mib, float(EVICTION_MIB)
+    for tier, share in RESERVED:
+        kept += min(left, tier) * share
+        left = max(left - tier, 0)
+    return int(mib - kept - left * 0.02)
 
 
 def _cuts(

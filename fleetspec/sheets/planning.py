@@ -111,7 +111,7 @@ def _confidence(plan: dict[str, Any]) -> list[Block]:
             count(line["jobs"]),
             span(line["seconds"]),
             usd(line["cost_usd"]),
-            f"measured, n={line['n']}" if line["basis"] == "measured" else "ASSUMED",
+            f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED",
         )
         for line in plan["classes"]
         if line["jobs"]
@@ -119,7 +119,7 @@ def _confidence(plan: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = [
         Heading("Confidence"),
         Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes."),
-        Table(("class", "jobs", "per job", "cost", "runtime"), rows, frozenset({"jobs", "per job", "cost"})),
+        Table(("class", "jobs", "per job", "cost", "measured"), rows, frozenset({"jobs", "per job", "cost"})),
     ]
     blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
     return blocks

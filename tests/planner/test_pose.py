@@ -20,7 +20,7 @@ from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.family import Family, Params, Profile
 from fleetspec.planner.planning import make_plan
 from fleetspec.planner.plans import violations
-from fleetspec.planner.pose import MEMORY_SHARE, OVERHEAD_SECONDS, header_of, pose
+from fleetspec.planner.pose import header_of, pose, usable_memory
 from fleetspec.planner.problem import CapacityProblem
 
 POOLS: dict[str, dict[str, str]] = {
@@ -126,7 +126,7 @@ def posed(graph: JobGraph, spec: FleetSpec | None = None) -> CapacityProblem:
 def test_what_a_node_has_for_jobs() -> None:
     cpu, mig, whole = posed(make_graph(family("garch"))).pools
     # One of 16 cores and 8 % of the memory stay with the system.
-    assert (cpu.cpu, cpu.memory_mib) == (15, int(65536 * MEMORY_SHARE))
+    assert (cpu.cpu, cpu.memory_mib) == (15, usable_memory(65536))
     assert (cpu.slots, cpu.patterns, cpu.price_basis) == ((), (), "spec")
     assert (mig.cpu, mig.gpu, mig.gpus, mig.usd_per_hour) == (25, "H100-80GB", 1, 11.0612)
     assert "2026-08-03" in mig.price_basis
@@ -207,7 +207,7 @@ def test_the_window_and_the_budget_of_a_night() -> None:
     # Thanksgiving week of 2026 has an early close on Friday 27, whose night is longer, and no shorter one.
     assert problem.deadline_seconds == 15 * 3600 + 15 * 60
     assert problem.budget_usd == 60.0
-    assert problem.overhead_seconds == OVERHEAD_SECONDS
+    assert problem.overhead_seconds == make_spec().cluster.startup.seconds == 120
     header = header_of(graph, make_spec(), shipped(), "text", b"lock")
     assert header.deadline == "open - 1h30m"
     assert header.night.endswith("the shortest of 5 nights")
@@ -246,7 +246,7 @@ def test_digests_follow_what_they_are_of() -> None:
             "gpu_memory",
         ),
         ({"gpu": "required", "gpu_memory_mib": 1000}, ("cpu",), "there is no pool of GPU nodes", "mig: auto"),
-        ({"memory_mib": 100_000}, ("cpu",), "15 cores and 60293 MiB on a node of 'cpu'", "larger nodes"),
+        ({"memory_mib": 100_000}, ("cpu",), "15 cores and 59824 MiB on a node of 'cpu'", "larger nodes"),
         ({"cores": 16}, ("cpu",), "a job needs 16 cores", "larger nodes"),
         ({}, ("mig",), "there is no pool of CPU nodes", "without GPUs"),
     ],
@@ -302,3 +302,11 @@ def test_a_backtest_needs_a_backtest() -> None:
 
 def replace_run(graph: JobGraph) -> JobGraph:
     return replace(graph, run=RunKind.BACKTEST)
+
+
+def test_memory_that_pods_get() -> None:
+    # By hand, in MiB: a quarter of the first 4096, a fifth of the next, a tenth of the next 8192, 6 % up to 131072,
+    # 2 % above, and 100 for eviction. 65536 - 1024 - 819.2 - 819.2 - 2949.12 - 100; 8192 - 1024 - 819.2 - 100.
+    assert usable_memory(65536) == 59824
+    assert usable_memory(8192) == 6248
+    assert usable_memory(262144) == int(262144 - 1024 - 819.2 - 819.2 - 6881.28 - 2621.44 - 100)

