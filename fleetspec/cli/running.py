@@ -126,8 +126,7 @@ def status_command(spec: Path, session: date | None, store: Path, format_: str, 
 
 @click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
 @options(spec_argument)
-@click.option("-s", "--select", "selector", default="*", show_default=True,
-              help="Models: 'family:garch series:AAPL', 'group:vol,universe:fx', or an address with *.")  # fmt: skip
+@click.argument("selector", nargs=-1)
 @click.option("--table", type=click.Choice(["forecasts", "fits", "evaluations", "quarantine"]), default=None,
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
@@ -135,7 +134,7 @@ def status_command(spec: Path, session: date | None, store: Path, format_: str, 
 @options(run_option, session_option, store_option, format_option, color_option)
 def results_command(
     spec: Path,
-    selector: str,
+    selector: tuple[str, ...],
     table: str | None,
     limit: int,
     out: Path | None,
@@ -145,7 +144,11 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, evaluations, or the quarantine."""
+    """Print what the store holds of the selected models: forecasts, fits, evaluations, or the quarantine.
+
+    SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, or an address with * in it;
+    a space adds models, a comma keeps what both name. Without one, all models are meant.
+    """
     from fleetspec import pipeline
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.runtime.inventory import export
@@ -153,7 +156,7 @@ def results_command(
     report = Report()
     kind = RunKind(run)
     chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
-    rows = pipeline.results(spec, kind, session, store, selector, chosen, report)
+    rows = pipeline.results(spec, kind, session, store, " ".join(selector) or "*", chosen, report)
     if out is not None:
         export(rows.table, out)
         click.echo(f"wrote {out}", err=True)

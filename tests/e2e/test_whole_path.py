@@ -32,7 +32,7 @@ def test_from_a_csv_to_forecasts(shell: Shell) -> None:
     assert first["quarantined"] == first["remaining"] == first["failed"] == 0
     again = counts(shell, "fleet.yaml")
     assert (again["run"], again["done"], again["reused"]) == (None, 0, first["jobs"])
-    rows = json.loads(shell.good("results", "fleet.yaml", "-s", "series:000660", "--format", "json", "--limit", "500"))
+    rows = json.loads(shell.good("results", "fleet.yaml", "series:000660", "--format", "json", "--limit", "500"))
     assert {row["series"] for row in rows["rows"]} == {"000660"}
     assert {row["quantity"] for row in rows["rows"]} == {"variance", "mean", "nu", "value_at_risk", "return"}
 
@@ -170,10 +170,8 @@ def test_the_forecast_of_the_stored_fit_is_the_stored_forecast(shell: Shell) -> 
     """Oracle: the one-bar variance of a GARCH(1,1) written out from the stored estimates and the file's prices."""
     spec = small_fleet(shell, NAMES[:1])
     counts(shell, spec)
-    fit = json.loads(shell.good("results", spec, "-s", "family:garch", "--table", "fits", "--format", "json"))["rows"][
-        0
-    ]
-    rows = json.loads(shell.good("results", spec, "-s", "family:garch", "--format", "json"))["rows"]
+    fit = json.loads(shell.good("results", spec, "family:garch", "--table", "fits", "--format", "json"))["rows"][0]
+    rows = json.loads(shell.good("results", spec, "family:garch", "--format", "json"))["rows"]
     stored = next(row["value"] for row in rows if row["quantity"] == "variance" and row["horizon"] == 1)
     prices = [float(line.split(",")[2]) for line in (shell.folder / "bars.csv").read_text().splitlines()[1:]]
     returns = 100 * np.diff(np.log(prices))[420 - 300 :]
