@@ -148,11 +148,15 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
     newest = lock.newest()
     if newest is None or session_on_or_before(calendar, newest) == session:
         return
-    later = session > newest
+    if session > newest:
+        report.add(
+            meaning.SESSION_AND_LOCK,
+            f"the lock ends with {newest}, before session {session}",
+            help="forecasts are made from the last locked bars; lock again once the data reach the session",
+        )
+        return
     report.add(
-        meaning.SESSION_AND_LOCK,
-        f"the lock ends with {newest}, {'before' if later else 'after'} session {session}",
-        help="forecasts are made from the last locked bars; lock again once the data reach the session"
-        if later
-        else "forecasts see bars after this session; lock data that end with it",
+        meaning.SESSION_BEFORE_LOCK,
+        f"the lock ends with {newest}, after session {session}: its forecasts would see the future",
+        help=f"leave --session out for {session_on_or_before(calendar, newest)}, or lock data that end with {session}",
     )

@@ -5,6 +5,7 @@ Canonical JSON with one series a line, sorted: the same data give the same bytes
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -54,10 +55,18 @@ class Lock:
     version: int = FORMAT
 
     def to_bytes(self) -> bytes:
-        """The file: canonical JSON, one series a line."""
-        head = {"version": self.version, "catalog": self.catalog, "declared": self.declared}
+        """The file: canonical JSON, one series a line, with a checksum against edits and merges."""
+        head = {"version": self.version, "checksum": self.checksum(), "catalog": self.catalog}
         lines = [f"{json.dumps(key)}:{canonical(value).decode()}," for key, value in head.items()]
-        lines.append('"universes":{')
+        return ("{\n" + "\n".join([*lines, *self._lines()]) + "\n}}\n").encode()
+
+    def checksum(self) -> str:
+        """128-bit digest of everything else in the file."""
+        content = "\n".join((str(self.version), self.catalog, *self._lines()))
+        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+
+    def _lines(self) -> list[str]:
+        lines = [f'"declared":{canonical(self.declared).decode()},', '"universes":{']
         names = sorted(self.universes)
         lines += [
             f"{json.dumps(name)}:{canonical(list(self.universes[name])).decode()}{_comma(names, name)}"
@@ -72,7 +81,7 @@ class Lock:
                 row = canonical(_row(self.data[source][name])).decode()
                 lines.append(f"{json.dumps(name, ensure_ascii=False)}:{row}{_comma(members, name)}")
             lines.append("}" + _comma(sources, source))
-        return ("{\n" + "\n".join(lines) + "\n}}\n").encode()
+        return lines
 
     def newest(self) -> date | None:
         """The last date of any series; None when there is no bar at all."""
@@ -191,7 +200,8 @@ def read_lock(path: Path, report: Report) -> Lock | None:
 
 def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
     """A lock from its file's bytes. ``name`` is the file as a person knows it."""
-    help = "do not edit or merge it; write it anew: fleetspec lock SPEC"
+    spec = Path(name).with_suffix(".yaml").name
+    help = f"do not edit or merge it; write it anew: fleetspec lock {spec}"
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
@@ -208,10 +218,14 @@ def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
     version = content.get("version") if isinstance(content, dict) else None
     if version != FORMAT:
         what = f"has format {version}, not {FORMAT}" if version is not None else "is no lock"
-        report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help="write it anew: fleetspec lock SPEC")
+        report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help=f"write it anew: fleetspec lock {spec}")
         return None
     try:
-        return _lock(content)
+        lock = _lock(content)
+        if content["checksum"] != lock.checksum():
+            report.add(meaning.LOCK_DAMAGED, f"{name} was changed after it was written", help=help)
+            return None
+        return lock
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         report.add(meaning.LOCK_DAMAGED, f"{name} is incomplete: {error}", help=help)
         return None

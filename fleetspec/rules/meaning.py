@@ -269,7 +269,7 @@ NOT_A_SESSION = Rule(
 )
 SESSION_AND_LOCK = Rule(
     "FS239",
-    "the session is not the one the lock ends with",
+    "the session is later than the locked data",
     "Forecasts are made from the last locked bars, whatever the session.",
     bad="fleetspec plan fleet.yaml --session 2026-11-25    # the lock ends with 2026-11-20",
     good="fleetspec lock fleet.yaml && fleetspec plan fleet.yaml --session 2026-11-25",
@@ -288,6 +288,13 @@ UNKNOWN_SELECTOR = Rule(
     "A selector that silently matches nothing hides a typing error.",
     bad="fleetspec results fleet.yaml familly:garch",
     good="fleetspec results fleet.yaml family:garch",
+)
+SESSION_BEFORE_LOCK = Rule(
+    "FS243",
+    "the session is earlier than the locked data",
+    "Forecasts of that night would be made from bars that nobody had yet: look-ahead.",
+    bad="fleetspec plan fleet.yaml --session 2025-06-03    # the lock ends with 2025-12-31",
+    good="fleetspec plan fleet.yaml    # the session the lock ends with",
 )
 NO_BACKTEST = Rule(
     "FS242",

@@ -21,7 +21,7 @@ from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import Bundle, cut, lanes_of
 from fleetspec.runtime.executor import Death, Event, Executor, Fault, InlineExecutor
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.inputs import SeriesBlock, load_blocks
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
@@ -80,6 +80,7 @@ def run(request: RunRequest) -> RunSummary:
         ledger = Ledger.load(store, request.graph)
         missing = ledger.missing()
         run_ = _Run(request, store, ledger, missing, begun)
+        run_.look()
         if not len(missing):
             return run_.summary(False)
         _require_libraries(request.graph, missing)
@@ -101,6 +102,7 @@ class _Run:
     seconds: dict[int, float] = field(default_factory=dict)
     places: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
 
@@ -141,13 +143,24 @@ class _Run:
         self._record("interrupted" if interrupted else "done", summary)
         return summary
 
+    def look(self) -> None:
+        """Read the data and hold them against the lock, also where nothing is missing: what the store has must still
+        be what the data say. Bars that the lock does not know yet are said."""
+        spec, graph = self.request.spec, self.request.graph
+        used = [graph.models.universes[int(code)] for code in np.unique(graph.models.universe)]
+        inputs = load_blocks(spec, self.request.lock, self.request.root, used)
+        self.blocks = inputs.blocks
+        for source, count in inputs.grown.items():
+            have = "series has" if count == 1 else "series have"
+            self.notes.append(
+                f"data '{source}': {count} {have} newer bars than the lock, which no run uses yet: lock again"
+            )
+
     def _workload(self) -> Workload:
         spec, graph = self.request.spec, self.request.graph
-        used = np.unique(graph.models.universe[graph.model[self.missing]])
-        blocks = load_blocks(spec, self.request.lock, self.request.root, [graph.models.universes[int(u)] for u in used])
         return Workload(
             graph=graph,
-            blocks=blocks,
+            blocks=self.blocks,
             sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
             max_missing=spec.quality.max_missing.fraction,
             tests=() if spec.backtest is None else tuple(spec.backtest.tests),

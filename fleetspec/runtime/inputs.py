@@ -77,16 +77,24 @@ class SeriesBlock:
         )
 
 
-def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> dict[str, SeriesBlock]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Inputs:
+    """Data sources by name, and how many series have bars after the locked ones, which no run uses."""
+
+    blocks: dict[str, SeriesBlock]
+    grown: dict[str, int]
+
+
+def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> Inputs:
     """Every data source the universes need, by name, after its locked bars were found unchanged.
 
-    Bars after the locked ones are not used. Raises FS505 when a source cannot be read and FS501 (exit 5) when
+    Bars after the locked ones are not used, only counted. Raises FS505 when a source cannot be read and FS501 (exit 5) when
     locked bars changed or are gone.
     """
     needed: dict[str, set[str]] = {}
     for universe in universes:
         needed.setdefault(spec.universes[universe].data, set()).update(lock.universes[universe])
-    blocks = {}
+    blocks, grown = {}, {}
     changed: list[str] = []
     for source in sorted(needed):
         names = sorted(needed[source])
@@ -100,6 +108,9 @@ def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str
         ]
         if not changed:
             blocks[source] = SeriesBlock.pack((found[name], locked[name]) for name in names)
+            newer = sum(len(found[name]) > locked[name].bars for name in names)
+            if newer:
+                grown[source] = newer
     if changed:
         report = Report()
         for line in changed[:_SHOWN]:
@@ -107,7 +118,7 @@ def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str
         if len(changed) > _SHOWN:
             report.add(running.DATA_CHANGED, f"{len(changed) - _SHOWN} more series differ from the lock")
         report.require(ExitCode.STALE)
-    return blocks
+    return Inputs(blocks, grown)
 
 
 def _change(found: Series | None, locked: LockedSeries) -> str | None:

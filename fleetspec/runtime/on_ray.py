@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import socket
 import sys
 import time
 from collections import deque
@@ -299,15 +300,33 @@ def _start(address: str | None, panel_bytes: int) -> None:
     logging.getLogger("ray").setLevel(logging.ERROR)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address is not None:
+        _require_listener(address)
         ray.init(address=address, **quiet)
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    # "local" starts a cluster of its own, whatever else runs on the machine or was left over by it.
     ray.init(
+        address="local",
         include_dashboard=False,
         num_cpus=len(os.sched_getaffinity(0)),
         object_store_memory=max(256 * 2**20, 2 * panel_bytes),
         **quiet,
     )
+
+
+def _require_listener(address: str) -> None:
+    """FS503 at once where nobody listens at ``host:port``: Ray itself would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=20).close()
+    except OSError as error:
+        raise reject(
+            running.RESOURCES_MISSING,
+            f"there is no Ray at {address} (RAY_ADDRESS): {error.strerror or error}",
+            help="start it, name another one, or unset RAY_ADDRESS for a cluster on this machine",
+        ) from error
 
 
 def _environment(station: Station) -> dict[str, str]:

@@ -160,7 +160,7 @@ def test_sessions_exist_and_are_held_against_the_lock(spec: FleetSpec) -> None:
     lock = make_lock(spec, {"bars": {"A": 150}, "rates": {"EUR": 200}})
     assert told(spec, lock, date(2025, 12, 31)) == []
     assert told(spec, lock, date(2025, 12, 25)) == [("FS238", None)]
-    assert told(spec, lock, date(2025, 12, 30)) == [("FS239", None)]
+    assert told(spec, lock, date(2025, 12, 30)) == [("FS243", None)]
     assert told(spec, lock, date(2026, 1, 5)) == [("FS239", None)]
     report = Report()
     check_session(spec, lock, date(2025, 12, 25), report)
