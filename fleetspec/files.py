@@ -15,6 +15,10 @@ def write_atomically(path: Path, content: bytes) -> None:
             sink.flush()
             os.fsync(sink.fileno())
         os.replace(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        # The file that was asked for, not the temporary one, is what a person can do something about.
+        raise type(error)(error.errno, error.strerror, str(path)) from error
     except BaseException:
         partial.unlink(missing_ok=True)
         raise

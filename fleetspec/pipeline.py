@@ -72,9 +72,11 @@ class Planned:
 
     def to_json(self) -> dict[str, Any]:
         """The answer to ``plan``: every number the text shows."""
-        from fleetspec.compiler.census import census
+        from fleetspec.compiler.census import census, describe_data
 
-        return {"plan": self.plan.to_json(), "words": census(self.compiled.graph, self.done)}
+        spec, lock = self.compiled.read.spec, self.compiled.lock
+        words = census(self.compiled.graph, self.done)
+        return {"plan": self.plan.to_json(), "words": words, "data": describe_data(spec, lock)}
 
 
 def world(store: Path | None = None, fleet: str | None = None) -> World:
@@ -109,6 +111,24 @@ def read(path: Path, around: World, report: Report) -> Read:
     report.require()
     assert spec is not None
     return Read(path, document, spec)
+
+
+def read_text(text: str, name: str) -> None:
+    """Raise Rejected where a spec's text, which nobody has saved yet, is not sound."""
+    from fleetspec.compiler.checks import check
+    from fleetspec.compiler.compose import compose_text
+    from fleetspec.compiler.decode import decode
+    from fleetspec.diagnostics import Source
+
+    report, around = Report(), world()
+    document = compose_text(Source(name, text), report)
+    report.require()
+    assert document is not None
+    spec = decode(document, report)
+    if spec is not None:
+        check(spec, around.registry, around.catalog, report)
+    report.locate(document)
+    report.require()
 
 
 def lock(source: Read, around: World) -> Lock:
@@ -156,18 +176,25 @@ def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planne
     return Planned(compiled, make_plan(problem, header), done)
 
 
-def planned(path: Path, run: RunKind, session: date | None, store: Path | None, report: Report) -> Planned:
-    """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with."""
+def planned(
+    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report, *, reuse: bool = True
+) -> Planned:
+    """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with.
+
+    Without ``reuse`` the store gives its measured runtimes, and its results are not counted on.
+    """
     if path.suffix == ".fsp":
         return reopened(path, store, report)
     compiled, around = compiled_for(path, run, session, store, report)
-    return plan(compiled, around, store)
+    return plan(compiled, around, store if reuse else None)
 
 
 def compiled_for(
     path: Path, run: RunKind, session: date | None, store: Path | None, report: Report
 ) -> tuple[Compiled, World]:
-    """Spec file → JobGraph, and the world it was compiled in, with what ``store`` has measured."""
+    """Spec file or saved plan → JobGraph, and the world it was compiled in, with what ``store`` has measured."""
+    if path.suffix == ".fsp":
+        return reopened(path, None, report).compiled, world()
     around = world()
     source = read(path, around, report)
     if store is not None:
@@ -270,18 +297,22 @@ def compare(base: Planned, head: Planned) -> Review:
     """Two compiled and planned specs → what changed between them."""
     from fleetspec.review.diff import compare as compare_graphs
 
-    return compare_graphs(base.compiled.graph, head.compiled.graph, base.plan, head.plan)
+    documents = (base.compiled.read.document.value, head.compiled.read.document.value)
+    return compare_graphs(base.compiled.graph, head.compiled.graph, base.plan, head.plan, documents)
 
 
 def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     """Mask over jobs: which results the store already holds (done or quarantined)."""
     import numpy as np
 
+    # Jobs of the same content are run once: all but the first of them come for nothing.
+    shared = np.ones(len(graph), dtype=bool)
+    shared[np.unique(graph.keys, return_index=True)[1]] = False
     if store is None:
-        return np.zeros(len(graph), dtype=bool)
+        return shared
     from fleetspec.runtime.store import done_keys
 
-    return np.isin(graph.keys, done_keys(store, graph.fleet))
+    return shared | np.isin(graph.keys, done_keys(store, graph.fleet))
 
 
 def status(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:
@@ -305,11 +336,11 @@ def results(
 
 def model(path: Path, run: RunKind, session: date | None, store: Path, address: str, report: Report) -> dict[str, Any]:
     """One model of a spec: settings, jobs, digests, and what the store has of it."""
-    from fleetspec.compiler.select import find_model
+    from fleetspec.compiler.select import find_model, full_address
     from fleetspec.runtime.inventory import describe_model
 
     graph = compiled_for(path, run, session, None, report)[0].graph
-    return describe_model(store, graph, find_model(graph, address))
+    return describe_model(store, graph, find_model(graph, full_address(graph, address)))
 
 
 def report_page(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:

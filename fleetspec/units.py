@@ -88,7 +88,8 @@ class Money:
         return cls(float(match[1]))
 
     def __str__(self) -> str:
-        return f"{self.usd:,.2f} USD"
+        # Below half a cent two digits would read as nothing.
+        return f"{self.usd:.2g} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
 
 
 @dataclass(frozen=True, order=True, slots=True)

@@ -5,8 +5,10 @@ Commands are loaded by name when they are called, so ``--help`` and shell comple
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib import import_module
+from itertools import pairwise
 
 import click
 
@@ -61,8 +63,13 @@ def _root() -> None:
     """Compile, plan and run fleets of time-series models from one YAML spec.
 
     Start with `fleetspec init`, then `lock`, `plan` and `apply`. Data goes to stdout, progress and findings to
-    stderr. Exit codes: 0 ok, 1 error, 3 infeasible, 5 stale, 6 too much quarantined, 64 usage, 130 interrupted.
+    stderr. Exit codes: 0 ok, 1 error, 2 changes present (diff --detailed-exitcode), 3 infeasible, 5 stale, 6 too much
+    quarantined, 64 usage, 130 interrupted.
     """
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -84,6 +91,9 @@ def main(argv: list[str] | None = None) -> None:
         from fleetspec.cli.options import show_findings
 
         show_findings(ending.report)
+        if _wants_json(sys.argv[1:] if argv is None else argv):
+            # A machine that reads the answer from stdout finds out there, too.
+            click.echo(json.dumps({"findings": ending.report.to_json()}, indent=2, sort_keys=True))
         code = ending.exit_code
     except BrokenPipeError:
         # The reader of our output has gone (`| head`): nothing is left to say, and nobody to say it to.

@@ -64,7 +64,9 @@ def show_command(
 
     report = Report()
     if spec.suffix == ".fsp":
-        data, view = pipeline.reopened(spec, store, report).to_json(), "plan"
+        if address is not None:
+            raise click.UsageError("a saved plan is shown whole; name the spec to show one model")
+        data, view = pipeline.reopened(spec, None, report).to_json(), "plan"
     elif address is None:
         raise click.UsageError(
             "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `results` lists them"

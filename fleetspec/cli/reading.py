@@ -25,19 +25,12 @@ from fleetspec.diagnostics import Report
 def validate_command(spec: Path, format_: str, no_color: bool) -> None:
     """Read SPEC and say everything that is wrong with it, with line, column and the way out.
 
-    Needs neither data nor lock. With `--format json` findings go to stdout as data.
+    Needs neither data nor lock.
     """
     from fleetspec import pipeline
-    from fleetspec.diagnostics import Rejected
 
     report = Report()
-    try:
-        read = pipeline.read(spec, pipeline.world(), report)
-    except Rejected as ending:
-        if format_ == "text":
-            raise
-        answer("findings", ending.report.to_json(), format_, no_color)
-        raise SystemExit(int(ending.exit_code)) from None
+    read = pipeline.read(spec, pipeline.world(), report)
     data = {
         "file": str(spec),
         "universes": len(read.spec.universes),
@@ -56,6 +49,7 @@ def lock_command(spec: Path, format_: str, no_color: bool) -> None:
     fleet.yaml gets fleet.lock. Commit the lock: with it `plan` needs no data, and a run refuses data that differ.
     """
     from fleetspec import pipeline
+    from fleetspec.compiler.census import describe_data
     from fleetspec.compiler.lock import lock_path
     from fleetspec.files import write_atomically
 
@@ -65,24 +59,8 @@ def lock_command(spec: Path, format_: str, no_color: bool) -> None:
     pinned = pipeline.lock(read, around)
     target = lock_path(spec)
     write_atomically(target, pinned.to_bytes())
-    sources = []
-    for name, series in pinned.data.items():
-        bars = [one.bars for one in series.values()]
-        first = [one.first for one in series.values() if one.first is not None]
-        last = [one.last for one in series.values() if one.last is not None]
-        sources.append(
-            {
-                "name": name,
-                "location": read.spec.data[name].from_,
-                "series": len(series),
-                "shortest": min(bars, default=0),
-                "longest": max(bars, default=0),
-                "first": min(first).isoformat() if first else None,
-                "last": max(last).isoformat() if last else None,
-            }
-        )
     show_findings(report, no_color)
-    answer("lock", {"file": str(target), "data": sources}, format_, no_color)
+    answer("lock", {"file": str(target), "data": describe_data(read.spec, pinned)}, format_, no_color)
 
 
 @click.command("compile", short_help="Expand a spec to its job graph and count what is in it.")

@@ -30,6 +30,7 @@ def render_command(
 ) -> None:
     """Plan SPEC and write the RayJob, its ConfigMap and a kustomization into a folder.
 
+    The whole run is rendered: a cluster has a store of its own, so nothing in the local one is counted on.
     The manifests are parsed back and checked before a file is written. A plan that does not hold is not rendered
     (exit code 3).
     """
@@ -38,7 +39,7 @@ def render_command(
     from fleetspec.renderer.manifests import write_manifests
 
     report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    planned = pipeline.planned(spec, RunKind(run), session, store, report, reuse=False)
     if planned.plan.verdict != "feasible":
         pipeline.judge(planned, report)
         show_findings(report, no_color)

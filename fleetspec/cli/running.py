@@ -61,8 +61,8 @@ def apply_command(
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
         raise SystemExit(int(ExitCode.INFEASIBLE))
-    if not planned.done.all() and not yes:
-        _ask(planned, no_color)
+    if not planned.done.all():
+        _present(planned, no_color, yes, quiet)
     with _progress(planned, quiet) as tell:
         summary = pipeline.run(planned, store, executor, tell)
     outcome = Report()
@@ -72,16 +72,20 @@ def apply_command(
     raise SystemExit(int(summary.exit_code))
 
 
-def _ask(planned: Planned, no_color: bool) -> None:
-    """Show the plan on stderr and ask; without a terminal there is nobody to ask."""
+def _present(planned: Planned, no_color: bool, yes: bool, quiet: bool) -> None:
+    """Show the plan on stderr and ask; its headline is enough where nobody is asked."""
     from fleetspec.cli.options import colored, width
     from fleetspec.views import as_text
 
-    if not sys.stdin.isatty():
+    if not yes and not sys.stdin.isatty():
         raise click.UsageError("apply asks before it runs and there is no terminal: add --yes")
-    text = as_text.view("plan", planned.to_json(), width=width(), color=colored(no_color, sys.stderr))
+    if yes and quiet:
+        return
+    view = "headline" if yes else "plan"
+    text = as_text.view(view, planned.to_json(), width=width(), color=colored(no_color, sys.stderr))
     click.echo(text, err=True, nl=False)
-    click.confirm("\nRun it?", abort=True, err=True)
+    if not yes:
+        click.confirm("\nRun it?", abort=True, err=True)
 
 
 class _progress:  # noqa: N801 - a context manager, read as a verb
@@ -153,6 +157,8 @@ def results_command(
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.runtime.inventory import export
 
+    if out is not None and out.suffix not in (".csv", ".parquet"):
+        raise click.UsageError(f"results are not written as '{out.name}': name a .csv or .parquet file")
     report = Report()
     kind = RunKind(run)
     chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")

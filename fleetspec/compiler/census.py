@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import JobGraph, Task
+from fleetspec.compiler.lock import Lock
+from fleetspec.compiler.spec import FleetSpec
 
 _KEYS = ("models", "windows", "fits", "forecasts", "evaluations", "reused")
 
@@ -43,6 +45,34 @@ def census(graph: JobGraph, reused: NDArray[np.bool_] | None = None) -> dict[str
         )
     total = {key: int(counted[key].sum()) for key in _KEYS if key != "windows"}
     return {"rows": rows, "total": total}
+
+
+_KINDS = {"sample": "real, shipped with arch", "synthetic": "synthetic, made from its seed"}
+
+
+def describe_data(spec: FleetSpec, lock: Lock) -> list[dict[str, Any]]:
+    """Where the series come from, how many and how long they are, and which dates they cover."""
+    described = []
+    for name, source in spec.data.items():
+        series = lock.data.get(name, {}).values()
+        bars = [one.bars for one in series] or [0]
+        first = min((one.first for one in series if one.first is not None), default=None)
+        last = [one.last for one in series if one.last is not None]
+        described.append(
+            {
+                "name": name,
+                "kind": _KINDS.get(source.from_.split(":")[0], "your file"),
+                "location": source.from_,
+                "series": len(series),
+                "shortest": min(bars),
+                "longest": max(bars),
+                "missing": sum(one.missing for one in series),
+                "first": None if first is None else first.isoformat(),
+                "last": max(last).isoformat() if last else None,
+                "stalest": min(last).isoformat() if last else None,
+            }
+        )
+    return described
 
 
 def describe_graph(graph: JobGraph) -> dict[str, Any]:

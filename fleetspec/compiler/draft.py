@@ -6,6 +6,7 @@ Nothing is guessed silently: every choice is a note for the reader and a line of
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ _PRICES = ("adj_close", "adj close", "adjusted_close", "close", "price", "last",
 _RETURNS = ("return", "returns", "ret", "log_return")
 _VOLUMES = ("volume", "vol", "turnover")
 _WINDOWS = (1000, 750, 500, 250)
+_SHORTEST = 100
+"""Bars below which the drafted families have too little to be fitted on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,12 @@ class Draft:
     notes: tuple[str, ...]
 
 
-def draft(name: str, data: Path | None, root: Path) -> Draft:
+def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | None = None) -> Draft:
     """A spec for ``data`` (CSV or Parquet), or for sample data where there is none.
 
-    ``root`` is the folder the spec will stand in; the data's path is written relative to it. Raises Rejected when
-    the file cannot be read or no column can be recognised.
+    ``root`` is the folder the spec will stand in; the data's path is written relative to it. ``named`` columns by role
+    (key, time, price, returns, volume) are taken as they are. Raises Rejected when the file cannot be read, no column
+    can be recognised, or the series are too short to train on.
     """
     if data is None:
         source = '{from: "synthetic:market", series: 20, length: 1250 sessions, seed: 1}'
@@ -43,36 +47,46 @@ def draft(name: str, data: Path | None, root: Path) -> Draft:
             _text(name, source, 1000, True), ("the data are a synthetic market: put your own file in `data:`",)
         )
     columns = _columns(data)
-    picked = {
+    picked: dict[str, str | None] = {
         "key": _pick(columns, _KEYS),
         "time": _pick(columns, _TIMES),
         "price": _pick(columns, _PRICES),
         "returns": _pick(columns, _RETURNS),
         "volume": _pick(columns, _VOLUMES),
     }
-    if picked["price"] is not None:
+    picked |= named or {}
+    if picked["price"] is not None and "returns" not in (named or {}):
         picked["returns"] = None
+    elif picked["returns"] is not None:
+        picked["price"] = None
     for role, examples in (("time", _TIMES), ("price", _PRICES + _RETURNS)):
         if picked[role] is None and not (role == "price" and picked["returns"]):
             wanted = "a date" if role == "time" else "a price or a return"
             raise reject(
                 DRAFT_UNREADABLE,
                 f"no column of {data} looks like {wanted}: it has {', '.join(columns)}",
-                help=f"rename one to {examples[0]}, or write the spec by hand from `fleetspec init` without a file",
+                help=f"name it: fleetspec init {data} --{role} COLUMN, or rename one to {examples[0]}",
             )
     location = _relative(data, root)
     try:
         series = load(_request(location, root, picked))
     except SourceError as error:
         raise reject(DRAFT_UNREADABLE, str(error), help=error.help) from None
-    lengths = np.array([len(one) for one in series.values()])
+    lengths = np.array([len(one) for one in series.values()] or [0])
     typical = int(np.median(lengths))
-    train = next((window for window in _WINDOWS if window <= 0.8 * typical), max(2, int(0.8 * typical)))
+    train = next((window for window in _WINDOWS if window <= 0.8 * typical), int(0.8 * typical))
+    if train < _SHORTEST:
+        raise reject(
+            DRAFT_UNREADABLE,
+            f"the series of {data} have {typical} returns at the median, too few to train on",
+            help=f"bring at least {int(_SHORTEST / 0.8)} prices per series",
+        )
     fields = [f"from: {_quote(location)}"] + [f"{role}: {_quote(column)}" for role, column in picked.items() if column]
     notes = [
         f"{len(series)} series of "
         + (f"{typical} bars" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} bars"),
         "columns: " + ", ".join(f"{column} is the {role}" for role, column in picked.items() if column),
+        *([] if picked["key"] else [f"no column of series names recognised: the file is one series, {data.stem}"]),
         f"train: {train} bars, chosen from a median length of {typical}",
         "calendar: XNYS, change it if your market is another",
     ]

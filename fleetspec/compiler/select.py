@@ -35,6 +35,14 @@ def select(graph: JobGraph, expression: str) -> Mask:
     return chosen
 
 
+def full_address(graph: JobGraph, address: str) -> str:
+    """An address as tables print it, without the fleet and a closing ``_``, made whole."""
+    parts = address.split("/")
+    if parts[0] != graph.fleet or len(parts) < 4:
+        parts = [graph.fleet, *parts]
+    return "/".join(parts + ["_"] * (6 - len(parts)))
+
+
 def find_model(graph: JobGraph, address: str) -> int:
     """The model with an address. Rejected (FS241) when there is none."""
     parts = address.split("/")

@@ -7,6 +7,7 @@ the rest). The only module that knows how two graphs are compared.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,10 +44,21 @@ class PlanSide:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingChange:
+    """A value of the spec that differs, by dotted route; None where one side does not have it."""
+
+    route: str
+    base: str | None
+    head: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
-    """Two specs compared. ``groups`` holds only groups in which something changes."""
+    """Two specs compared. ``groups`` holds only groups in which something changes, ``settings`` every value of the
+    spec that differs, whether or not it reaches a model of this run."""
 
     run: str
+    settings: tuple[SettingChange, ...]
     groups: tuple[GroupChange, ...]
     unchanged: int
     jobs_to_run: int
@@ -56,14 +68,16 @@ class Review:
 
     @property
     def is_empty(self) -> bool:
-        return not self.groups and self.base == self.head
+        return not self.groups and not self.settings and self.base == self.head
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"changes": not self.is_empty}
 
 
-def compare(base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan) -> Review:
-    """Compare two graphs of the same run kind and the plans made for them."""
+def compare(
+    base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan, documents: tuple[Any, Any] = ({}, {})
+) -> Review:
+    """Compare two graphs of the same run kind, the plans made for them, and the plain values of the two specs."""
     old, new = _index(base), _index(head)
     groups: dict[tuple[str, str, str], list[int]] = {}
     changed_groups: set[tuple[str, str, str]] = set()
@@ -89,7 +103,31 @@ def compare(base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan) ->
         GroupChange(*key, added, changed, removed, reasons.get(key, ()))
         for key, (added, changed, removed) in sorted(groups.items())
     )
-    return Review(str(head.run), changes, unchanged, needed, _side(base_plan), _side(head_plan))
+    settings = _settings(*documents)
+    return Review(str(head.run), settings, changes, unchanged, needed, _side(base_plan), _side(head_plan))
+
+
+def _settings(base: Any, head: Any) -> tuple[SettingChange, ...]:
+    before, after = dict(_leaves(base, ())), dict(_leaves(head, ()))
+    return tuple(
+        SettingChange(route, before.get(route), after.get(route))
+        for route in sorted(before.keys() | after.keys())
+        if before.get(route) != after.get(route)
+    )
+
+
+def _leaves(value: Any, route: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Dotted routes and texts. A list of plain values is one leaf: its items have no names of their own."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*route, str(key)))
+    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
+        for number, item in enumerate(value, start=1):
+            yield from _leaves(item, (*route, str(number)))
+    elif isinstance(value, list):
+        yield ".".join(route), "[" + ", ".join(map(str, value)) + "]"
+    else:
+        yield ".".join(route), str(value)
 
 
 def _index(graph: JobGraph) -> dict[str, bytes]:

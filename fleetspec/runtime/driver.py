@@ -152,9 +152,7 @@ class _Run:
         self.blocks = inputs.blocks
         for source, count in inputs.grown.items():
             have = "series has" if count == 1 else "series have"
-            self.notes.append(
-                f"data '{source}': {count} {have} newer bars than the lock, which no run uses yet: lock again"
-            )
+            self.notes.append(f"data '{source}': {count} {have} bars newer than the lock; lock again to use them")
 
     def _workload(self) -> Workload:
         spec, graph = self.request.spec, self.request.graph

@@ -88,8 +88,8 @@ class Inputs:
 def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> Inputs:
     """Every data source the universes need, by name, after its locked bars were found unchanged.
 
-    Bars after the locked ones are not used, only counted. Raises FS505 when a source cannot be read and FS501 (exit 5) when
-    locked bars changed or are gone.
+    Bars after the locked ones are not used, only counted. Raises FS505 when a source cannot be read and FS501
+    (exit 5) when locked bars changed or are gone.
     """
     needed: dict[str, set[str]] = {}
     for universe in universes:

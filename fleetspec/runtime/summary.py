@@ -107,7 +107,9 @@ class RunSummary:
                 running.TOO_MANY_QUARANTINED if above else running.SOME_QUARANTINED,
                 f"{self.quarantined_models} of {self.models} models are quarantined "
                 f"({Share(self.quarantined_share)}, max_quarantined is {Share(self.max_quarantined)})",
-                help="; ".join(f"{cause.address}: {cause.reason}" for cause in self.causes[:3]) or None,
+                help="mend their data or the spec and lock again, leave them out, or raise max_quarantined"
+                if above
+                else "the others are unharmed; `fleetspec results SPEC --table quarantine` lists them",
             )
         if self.failed:
             report.add(

@@ -65,6 +65,7 @@ _SHEETS: Mapping[str, str] = {
     "init": "reading",
     "model": "planning",
     "plan": "planning",
+    "headline": "planning",
     "diff": "reviewing",
     "render": "running",
     "apply": "running",

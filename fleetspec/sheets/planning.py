@@ -16,6 +16,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     plan = data["plan"]
     blocks: list[Block] = [*_verdict(plan)]
     blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
+    blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
         return blocks
@@ -23,6 +24,21 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     blocks += _help(plan)
     blocks += _confidence(plan)
     return blocks
+
+
+def headline_sheet(data: dict[str, Any]) -> list[Block]:
+    """The verdict alone: what a run that nobody is asked about begins with."""
+    return _verdict(data["plan"])
+
+
+def _data_line(source: dict[str, Any]) -> str:
+    """Which series are real and which are not, and up to when: a forecast is made from a series' last bar."""
+    dates = "no dates"
+    if source["last"]:
+        dates = f"last bars {source['last']}"
+        if source["stalest"] != source["last"]:
+            dates = f"last bars {source['stalest']} to {source['last']}"
+    return f"· {source['name']}: {plural(source['series'], 'series', 'series')}, {source['kind']}, {dates}"
 
 
 def _verdict(plan: dict[str, Any]) -> list[Block]:
@@ -118,11 +134,16 @@ def _confidence(plan: dict[str, Any]) -> list[Block]:
     )
     blocks: list[Block] = [
         Heading("Confidence"),
-        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes."),
+        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
         Table(("class", "jobs", "per job", "cost", "measured"), rows, frozenset({"jobs", "per job", "cost"})),
     ]
     blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
     return blocks
+
+
+def _measured_where(plan: dict[str, Any]) -> str:
+    where = sorted({line["source"] for line in plan["classes"] if line["jobs"] and line["basis"] == "measured"})
+    return f" ({'; '.join(where)})" if where else ""
 
 
 def model_sheet(data: dict[str, Any]) -> list[Block]:

@@ -45,12 +45,13 @@ def lock_sheet(data: dict[str, Any]) -> list[Block]:
             source["location"],
             count(source["series"]),
             f"{count(source['shortest'])} – {count(source['longest'])}",
+            count(source["missing"]),
             f"{source['first'] or '-'} – {source['last'] or '-'}",
         )
         for source in data["data"]
     )
-    columns = ("data", "from", "series", "bars", "dates")
-    return [Line(f"wrote {data['file']}", "good"), Table(columns, rows, frozenset({"series", "bars"}))]
+    columns = ("data", "from", "series", "bars", "missing", "dates")
+    return [Line(f"wrote {data['file']}", "good"), Table(columns, rows, frozenset({"series", "bars", "missing"}))]
 
 
 def compile_sheet(data: dict[str, Any]) -> list[Block]:

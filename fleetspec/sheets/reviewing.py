@@ -7,11 +7,13 @@ from typing import Any
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span, usd
 
+_SHOWN_SETTINGS = 20
+
 
 def diff_sheet(data: dict[str, Any]) -> list[Block]:
     """Headline, models by group, and both sides' bill."""
     if not data["changes"]:
-        return [Line("No change: the same models, the same plan.", "good")]
+        return [Line(f"No change: the same spec, the same models, the same plan of the {data['run']} run.", "good")]
     added, changed, removed = (sum(group[key] for group in data["groups"]) for key in ("added", "changed", "removed"))
     same = count(data["unchanged"])
     head = f"{count(added)} added, {count(changed)} changed, {count(removed)} removed, {same} unchanged"
@@ -28,6 +30,12 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
         )
         columns = ("universe/group/family", "added", "changed", "removed", "why")
         blocks.append(Table(columns, rows, frozenset({"added", "changed", "removed"})))
+    if data["settings"]:
+        shown = data["settings"][:_SHOWN_SETTINGS]
+        rows = tuple((change["route"], change["base"] or "-", change["head"] or "-") for change in shown)
+        blocks += [Heading("What the spec says otherwise"), Table(("setting", "base", "head"), rows)]
+        if len(data["settings"]) > len(shown):
+            blocks.append(Line(f"and {plural(len(data['settings']) - len(shown), 'setting')} more", "dim"))
     base, head_side = data["base"], data["head"]
     dearer = head_side["cost_usd"] - base["cost_usd"]
     rows = (

@@ -99,6 +99,10 @@ def results_sheet(data: dict[str, Any]) -> list[Block]:
     """Rows of one table of the store, the columns that vary."""
     head = f"{plural(data['total'], 'row')} of {data['table']}, {plural(data['models'], 'model')} selected"
     blocks: list[Block] = [Line(head, "strong")]
+    if not data["total"] and data["table"] != "quarantine":
+        blocks.append(
+            Line("Nothing is stored of them: `fleetspec apply` runs what is missing, `status` counts it.", "warn")
+        )
     if data["rows"]:
         rows = tuple((_model(row), *(_cell(row[column]) for column in data["columns"])) for row in data["rows"])
         blocks.append(Table(("model", *data["columns"]), rows, frozenset(data["numbers"])))

@@ -33,7 +33,9 @@ WORDS = {
               "forecasts": 12345, "evaluations": 0, "reused": 7}],
     "total": {"models": 4321, "fits": 12345, "forecasts": 12345, "evaluations": 0, "reused": 7},
 }  # fmt: skip
-DATA = {"plan": PLAN, "words": WORDS}
+SOURCES = [{"name": "bars", "kind": "your file", "location": "bars.csv", "series": 40, "shortest": 1000,
+            "longest": 1250, "missing": 3, "first": "2020-01-02", "last": "2025-12-31", "stalest": "2025-11-28"}]  # fmt: skip
+DATA = {"plan": PLAN, "words": WORDS, "data": SOURCES}
 
 
 def test_a_plan_fits_eighty_columns() -> None:
@@ -61,6 +63,11 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
         assert figure in text
 
 
+def test_the_age_of_the_data_is_shown() -> None:
+    text = as_text.view("plan", DATA, width=100)
+    assert "bars: 40 series, your file, last bars 2025-11-28 to 2025-12-31" in text
+
+
 def test_an_assumed_figure_is_shown_as_assumed() -> None:
     text = as_text.view("plan", DATA, width=100)
     assert "ASSUMED" in text
@@ -76,9 +83,7 @@ def test_a_plan_that_does_not_hold_says_what_would_help(verdict: str, word: str)
         "end_seconds": 3600.0,
         "cost_usd": 2.0,
     }
-    text = as_text.view(
-        "plan", {"plan": PLAN | {"verdict": verdict, "suggestions": [change]}, "words": WORDS}, width=100
-    )
+    text = as_text.view("plan", DATA | {"plan": PLAN | {"verdict": verdict, "suggestions": [change]}}, width=100)
     assert word in text
     assert "hardware.gpu.max" in text
     assert "1 → 3" in text
