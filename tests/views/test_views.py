@@ -33,8 +33,20 @@ WORDS = {
               "forecasts": 12345, "evaluations": 0, "reused": 7}],
     "total": {"models": 4321, "fits": 12345, "forecasts": 12345, "evaluations": 0, "reused": 7},
 }  # fmt: skip
-SOURCES = [{"name": "bars", "kind": "your file", "location": "bars.csv", "series": 40, "shortest": 1000,
-            "longest": 1250, "missing": 3, "first": "2020-01-02", "last": "2025-12-31", "stalest": "2025-11-28"}]  # fmt: skip
+SOURCES = [
+    {
+        "name": "bars",
+        "kind": "your file",
+        "location": "bars.csv",
+        "series": 40,
+        "shortest": 1000,
+        "longest": 1250,
+        "missing": 3,
+        "first": "2020-01-02",
+        "last": "2025-12-31",
+        "stalest": "2025-11-28",
+    }
+]
 DATA = {"plan": PLAN, "words": WORDS, "data": SOURCES}
 
 
