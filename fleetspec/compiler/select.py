@@ -61,6 +61,9 @@ def _term(graph: JobGraph, text: str) -> Mask:
         help = did_you_mean(field, FIELDS) if colon else "write family:garch, or an address such as fleet/fx/*"
         raise _unknown(f"'{text}' selects by nothing that is known", help)
     mask = _by_field(graph, field, pattern) if colon else _by_address(graph, core.split("/"))
+    if not colon and not mask.any():
+        # As tables print addresses: without the fleet.
+        mask = _by_address(graph, [graph.fleet, *core.split("/")])
     if not mask.any():
         help = _known(graph, field, pattern) if colon else _near(graph, core.split("/"))
         raise _unknown(f"'{core}' matches no model", help)

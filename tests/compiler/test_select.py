@@ -82,6 +82,10 @@ def test_a_selector_that_means_nothing_says_what_could_be_meant(graph: JobGraph,
     assert help in (finding.help or "")
 
 
+def test_an_address_may_leave_out_the_fleet(graph: JobGraph) -> None:
+    assert chosen(graph, "main/vol") == chosen(graph, "toys/main/vol")
+
+
 def test_a_model_is_found_by_its_address(graph: JobGraph) -> None:
     for model in range(len(graph.models)):
         assert find_model(graph, graph.address(model)) == model
