@@ -8,23 +8,41 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from fleetspec.compiler.census import census
-from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.compiler.census import census, describe_data
+from fleetspec.compiler.jobgraph import JobGraph, RunKind
 from fleetspec.compiler.lock import Lock
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.planner.plans import Plan
 from fleetspec.runtime import store as stored
+from fleetspec.runtime.ledger import PARENT
 
 _SHOWN_QUARANTINE = 40
 SIGNIFICANCE = 0.05
 """The test size at which the report counts rejections of Kupiec's test."""
 
+SESSIONS_A_YEAR = 252
+"""What the report annualises variances with: bars are sessions, and a year is taken to have this many."""
+
 _READINGS = {
-    "qlike": "mean of log v + r²/v at 1 bar, lower is better",
-    "rmse_ratio_to_zero": "RMSE over that of forecasting 0, below 1 is skill",
-    "violations": "losses beyond the value at risk",
+    "qlike": "mean of log v + r²/v, r the log return over {horizon}; lower is better",
+    "rmse": "root of the mean squared error of the log return over {horizon}; lower is better",
+    "mae": "mean absolute error of the log return over {horizon}; lower is better",
+    "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
+    "violations": "losses over {horizon} beyond the value at risk",
 }
+
+# Words with the unit, and the digits that unit needs. A value at risk is a loss in log return, as the evaluation
+# takes it: figures here are those of the store times 100.
+_SHOWN = {
+    "variance": (f"volatility, % a year of {SESSIONS_A_YEAR} sessions", 1),
+    "mean": ("mean log return over the horizon, %", 3),
+    "return": ("log return over the horizon, %", 3),
+    "value_at_risk": ("value at risk, loss of value in % (log return)", 2),
+}
+_FORECAST_KEYS = ("universe", "group", "family", "quantity", "horizon", "level")
 
 
 def report_data(file: str, spec: FleetSpec, lock: Lock, runs: list[dict[str, Any]]) -> dict[str, Any]:
@@ -33,7 +51,7 @@ def report_data(file: str, spec: FleetSpec, lock: Lock, runs: list[dict[str, Any
         "fleet": spec.name,
         "owner": spec.owner,
         "file": file,
-        "data": [_source(name, spec.data[name].from_, lock) for name in spec.data],
+        "data": describe_data(spec, lock),
         "runs": runs,
     }
 
@@ -46,7 +64,8 @@ def run_section(store: Path, graph: JobGraph, plan: Plan) -> dict[str, Any]:
         if record["kind"] == str(graph.run) and record["graph"] == graph.content and record["summary"]
     ]
     record = records[-1] if records else None
-    quarantine = stored.read_quarantine(store, graph).select(["address", "task", "reason"]).to_pylist()
+    quarantine = _causes_first(stored.read_quarantine(store, graph).select(["address", "task", "reason"]))
+    nightly = graph.run == RunKind.NIGHTLY
     summary = None if record is None else _with_totals(record["summary"])
     return {
         "run_id": None if record is None else record["run"],
@@ -54,32 +73,80 @@ def run_section(store: Path, graph: JobGraph, plan: Plan) -> dict[str, Any]:
         "words": census(graph),
         "summary": summary,
         "families": [] if summary is None else _families(summary),
+        # A backtest's forecasts are a means to its evaluations, and many: they are not even read.
+        "forecasts": forecast_summary(stored.read_forecasts(store, graph)) if nightly else [],
         "evaluations": _evaluations(stored.read_evaluations(store, graph)),
-        "quarantine": quarantine[:_SHOWN_QUARANTINE],
+        "quarantine": quarantine.slice(0, _SHOWN_QUARANTINE).to_pylist(),
         "quarantine_more": max(len(quarantine) - _SHOWN_QUARANTINE, 0),
     }
 
 
+def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
+    """Tonight's forecasts over series: one row per universe, group, family, quantity, horizon and level.
+
+    ``table`` has the columns of :func:`fleetspec.runtime.store.read_forecasts`. Every series counts with its newest
+    origin; ``low``, ``median`` and ``high`` are the 5 %, 50 % and 95 % points over series (numpy's linear
+    interpolation) in the unit that ``shown`` names: variances as ``sqrt(variance / horizon * 252)``, all in percent.
+    Tails (``nu``) are left out.
+    """
+    table = table.filter(pc.is_in(table["quantity"], value_set=pa.array(list(_SHOWN))))
+    if len(table) == 0:
+        return []
+    codes = [_codes(table[name]) for name in _FORECAST_KEYS]
+    keys = [code for code, _ in codes]
+    series, origin = _codes(table["series"])[0], np.asarray(table["origin"]).astype("datetime64[D]")
+    order = np.lexsort((origin, series, *reversed(keys)))
+    same_group = np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)
+    same_series = same_group & (series[order][1:] == series[order][:-1])
+    newest = order[np.append(~same_series, True)]
+    starts = np.flatnonzero(np.append(True, np.any([key[newest][1:] != key[newest][:-1] for key in keys], axis=0)))
+    values = np.asarray(table["value"], dtype=np.float64)
+    rows = []
+    for members in np.split(newest, starts[1:]):
+        named = dict(zip(_FORECAST_KEYS, (kinds[code[members[0]]] for code, kinds in codes), strict=True))
+        rows.append(_forecast_row(named, values[members], origin[members]))
+    return rows
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.intp], list[Any]]:
+    """A column as codes in the order of its sorted values, and those values; NaN is one value, the last."""
+    kinds, codes = np.unique(np.asarray(column), return_inverse=True)
+    return codes, kinds.tolist()
+
+
+def _forecast_row(
+    named: dict[str, Any], values: NDArray[np.float64], origins: NDArray[np.datetime64]
+) -> dict[str, Any]:
+    shown, digits = _SHOWN[named["quantity"]]
+    if named["quantity"] == "variance":
+        values = np.sqrt(values / named["horizon"] * SESSIONS_A_YEAR)
+    low, median, high = (round(float(point) * 100, digits) for point in np.quantile(values, (0.05, 0.5, 0.95)))
+    return named | {
+        "level": "" if math.isnan(named["level"]) else f"{named['level'] * 100:g}%",
+        "shown": shown,
+        "digits": digits,
+        "series": len(values),
+        "low": low,
+        "median": median,
+        "high": high,
+        "first_origin": str(origins.min()),
+        "last_origin": str(origins.max()),
+    }
+
+
+def _causes_first(quarantine: pa.Table) -> pa.Table:
+    """Jobs with a reason of their own before those that only lack a quarantined parent."""
+    inherited = pc.cast(pc.starts_with(quarantine["reason"], PARENT), pa.int8())
+    ranked = pa.table({"inherited": inherited, "place": np.arange(len(quarantine))})
+    return quarantine.take(pc.sort_indices(ranked, sort_keys=[("inherited", "ascending"), ("place", "ascending")]))
+
+
+def _bars(number: int) -> str:
+    return f"{number} bar" + ("" if number == 1 else "s")
+
+
 def _with_totals(summary: dict[str, Any]) -> dict[str, Any]:
     return summary | {"quarantined_total": summary["quarantined_models"], "threshold": summary["max_quarantined"]}
-
-
-def _source(name: str, location: str, lock: Lock) -> dict[str, Any]:
-    series = lock.data[name].values()
-    bars = [one.bars for one in series] or [0]
-    first = [one.first for one in series if one.first is not None]
-    last = [one.last for one in series if one.last is not None]
-    kind = {"sample": "real, shipped with arch", "synthetic": "synthetic, made from its seed"}
-    return {
-        "name": name,
-        "kind": kind.get(location.split(":")[0], "your file"),
-        "location": location,
-        "series": len(bars),
-        "shortest": min(bars),
-        "longest": max(bars),
-        "first": min(first).isoformat() if first else "-",
-        "last": max(last).isoformat() if last else "-",
-    }
 
 
 def _families(summary: dict[str, Any]) -> list[dict[str, Any]]:
@@ -119,7 +186,7 @@ def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
         groups.setdefault(key, []).append((row["value"], row["n"]))
     expected = {key: values for key, values in groups.items() if key[3] == "expected_violations"}
     rows = []
-    for key, values in sorted(groups.items(), key=lambda item: tuple(str(part) for part in item[0])):
+    for key, values in sorted(groups.items(), key=lambda item: (*item[0][:5], item[0][5] or 0)):
         universe, group, family, metric, horizon, level = key
         if metric in ("expected_violations", "kupiec_statistic", "mse"):
             continue
@@ -129,18 +196,20 @@ def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
                 "universe": universe,
                 "group": group,
                 "family": family,
-                "metric": f"{metric}, {horizon} bar" + ("" if horizon == 1 else "s"),
+                "metric": f"{metric}, {_bars(horizon)}",
                 "level": "" if level is None else f"{level * 100:g}%",
                 "models": len(values),
                 "median": f"{float(np.median(figures)):.4g}",
-                "reading": _reading(metric, figures, values, expected.get((*key[:3], "expected_violations", *key[4:]))),
+                "reading": _reading(
+                    metric, horizon, figures, values, expected.get((*key[:3], "expected_violations", *key[4:]))
+                ),
             }
         )
     return rows
 
 
 def _reading(
-    metric: str, figures: Any, values: list[tuple[float, int]], expected: list[tuple[float, int]] | None
+    metric: str, horizon: int, figures: Any, values: list[tuple[float, int]], expected: list[tuple[float, int]] | None
 ) -> str:
     if metric == "kupiec_p_value":
         rejected = float((figures < SIGNIFICANCE).mean())
@@ -148,5 +217,5 @@ def _reading(
     if metric == "violations" and expected:
         n = sum(count for _, count in values)
         share, wanted = figures.sum() / n, sum(value for value, _ in expected) / n
-        return f"{share * 100:.2f} % of {n:,} forecasts, {wanted * 100:.2f} % expected"
-    return _READINGS.get(metric, "")
+        return f"{share * 100:.2f} % of {n:,} forecasts over {_bars(horizon)}, {wanted * 100:.2f} % expected"
+    return _READINGS.get(metric, "").format(horizon=_bars(horizon))

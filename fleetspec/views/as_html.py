@@ -25,8 +25,7 @@ def report(data: dict[str, Any], plotly_js: str) -> str:
     tests: dict[str, Any] = {name.lower(): partial(_is, kind) for name, kind in _KINDS.items()}
     environment.tests.update(tests)
     sections = [
-        {"run": run, "charts": _charts(run), "blocks": sheet("plan", {"plan": run["plan"], "words": run["words"]})}
-        for run in data["runs"]
+        {"run": run, "charts": _charts(run), "blocks": sheet("plan", _plan(run, data["data"]))} for run in data["runs"]
     ]
     drawn = {
         f"{position}-{name}": figure for position, section in enumerate(sections) for name, figure in section["charts"]
@@ -39,6 +38,10 @@ def _is(kind: type, value: Any) -> bool:
     return isinstance(value, kind)
 
 
+def _plan(run: dict[str, Any], sources: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"plan": run["plan"], "words": run["words"], "data": sources}
+
+
 def _charts(run: dict[str, Any]) -> list[tuple[str, charts.Figure]]:
     plan, families = run["plan"], run["families"]
     made = (
@@ -46,7 +49,7 @@ def _charts(run: dict[str, Any]) -> list[tuple[str, charts.Figure]]:
         ("Timeline against the deadline", charts.timeline(plan)),
         ("MIG layouts", charts.mig_layouts(plan)),
         ("Jobs by family", charts.jobs_by_family(families)),
-        ("Planned against actual seconds", charts.planned_against_actual(families)),
+        ("Planned against actual time per job", charts.planned_against_actual(families)),
     )
     return [(name, figure) for name, figure in made if figure is not None]
 

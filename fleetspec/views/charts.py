@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
+
+from fleetspec.sheets.figures import count, span
 
 Figure = dict[str, Any]
 
@@ -17,7 +20,7 @@ def cost_by_pool(plan: dict[str, Any]) -> Figure | None:
     if not stages:
         return None
     pools = sorted({use["pool"] for stage in stages for use in stage["pools"]})
-    data = []
+    data: list[Figure] = []
     for stage in stages:
         costs = {use["pool"]: use["cost_usd"] for use in stage["pools"]}
         data.append(
@@ -31,18 +34,19 @@ def cost_by_pool(plan: dict[str, Any]) -> Figure | None:
                 "hovertemplate": "%{y}: %{x:.4f} USD<extra>%{fullData.name}</extra>",
             }
         )
-    return _figure(
-        data, {"barmode": "stack", "xaxis": _axis("USD, this run"), "yaxis": _axis(None)}, 90 + 44 * len(pools)
-    )
+    top = max(sum(trace["x"][place] for trace in data) for place in range(len(pools)))
+    axis = _axis("USD, this run") | _plain_ticks(top)
+    return _figure(data, {"barmode": "stack", "xaxis": axis, "yaxis": _axis(None)}, 130 + 44 * len(pools))
 
 
 def timeline(plan: dict[str, Any]) -> Figure | None:
-    """Stages of the replayed plan against the deadline, minutes or hours after the start."""
+    """Stages of the replayed plan against the deadline, in seconds, minutes or hours after the start."""
     stages = plan["stages"]
     if not stages:
         return None
-    unit, per = ("h", 3600) if plan["end_seconds"] > 5400 else ("min", 60)
-    end, deadline = plan["end_seconds"] / per, plan["deadline_seconds"] / per
+    last = plan["end_seconds"]
+    unit, per = ("h", 3600) if last > 5400 else ("min", 60) if last > 90 else ("s", 1)
+    end, deadline = last / per, plan["deadline_seconds"] / per
     # A deadline a hundred times later than the end would squash the bars to a line: then it is named, not drawn.
     near = deadline <= 12 * end
     labels = [f"{stage['stage']} {stage['title']}" for stage in stages]
@@ -57,49 +61,35 @@ def timeline(plan: dict[str, Any]) -> Figure | None:
             "hovertemplate": "%{y}: from %{base:.2f} for %{x:.2f} " + unit + "<extra></extra>",
         }
     ]
-    layout: Figure = {"xaxis": _axis(f"{unit} after the start"), "yaxis": _axis(None) | {"autorange": "reversed"}}
-    layout["showlegend"] = False
+    top = deadline * 1.04 if near else end * 1.1
+    said = f"deadline, {span(plan['deadline_seconds'])}" + ("" if near else ", off to the right →")
+    layout: Figure = {
+        "xaxis": _axis(f"{unit} after the start") | _plain_ticks(top) | {"range": [0, top]},
+        "yaxis": _axis(None) | {"autorange": "reversed"},
+        "showlegend": False,
+        "annotations": [_above(deadline, "x", said) if near else _above(1, "paper", said)],
+    }
     if near:
+        line = {"color": _ALARM, "width": 2}
         layout["shapes"] = [
-            {
-                "type": "line",
-                "x0": deadline,
-                "x1": deadline,
-                "y0": 0,
-                "y1": 1,
-                "yref": "paper",
-                "line": {"color": _ALARM, "width": 2},
-            }
-        ]
-        layout["annotations"] = [
-            {
-                "x": deadline,
-                "y": 1,
-                "yref": "paper",
-                "text": "deadline",
-                "showarrow": False,
-                "xanchor": "right",
-                "yanchor": "bottom",
-                "font": {"color": _ALARM},
-            }
-        ]
-        layout["xaxis"]["range"] = [0, deadline * 1.04]
-    else:
-        layout["xaxis"]["range"] = [0, end * 1.1]
-        layout["annotations"] = [
-            {
-                "x": 1,
-                "xref": "paper",
-                "y": 1,
-                "yref": "paper",
-                "text": f"deadline at {deadline:.1f} {unit}, off to the right →",
-                "showarrow": False,
-                "xanchor": "right",
-                "yanchor": "bottom",
-                "font": {"color": _ALARM},
-            }
+            {"type": "line", "x0": deadline, "x1": deadline, "y0": 0, "y1": 1, "yref": "paper", "line": line}
         ]
     return _figure(data, layout, 110 + 40 * len(stages))
+
+
+def _above(x: float, reference: str, text: str) -> Figure:
+    """A word in the alarm colour over the plot, ending at ``x``."""
+    return {
+        "x": x,
+        "xref": reference,
+        "y": 1,
+        "yref": "paper",
+        "text": text,
+        "showarrow": False,
+        "xanchor": "right",
+        "yanchor": "bottom",
+        "font": {"color": _ALARM},
+    }
 
 
 def mig_layouts(plan: dict[str, Any]) -> Figure | None:
@@ -109,12 +99,15 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
         for use in stage["pools"]:
             for pattern, nodes in use["patterns"]:
                 slices = _slices(pattern)
+                label = f"stage {stage['stage']}: {nodes} × {use['pool']}"
                 if slices:
-                    strips[f"stage {stage['stage']}: {nodes} × {use['pool']}"] = slices
+                    # A pool may cut equally many nodes in two ways: each keeps its strip.
+                    strips[label if label not in strips else f"{label}, {pattern}"] = slices
     if not strips:
         return None
     kinds = sorted({name for slices in strips.values() for name in slices})
-    data = []
+    named: set[str] = set()
+    data: list[Figure] = []
     for label, slices in strips.items():
         for name in slices:
             data.append(
@@ -123,7 +116,12 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
                     "orientation": "h",
                     "y": [label],
                     "x": [int(name.split("g.")[0])],
-                    "text": [name],
+                    "name": name,
+                    "legendgroup": name,
+                    "showlegend": name not in named,
+                    # The legend has the memory: the whole name is wider than a slice of a small chart.
+                    "text": [name.split(".")[0]],
+                    "textangle": 0,
                     "textposition": "inside",
                     "insidetextanchor": "middle",
                     "marker": {
@@ -133,13 +131,13 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
                     "hovertemplate": f"{name}<extra></extra>",
                 }
             )
+            named.add(name)
     layout = {
         "barmode": "stack",
-        "showlegend": False,
-        "xaxis": _axis("compute slices of one GPU"),
-        "yaxis": _axis(None),
+        "xaxis": _axis("compute slices of one GPU") | {"dtick": 1},
+        "yaxis": _axis(None) | {"autorange": "reversed"},
     }
-    return _figure(data, layout, 90 + 46 * len(strips))
+    return _figure(data, layout, 120 + 46 * len(strips))
 
 
 def _slices(pattern: str) -> list[str]:
@@ -153,37 +151,85 @@ def _slices(pattern: str) -> list[str]:
 
 
 def jobs_by_family(families: list[dict[str, Any]]) -> Figure | None:
-    """Jobs done, reused and quarantined by family."""
-    rows = [row for row in families if row["done"] + row["quarantined"] + row["reused"] > 0]
-    if not rows:
+    """Jobs done, reused and quarantined by family, all its tasks together."""
+    names = sorted({row["family"] for row in families if row["done"] + row["quarantined"] + row["reused"] > 0})
+    if not names:
         return None
-    names = [row["family"] for row in rows]
     series = (
         ("done", "done in this run", PALETTE[2]),
         ("reused", "reused", PALETTE[4]),
         ("quarantined", "quarantined", _ALARM),
     )
-    data = [
-        {"type": "bar", "name": label, "x": names, "y": [row[key] for row in rows], "marker": {"color": color}}
-        for key, label, color in series
-        if any(row[key] for row in rows)
-    ]
-    return _figure(data, {"barmode": "stack", "yaxis": _axis("jobs"), "xaxis": _axis(None)}, 300)
+    data: list[Figure] = []
+    for key, label, color in series:
+        jobs = [sum(row[key] for row in families if row["family"] == name) for name in names]
+        if any(jobs):
+            data.append({"type": "bar", "name": label, "x": names, "y": jobs, "marker": {"color": color}})
+    top = max(sum(trace["y"][place] for trace in data) for place in range(len(names)))
+    axis = _axis("jobs") | _plain_ticks(top, whole=True)
+    return _figure(data, {"barmode": "stack", "yaxis": axis, "xaxis": _axis(None)}, 320)
 
 
 def planned_against_actual(families: list[dict[str, Any]]) -> Figure | None:
-    """Seconds per job by family and task, predicted by the plan and observed, on a logarithmic axis."""
+    """Time per job by family and task, predicted by the plan and observed, on a logarithmic axis."""
     rows = [row for row in families if row["actual_seconds"] and row["predicted_seconds"]]
     if not rows:
         return None
     names = [f"{row['family']} {row['task']}" for row in rows]
-    data = [
-        {"type": "bar", "name": name, "x": names, "y": [row[key] * 1000 for row in rows], "marker": {"color": color},
-         "hovertemplate": "%{x}: %{y:.3g} ms per job<extra>%{fullData.name}</extra>"}
-        for key, name, color in (("predicted_seconds", "planned", PALETTE[4]), ("actual_seconds", "actual", PALETTE[0]))
-    ]  # fmt: skip
-    axis = _axis("ms per job (log)") | {"type": "log"}
-    return _figure(data, {"barmode": "group", "yaxis": axis, "xaxis": _axis(None)}, 320)
+    data: list[Figure] = []
+    for key, label, color in (("predicted_seconds", "planned", PALETTE[4]), ("actual_seconds", "actual", PALETTE[0])):
+        data.append(
+            {
+                "type": "bar",
+                "orientation": "h",
+                "name": label,
+                "y": names,
+                "x": [row[key] for row in rows],
+                "marker": {"color": color},
+                "customdata": [span(row[key]) for row in rows],
+                "hovertemplate": "%{y}: %{customdata} per job<extra>%{fullData.name}</extra>",
+            }
+        )
+    seconds = [value for trace in data for value in trace["x"]]
+    axis = _axis("time per job, logarithmic scale") | _decades(min(seconds), max(seconds))
+    layout = {"barmode": "group", "xaxis": axis, "yaxis": _axis(None) | {"autorange": "reversed"}, "bargap": 0.2}
+    return _figure(data, layout, 130 + 30 * len(rows))
+
+
+def _plain_ticks(top: float, *, whole: bool = False) -> Figure:
+    """At most six ticks from 0 to ``top``, a step of 1, 2 or 5 times a power of ten apart, as plain numbers."""
+    if top <= 0:
+        return {"tickvals": [0], "ticktext": ["0"]}
+    power = math.floor(math.log10(top / 5))
+    step = next(
+        step for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power, 10.0 ** (power + 1)) if top / step <= 5
+    )
+    if whole and step < 1:
+        power, step = 0, 1.0
+    decimals = max(-math.floor(math.log10(step) + 1e-9), 0)
+    values = [place * step for place in range(int(top / step + 1e-9) + 1)]
+    return {"tickvals": values, "ticktext": [f"{value:,.{decimals}f}" if value else "0" for value in values]}
+
+
+def _decades(low: float, high: float) -> Figure:
+    """A logarithmic axis of seconds from below ``low`` to above ``high``, ticks at powers of ten only."""
+    # A bar of just the smallest value would have no length on an axis that begins there.
+    first, last = math.floor(math.log10(low * 0.8)), math.ceil(math.log10(high))
+    # Long ranges label every second or third power, so that labels never touch.
+    powers = range(first, last + 1, 1 + (last - first) // 6)
+    return {
+        "type": "log",
+        "range": [first, max(math.log10(high * 1.1), first + 1)],
+        "tickvals": [10.0**power for power in powers],
+        "ticktext": [_seconds(power) for power in powers],
+    }
+
+
+def _seconds(power: int) -> str:
+    """``0.1 ms``, ``100 ms``, ``1,000 s``: ten to the ``power`` seconds."""
+    if power >= 0:
+        return f"{count(10**power)} s"
+    return f"{10 ** (power + 3)} ms" if power >= -3 else f"{10.0 ** (power + 3):.{-power - 3}f} ms"
 
 
 def _axis(title: str | None) -> Figure:
@@ -196,11 +242,13 @@ def _axis(title: str | None) -> Figure:
 def _figure(data: list[Figure], layout: Figure, height: int) -> Figure:
     shared = {
         "height": height,
-        "margin": {"l": 10, "r": 20, "t": 24, "b": 40},
+        "margin": {"l": 10, "r": 20, "t": 28, "b": 44},
         "font": {"family": "system-ui, sans-serif", "size": 13, "color": _INK},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "legend": {"orientation": "h", "y": -0.3},
+        # Over the plot, in the order of the traces: below it, a short chart's axis title lies in the same place.
+        "showlegend": True,
+        "legend": {"orientation": "h", "traceorder": "normal", "x": 0, "y": 1, "yanchor": "bottom"},
         "bargap": 0.35,
     }
     return {"data": data, "layout": shared | layout}
