@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
 
-.PHONY: demo test check golden bench clean
+.PHONY: demo test check golden rules bench clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -37,6 +37,10 @@ check: $(VENV)/test.stamp
 # Rewrites the golden files; read the diff before you commit it.
 golden: $(VENV)/test.stamp
 	$(BIN)/python -m pytest tests/golden tests/renderer --golden-rewrite
+
+# Writes docs/rules/ from fleetspec/rules/.
+rules: $(VENV)/run.stamp
+	$(BIN)/python docs/rules/generate.py
 
 bench: $(VENV)/test.stamp
 	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done

@@ -90,6 +90,17 @@ class Rule:
     good: str
     severity: Severity = Severity.ERROR
 
+    def to_json(self) -> dict[str, str]:
+        """Plain data; views render from this alone."""
+        return {
+            "code": self.code,
+            "severity": str(self.severity),
+            "title": self.title,
+            "why": self.why,
+            "bad": self.bad,
+            "good": self.good,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

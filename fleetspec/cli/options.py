@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import click
 
+from fleetspec import __version__
 from fleetspec.diagnostics import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -93,6 +94,24 @@ def answer(view: str, data: Any, format_: str, no_color: bool = False) -> None:
         from fleetspec.views import as_text
 
         click.echo(as_text.view(view, data, width=width(), color=colored(no_color)), nl=False)
+
+
+def say_findings(report: Report, spec: Path, format_: str) -> bool:
+    """Print diagnostics on stdout for a machine; False where the format is not one of findings alone."""
+    if format_ == "sarif":
+        from fleetspec.rules import all_rules
+        from fleetspec.views import as_sarif
+
+        rules = [rule.to_json() for rule in all_rules()]
+        log = as_sarif.view(report.to_json(), rules, about=str(spec), version=__version__)
+        click.echo(json.dumps(log, indent=2, ensure_ascii=False, allow_nan=False))
+    elif format_ == "github":
+        from fleetspec.views import as_github
+
+        click.echo(as_github.view(report.to_json()), nl=False)
+    else:
+        return False
+    return True
 
 
 def show_findings(report: Report, no_color: bool = False) -> None:

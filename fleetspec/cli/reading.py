@@ -13,15 +13,21 @@ from fleetspec.cli.options import (
     format_option,
     options,
     run_option,
+    say_findings,
     session_option,
     show_findings,
     spec_argument,
 )
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import Rejected, Report
 
 
 @click.command("validate", short_help="Read a spec and say everything that is wrong with it.")
-@options(spec_argument, format_option, color_option)
+@options(spec_argument)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "markdown", "sarif", "github"]), default="text",
+    show_default=True, help="How to present the answer; sarif and github give the findings to a code review.",
+)  # fmt: skip
+@options(color_option)
 def validate_command(spec: Path, format_: str, no_color: bool) -> None:
     """Read SPEC and say everything that is wrong with it, with line, column and the way out.
 
@@ -30,7 +36,14 @@ def validate_command(spec: Path, format_: str, no_color: bool) -> None:
     from fleetspec import pipeline
 
     report = Report()
-    read = pipeline.read(spec, pipeline.world(), report)
+    try:
+        read = pipeline.read(spec, pipeline.world(), report)
+    except Rejected as ending:
+        say_findings(ending.report, spec, format_)
+        raise
+    if say_findings(report, spec, format_):
+        show_findings(report, no_color)
+        return
     data = {
         "file": str(spec),
         "universes": len(read.spec.universes),

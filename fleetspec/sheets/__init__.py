@@ -55,11 +55,22 @@ class Snippet:
     tone: Tone
 
 
-Block = Heading | Line | Facts | Table | Snippet
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A piece of a spec or a command line, kept as it is written."""
+
+    text: str
+    tone: Tone = "plain"
+
+
+Block = Heading | Line | Facts | Table | Snippet | Example
 
 _SHEETS: Mapping[str, str] = {
     "findings": "reading",
     "validate": "reading",
+    "explain": "explaining",
+    "rules": "explaining",
+    "room": "explaining",
     "lock": "reading",
     "compile": "reading",
     "init": "reading",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetspec.sheets import Facts, Heading, Line, Snippet, Table, sheet
+from fleetspec.sheets import Example, Facts, Heading, Line, Snippet, Table, sheet
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|"})
 
@@ -24,6 +24,8 @@ def view(name: str, data: Any) -> str:
             case Snippet():
                 mark = " " * (block.column - 1) + "^" * block.width
                 parts.append(f"`{block.where}`\n\n```\n{block.line}\n{mark} {block.note}".rstrip() + "\n```")
+            case Example(text):
+                parts.append(f"```\n{text}\n```")
             case Table():
                 parts.append(_table(block))
     return "\n\n".join(parts) + "\n"

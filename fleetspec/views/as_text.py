@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import Any
 
-from fleetspec.sheets import Block, Facts, Heading, Line, Snippet, Table, sheet
+from fleetspec.sheets import Block, Example, Facts, Heading, Line, Snippet, Table, sheet
 
 _STYLES = {"plain": "", "strong": "bold", "good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim"}
 
@@ -47,6 +47,9 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
                         console.print()
             case Snippet():
                 _snippet(console, block)
+            case Example(text, tone):
+                indented = "\n".join(f"    {line}" for line in text.split("\n"))
+                console.print(Text(indented, style=_STYLES[tone]), soft_wrap=True)
             case Table():
                 console.print(_table(block))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))

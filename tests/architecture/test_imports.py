@@ -34,6 +34,10 @@ def test_help_loads_no_heavy_library(arguments: tuple[str, ...]) -> None:
     assert not loaded_by(*arguments) & (HEAVY | {"numpy", "pyarrow", "rich", "pydantic"})
 
 
+def test_explain_loads_no_heavy_library() -> None:
+    assert not loaded_by("explain", "FS201") & (HEAVY | {"numpy", "pyarrow", "pydantic"})
+
+
 def test_validate_loads_no_heavy_library(tmp_path) -> None:
     spec = tmp_path / "fleet.yaml"
     subprocess.run([sys.executable, "-m", "fleetspec", "init", "--out", str(spec)], check=True, capture_output=True)
