@@ -18,7 +18,7 @@ from fleetspec.compiler.settings import lineage
 from fleetspec.compiler.spec import FleetRow, FleetSpec
 from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.family import Registry
-from fleetspec.panel.features import FeatureError
+from fleetspec.panel.features import FeatureError, canonical
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning
 
@@ -72,9 +72,17 @@ def _check_universes(spec: FleetSpec, report: Report) -> None:
                 report.add(meaning.SAME_ADDRESS, message, route=here, help="take one out, or rename it in the data")
 
 
+def _spelt_once(text: str) -> str:
+    """``rsi( 14 )`` is ``rsi(14)``, and would be the same coefficient twice."""
+    try:
+        return canonical(text)
+    except FeatureError:
+        return text
+
+
 def _check_features(spec: FleetSpec, report: Report) -> None:
     for name, features in spec.features.items():
-        _check_listed(("features", name), features, report)
+        _check_listed(("features", name), [_spelt_once(text) for text in features], report)
         for index, text in enumerate(features):
             try:
                 parse_feature(text)

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, Field
 
 from fleetspec.family import (
@@ -126,7 +127,7 @@ def _examples(window: SeriesWindow, backcast: int, horizon: int) -> tuple[Any, A
     """Scaled backcasts (n, backcast) and what followed (n, horizon), float32; all inside the window."""
     rows = np.lib.stride_tricks.sliding_window_view(window.returns, backcast + horizon)
     scale = rows[:, :backcast].std(axis=1, keepdims=True)
-    moving = scale[:, 0] > 0
+    moving = _moves(rows[:, :backcast])
     scaled = (rows[moving] / scale[moving]).astype(np.float32)
     return scaled[:, :backcast], scaled[:, backcast:]
 
@@ -138,7 +139,7 @@ def _contexts(window: SeriesWindow, backcast: int, first_origin: int) -> tuple[A
         return origins, np.empty(0), np.empty((0, backcast), dtype=np.float32)
     rows = np.lib.stride_tricks.sliding_window_view(window.returns, backcast)[origins - (backcast - 1)]
     scale = rows.std(axis=1)
-    moving = scale > 0
+    moving = _moves(rows)
     return origins[moving], scale[moving], (rows[moving] / scale[moving, None]).astype(np.float32)
 
 
@@ -161,6 +162,12 @@ def _network(params: NbeatsParams, horizon: int) -> Any:
             dropout=params.dropout,
             output_transformer=_unscaled,
         )
+
+
+def _moves(rows: Floats) -> NDArray[np.bool_]:
+    """Rows that vary: the deviation of a pegged stretch is not 0 but its rounding, and would blow up what it scales."""
+    moves: NDArray[np.bool_] = rows.std(axis=1) > 1e-8 * np.abs(rows).max(axis=1)
+    return moves
 
 
 def _unscaled(output: dict[str, Any]) -> Any:
@@ -220,7 +227,7 @@ def _reproducible(seed: int) -> Iterator[None]:
 
 FAMILY = Family(
     name="nbeats",
-    version="1",
+    version="2",
     summary="N-BEATS network on returns, per series or pooled over a universe; one network per horizon",
     params=NbeatsParams,
     targets=frozenset({"return"}),

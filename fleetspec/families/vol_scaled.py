@@ -3,7 +3,8 @@
 A member's value at risk at level 99 % over h bars is ``-(mean + sqrt(variance) * q)``, where q is the 1 % quantile of
 the member's innovations scaled to variance 1. It is a loss in log return: the realised h-bar log return lies below
 ``-value_at_risk`` on 1 % of days if the model is right. Beyond one bar the tail of a single bar is used for the
-sum of h, which is cautious: sums have thinner tails.
+sum of h: cautious at 99 %, where sums have thinner tails; at 97.5 % and below, and with fewer than about four degrees
+of freedom, it is too low (95 % over 20 bars, four degrees: 6.2 % of violations).
 """
 
 from __future__ import annotations

@@ -104,8 +104,12 @@ def _keys(column: pa.ChunkedArray, shown: str, name: str) -> tuple[NDArray[np.in
 
 def _dates(column: pa.ChunkedArray, shown: str, name: str) -> Dates:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
+        if getattr(column.type, "tz", None):
+            # The day on the clock that the file keeps, not the one it is in Greenwich.
+            column = pc.local_timestamp(column)
         days = np.array(column.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
         _no_empty_date(np.isnat(days), shown, name)
         return days

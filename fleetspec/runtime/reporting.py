@@ -213,7 +213,8 @@ def _reading(
 ) -> str:
     if metric == "kupiec_p_value":
         rejected = float((figures < SIGNIFICANCE).mean())
-        return f"{rejected * 100:.1f} % of the models rejected at 5 %; about 5 % would be if all were right"
+        told = f"{rejected * 100:.1f} % of the models rejected at 5 %"
+        return f"{told}; right ones would be in 5 to 10 % of cases, the more the fewer forecasts"
     if metric == "violations" and expected:
         n = sum(count for _, count in values)
         share, wanted = figures.sum() / n, sum(value for value, _ in expected) / n

@@ -122,3 +122,15 @@ def test_origins_without_a_backcast_are_left_out(windows):
     np.testing.assert_array_equal(made.origin, windows[0].dates[19:25])
     with pytest.raises(Rejection, match="no origin has 20 bars"):
         family.forecast(forecast_request(family, fit, (windows[0].head(10),), 0))
+
+
+def test_a_pegged_stretch_does_not_blow_up_the_others() -> None:
+    from fleetspec.families.nbeats import _examples
+
+    rng = np.random.default_rng(3)
+    returns = np.concatenate([np.full(120, 1e-4), rng.standard_normal(200) * 0.01])
+    dates = np.arange(np.datetime64("2020-01-01"), np.datetime64("2020-01-01") + len(returns))
+    inputs, labels = _examples(SeriesWindow("PEG", dates, returns, None), 60, 1)
+    # Scaled by the deviation of their own backcast, inputs of 60 bars stay below sqrt(60); labels may stand out.
+    assert np.abs(inputs).max() < 60
+    assert np.abs(labels).max() < 1e4
