@@ -71,7 +71,8 @@ def canonical_params(family: Family, params: dict[str, Any]) -> dict[str, Any]:
 def source_identity(source: DataSource) -> dict[str, Any]:
     """What makes a data source this one, beside the bars themselves, which have digests of their own.
 
-    How many series or sessions a synthetic market has is left out: the digests of the bars themselves tell markets of other sizes apart.
+    How many series or sessions a synthetic market has is left out: the digests of the bars themselves tell markets of
+    other sizes apart.
     """
     location = source.from_ if ":" in source.from_ else normpath(source.from_)
     columns = {name: getattr(source, name) for name in ("key", "time", "price", "returns", "volume")}
