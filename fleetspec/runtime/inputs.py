@@ -40,7 +40,7 @@ class SeriesBlock:
         pairs = list(series)
         bars = [locked.bars for _, locked in pairs]
         offsets = np.concatenate([[0], np.cumsum(bars)]).astype(np.int64)
-        dates = np.empty(offsets[-1], dtype="datetime64[D]")
+        dates = np.empty(offsets[-1], dtype="datetime64[s]")
         returns = np.empty(offsets[-1])
         volume = np.full(offsets[-1], np.nan)
         for i, (one, locked) in enumerate(pairs):

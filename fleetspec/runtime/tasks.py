@@ -13,6 +13,7 @@ from fleetspec.compiler.jobgraph import GroupFamily, Task
 from fleetspec.compiler.windows import nightly_window
 from fleetspec.evaluation.metrics import Score, evaluate
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection, SeriesWindow
+from fleetspec.panel.series import stamp_text
 from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.workload import Station, Workload
 from fleetspec.units import Share
@@ -169,8 +170,8 @@ def _check(forecasts: Forecasts) -> None:
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise Rejection(
-            f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from {forecasts.origin[at]} "
-            f"is {forecasts.value[at]}"
+            f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from "
+            f"{stamp_text(forecasts.origin[at])} is {forecasts.value[at]}"
         )
 
 
