@@ -7,7 +7,7 @@ are imported inside ``fit`` and ``forecast``. :class:`Registry` finds them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -110,7 +110,8 @@ class FitRequest:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """An estimated model. ``estimates`` are named parameters in the units the family documents;
-    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle."""
+    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle.
+    ``note`` goes into the ledger's row: what was done otherwise than usual."""
 
     estimates: Mapping[str, float]
     observations: int
@@ -118,6 +119,7 @@ class Fit:
     converged: bool = True
     artifact: bytes | None = None
     device: str = "cpu"
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -211,6 +213,8 @@ class Profile:
 
 FitFunction = Callable[[FitRequest], Fit]
 ForecastFunction = Callable[[ForecastRequest], Forecasts]
+FitManyFunction = Callable[[Sequence[FitRequest]], "list[Fit | Rejection]"]
+ForecastManyFunction = Callable[[Sequence[ForecastRequest]], "list[Forecasts | Rejection]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,10 @@ class Family:
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
     ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
+
+    ``fit_many`` and ``forecast_many`` answer a whole bundle in one call, in order, and return what the single call
+    would raise. An answer must be that of the single call to the last bit: bundles are cut by cost, and a result
+    may not depend on its neighbours. Where such a call raises, the jobs are run one by one.
     """
 
     name: str
@@ -234,6 +242,8 @@ class Family:
     profile: Profile
     forecast: ForecastFunction
     fit: FitFunction | None = None
+    fit_many: FitManyFunction | None = None
+    forecast_many: ForecastManyFunction | None = None
     effort: Callable[[BaseModel], float] | None = None
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +20,8 @@ from fleetspec.runtime.workload import Station, Workload
 from fleetspec.units import Share
 
 T = TypeVar("T")
+Request = TypeVar("Request", FitRequest, ForecastRequest)
+Result = TypeVar("Result", Fit, Forecasts)
 
 
 class ParentLost(Exception):
@@ -54,6 +57,55 @@ def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Ans
     return _evaluate(work, job, parents)
 
 
+def has_many(work: Workload, job: int) -> bool:
+    """Whether the job's family answers many jobs of its task in one call."""
+    family, task = work.setting(job).family, work.graph.task[job]
+    if task == Task.FIT:
+        return family.fit_many is not None
+    return task == Task.FORECAST and family.forecast_many is not None
+
+
+def run_jobs(work: Workload, jobs: Sequence[int], parents: Parents, station: Station) -> list[Answer | Rejection]:
+    """:func:`run_job` of jobs of one class in one call of their family; a rejected job has its rejection in place."""
+    family = work.setting(jobs[0]).family
+    if work.graph.task[jobs[0]] == Task.FIT:
+        assert family.fit_many is not None
+        return _many(jobs, lambda job: _fit_request(work, job, station), family.fit_many, _fit_answer)
+    assert family.forecast_many is not None
+    return _many(
+        jobs, lambda job: _forecast_request(work, job, parents, station), family.forecast_many, _forecast_answer
+    )
+
+
+def _many(
+    jobs: Sequence[int],
+    ask: Callable[[int], tuple[Request, str | None]],
+    call: Callable[[Sequence[Request]], list[Result | Rejection]],
+    answer: Callable[[Request, Result, str | None], Answer],
+) -> list[Answer | Rejection]:
+    asked = [_caught(ask, job) for job in jobs]
+    answers: list[Answer | Rejection] = []
+    requests = [one[0] for one in asked if not isinstance(one, Rejection)]
+    results = call(requests)
+    if len(results) != len(requests):
+        raise ValueError(f"{len(results)} answers to {len(requests)} requests")
+    given = iter(results)
+    for one in asked:
+        if isinstance(one, Rejection):
+            answers.append(one)
+            continue
+        result = next(given)
+        answers.append(result if isinstance(result, Rejection) else _caught(answer, one[0], result, one[1]))
+    return answers
+
+
+def _caught(call: Callable[..., T], *arguments: object) -> T | Rejection:
+    try:
+        return call(*arguments)
+    except Rejection as rejection:
+        return rejection
+
+
 def gate(work: Workload, block: SeriesBlock, name: str, train: int) -> str | None:
     """Why a series cannot be fitted on a window of ``train`` bars; None when it can."""
     bars, missing = block.bars(name), block.missing_rows(name)
@@ -68,8 +120,14 @@ def gate(work: Workload, block: SeriesBlock, name: str, train: int) -> str | Non
 
 
 def _fit(work: Workload, job: int, station: Station) -> Answer:
+    fit = work.setting(job).family.fit
+    assert fit is not None
+    request, note = _fit_request(work, job, station)
+    return _fit_answer(request, fit(request), note)
+
+
+def _fit_request(work: Workload, job: int, station: Station) -> tuple[FitRequest, str | None]:
     setting = work.setting(job)
-    assert setting.family.fit is not None
     windows, note = _training_windows(work, job, setting)
     request = FitRequest(
         windows=windows,
@@ -79,11 +137,14 @@ def _fit(work: Workload, job: int, station: Station) -> Answer:
         seed=work.seed(job),
         device=station.device,
     )
-    fit = setting.family.fit(request)
+    return request, note
+
+
+def _fit_answer(request: FitRequest, fit: Fit, note: str | None) -> Answer:
     for name, value in fit.estimates.items():
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise Rejection(f"the estimate of {name} is {value}")
-    return Answer(fit=fit, device=fit.device, note=note)
+    return Answer(fit=fit, device=fit.device, note="; ".join(filter(None, (note, fit.note))) or None)
 
 
 def _training_windows(work: Workload, job: int, setting: GroupFamily) -> tuple[tuple[SeriesWindow, ...], str | None]:
@@ -114,6 +175,13 @@ def _usable(work: Workload, job: int, setting: GroupFamily) -> tuple[tuple[str, 
 
 
 def _forecast(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
+    request, note = _forecast_request(work, job, parents, station)
+    return _forecast_answer(request, work.setting(job).family.forecast(request), note)
+
+
+def _forecast_request(
+    work: Workload, job: int, parents: Parents, station: Station
+) -> tuple[ForecastRequest, str | None]:
     setting = work.setting(job)
     fit, members, fit_job = None, [], None
     for parent in work.graph.parents(job):
@@ -135,12 +203,14 @@ def _forecast(work: Workload, job: int, parents: Parents, station: Station) -> A
         seed=work.seed(job),
         device=station.device,
     )
-    forecasts = setting.family.forecast(request)
+    return request, note
+
+
+def _forecast_answer(request: ForecastRequest, forecasts: Forecasts, note: str | None) -> Answer:
     _check(forecasts)
     # A forecast does not report where it ran: a family whose fit fell back to the CPU falls back here too.
-    return Answer(
-        forecasts=forecasts, device="cpu" if fit is not None and fit.device == "cpu" else station.device, note=note
-    )
+    on_cpu = request.fit is not None and request.fit.device == "cpu"
+    return Answer(forecasts=forecasts, device="cpu" if on_cpu else request.device, note=note)
 
 
 def _forecast_windows(

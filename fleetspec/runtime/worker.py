@@ -25,10 +25,13 @@ from fleetspec.runtime import segments
 from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
 from fleetspec.runtime.store import DONE, Store
-from fleetspec.runtime.tasks import Answer, ParentLost, Parents, run_job
+from fleetspec.runtime.tasks import Answer, ParentLost, Parents, has_many, run_job, run_jobs
 from fleetspec.runtime.workload import Station, Workload
 
 _LONGEST_REASON = 500
+TOGETHER = -2
+"""The position of a worker that runs all jobs of its bundle in one call."""
+_BETWEEN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Receipt:
 
 
 class Journal:
-    """The job a worker is at, in a file that outlives it: after its death only that job is suspect."""
+    """The job a worker is at, in a file that outlives it: after its death only that job is suspect. In a call for a
+    whole bundle it is at :data:`TOGETHER`."""
 
     _RECORD = struct.Struct("<24sq")
 
@@ -56,7 +60,7 @@ class Journal:
 
     @classmethod
     def read(cls, path: Path, bundle: str) -> int | None:
-        """The position in ``bundle`` at which a worker was; None when it was not inside that bundle."""
+        """The position in ``bundle`` at which a worker was; None when it was at no job of that bundle."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -64,7 +68,7 @@ class Journal:
         if len(content) != cls._RECORD.size:
             return None
         name, position = cls._RECORD.unpack(content)
-        return int(position) if name.decode() == bundle and position >= 0 else None
+        return int(position) if name.decode() == bundle and position != _BETWEEN else None
 
 
 def run_bundle(
@@ -76,6 +80,8 @@ def run_bundle(
 ) -> Receipt:
     """Run the jobs of a bundle and commit them. Whatever a job raises is its own reason, never the bundle's end.
 
+    A family that can is called once for all jobs; if that call raises they are run one by one.
+
     Raises only for faults of the store or the machine: nothing of the bundle is then committed.
     """
     if len(bundle):
@@ -86,22 +92,15 @@ def run_bundle(
     rows: list[LedgerRow] = []
     output = _Output(work.graph)
     with _threads(station.cores):
-        for position, job in enumerate(map(int, bundle.jobs)):
-            if stopping():
-                break
-            if journal is not None:
-                journal.at(bundle.name, position)
-            begun = time.perf_counter()
-            answer, reason = _fenced(work, job, parents, station)
-            seconds = time.perf_counter() - begun
-            if answer is None:
-                rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, reason))
+        for job, answer, seconds in _answers(work, bundle, parents, station, journal, stopping):
+            if isinstance(answer, str):
+                rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, answer))
             else:
                 device = "cpu" if answer.device == "cpu" else station.label
                 rows.append(LedgerRow(job, State.DONE, seconds, device, station.slot, None, answer.note))
                 output.add(job, answer)
     if journal is not None:
-        journal.at(bundle.name, -1)
+        journal.at(bundle.name, _BETWEEN)
     commit(work.store, work.graph, rows, work.run, bundle.name, output)
     return Receipt(bundle, tuple(rows))
 
@@ -118,18 +117,62 @@ def _threads(cores: int) -> AbstractContextManager[object]:
     return limits
 
 
-def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> tuple[Answer | None, str | None]:
+def _answers(
+    work: Workload,
+    bundle: Bundle,
+    parents: Parents,
+    station: Station,
+    journal: Journal | None,
+    stopping: Callable[[], bool],
+) -> Iterator[tuple[int, Answer | str, float]]:
+    """Each job with its answer, or the reason why it has none, and its seconds. A call for all jobs is shared out
+    evenly: it is not known which of them took how long."""
+    jobs = [int(job) for job in bundle.jobs]
+    if bundle.together and len(jobs) > 1 and has_many(work, jobs[0]) and not stopping():
+        if journal is not None:
+            journal.at(bundle.name, TOGETHER)
+        begun = time.perf_counter()
+        answers = _fenced_many(work, jobs, parents, station)
+        if answers is not None:
+            seconds = (time.perf_counter() - begun) / len(jobs)
+            for job, answer in zip(jobs, answers, strict=True):
+                yield job, answer, seconds
+            return
+    for position, job in enumerate(jobs):
+        if stopping():
+            return
+        if journal is not None:
+            journal.at(bundle.name, position)
+        begun = time.perf_counter()
+        answer = _fenced(work, job, parents, station)
+        yield job, answer, time.perf_counter() - begun
+
+
+def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> Answer | str:
     try:
         with warnings.catch_warnings():
             # A thousand convergence warnings on a worker's stderr reach nobody; Fit.converged does.
             warnings.simplefilter("ignore")
-            return run_job(work, job, parents, station), None
+            return run_job(work, job, parents, station)
     except Rejection as rejection:
-        return None, rejection.reason[:_LONGEST_REASON]
+        return rejection.reason[:_LONGEST_REASON]
     except ParentLost:
         raise
     except Exception as error:
-        return None, _described(error)
+        return _described(error)
+
+
+def _fenced_many(work: Workload, jobs: list[int], parents: Parents, station: Station) -> list[Answer | str] | None:
+    """None where the call raised: then one of the jobs is at fault, and one by one it gets its own reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answers = run_jobs(work, jobs, parents, station)
+    except ParentLost:
+        raise
+    except Exception:
+        return None
+    return [answer.reason[:_LONGEST_REASON] if isinstance(answer, Rejection) else answer for answer in answers]
 
 
 def _described(error: Exception) -> str:
