@@ -87,7 +87,8 @@ class SeriesWindow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
-    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family."""
+    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family; ``measure`` is what to read
+    of each series (:meth:`SeriesWindow.observed`)."""
 
     windows: tuple[SeriesWindow, ...]
     params: BaseModel
@@ -95,6 +96,7 @@ class FitRequest:
     horizon: int | None
     seed: int
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
 
     def require(self, bars: int) -> None:
         """:meth:`SeriesWindow.require` of every window; the reason names the series where there are several."""
@@ -127,7 +129,8 @@ class ForecastRequest:
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
-    forecasts of the group this family is ``over``.
+    forecasts of the groups this family is ``over``. ``side`` is the position whose value at risk is asked for: a
+    ``short`` one loses when the price rises.
     """
 
     fit: Fit | None
@@ -140,6 +143,8 @@ class ForecastRequest:
     members: tuple[Forecasts, ...] = ()
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
+    side: Literal["long", "short"] | str = "long"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,6 +165,17 @@ class Forecasts:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def at(self, rows: NDArray[np.bool_]) -> Forecasts:
+        """Some of the rows."""
+        return Forecasts(
+            self.series[rows],
+            self.origin[rows],
+            self.horizon[rows],
+            self.quantity[rows],
+            self.level[rows],
+            self.value[rows],
+        )
 
     @classmethod
     def block(

@@ -160,6 +160,7 @@ class _Run:
             graph=graph,
             blocks=self.blocks,
             sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
+            bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
             max_missing=spec.quality.max_missing.fraction,
             tests=() if spec.backtest is None else tuple(spec.backtest.tests),
             root=self.store.root,

@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.compiler.jobgraph import JobGraph, Task
 from fleetspec.evaluation.metrics import Score
 from fleetspec.family import Fit, Forecasts, Rejection
 from fleetspec.files import write_atomically
@@ -26,6 +26,7 @@ from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
 from fleetspec.runtime.store import DONE, Store
 from fleetspec.runtime.tasks import Answer, ParentLost, Parents, has_many, run_job, run_jobs
+from fleetspec.runtime.trials import Chosen, Trial
 from fleetspec.runtime.workload import Station, Workload
 
 _LONGEST_REASON = 500
@@ -186,15 +187,19 @@ class _Output:
     def __init__(self, graph: JobGraph) -> None:
         self._graph = graph
         self._fits: list[tuple[int, Fit]] = []
+        self._chosen: list[Chosen | None] = []
+        self._trials: list[tuple[int, Trial]] = []
         self._forecasts: list[tuple[int, Forecasts]] = []
         self._scores: list[tuple[int, Score]] = []
 
     def add(self, job: int, answer: Answer) -> None:
         if answer.fit is not None:
             self._fits.append((job, answer.fit))
+            self._chosen.append(answer.chosen)
         if answer.forecasts is not None:
             self._forecasts.append((job, answer.forecasts))
         self._scores += [(job, score) for score in answer.scores]
+        self._trials += [(job, trial) for trial in answer.trials]
 
     def artifacts(self) -> Iterator[tuple[str, bytes]]:
         for job, fit in self._fits:
@@ -204,6 +209,8 @@ class _Output:
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         if self._fits:
             yield "fits", self._fit_table()
+        if self._trials:
+            yield "trials", self._trial_table()
         if self._forecasts:
             yield "forecasts", self._forecast_table()
         if self._scores:
@@ -226,8 +233,27 @@ class _Output:
                 ),
                 pa.array([0 if fit.artifact is None else len(fit.artifact) for fit in fits], pa.int64()),
                 pa.array([fit.device for fit in fits], pa.string()),
+                pa.array(
+                    [None if chosen is None else sorted(chosen.items()) for chosen in self._chosen],
+                    segments.FITS.field("params").type,
+                ),
             ],
             schema=segments.FITS,
+        )
+
+    def _trial_table(self) -> pa.Table:
+        trials = [trial for _, trial in self._trials]
+        return pa.Table.from_arrays(
+            [
+                self._keys(job for job, _ in self._trials),
+                pa.array([trial.candidate for trial in trials], pa.int32()),
+                pa.array([sorted(trial.params.items()) for trial in trials], segments.TRIALS.field("params").type),
+                pa.array([trial.metric for trial in trials], pa.string()),
+                pa.array([trial.value for trial in trials], pa.float64()),
+                pa.array([trial.seconds for trial in trials], pa.float64()),
+                pa.array([trial.reason and trial.reason[:_LONGEST_REASON] for trial in trials], pa.string()),
+            ],
+            schema=segments.TRIALS,
         )
 
     def _forecast_table(self) -> pa.Table:
@@ -291,24 +317,42 @@ def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
 
 
 def read_parents(work: Workload, bundle: Bundle) -> Parents:
-    """Fits and forecasts the bundle's jobs build on, from the segments that hold them."""
+    """Results that the bundle's jobs build on, from the segments that hold them."""
     graph = work.graph
     needed = np.unique(parents_of(graph, bundle.jobs))
     fits: dict[bytes, Fit] = {}
     forecasts: dict[bytes, Forecasts] = {}
+    trials: dict[bytes, list[Trial]] = {}
+    chosen: dict[bytes, Chosen] = {}
     if len(needed):
         wanted = segments.key_array(graph.digest[needed])
+        tried = bool((graph.task[needed] == Task.TRIAL).any())
         for name in bundle.parents:
-            _read_fits(work.store, name, wanted, fits)
-            _read_forecasts(work.store, name, wanted, forecasts)
-    return Parents(fits, forecasts)
+            if tried:
+                _read_trials(work.store, name, wanted, trials)
+            else:
+                _read_fits(work.store, name, wanted, fits, chosen)
+                _read_forecasts(work.store, name, wanted, forecasts)
+    return Parents(fits, forecasts, trials, chosen)
 
 
-def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit]) -> None:
+def _read_trials(store: Store, name: str, wanted: pa.Array, into: dict[bytes, list[Trial]]) -> None:
+    path = store.segment("trials", name)
+    if not path.exists():
+        # A search whose candidates are partly lost would choose another one than the same search did before.
+        raise ParentLost(f"the store has no '{path.name}' of trials, which its ledger says are done")
+    for row in _wanted_rows(path, wanted).to_pylist():
+        trial = Trial(row["candidate"], dict(row["params"]), row["metric"], row["value"], row["seconds"], row["reason"])
+        into.setdefault(row["digest"], []).append(trial)
+
+
+def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit], chosen: dict[bytes, Chosen]) -> None:
     path = store.segment("fits", name)
     if not path.exists():
         return
-    for row in _wanted_rows(path, wanted).to_pylist():
+    for row in segments.with_params(_wanted_rows(path, wanted)).to_pylist():
+        if row["params"] is not None:
+            chosen[row["digest"]] = dict(row["params"])
         artifact = store.artifact(row["digest"].hex()).read_bytes() if row["artifact_bytes"] else None
         into[row["digest"]] = Fit(
             estimates=dict(row["estimates"]),

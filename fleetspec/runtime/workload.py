@@ -7,19 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph
+from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Task
+from fleetspec.compiler.lock import panel_key
 from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """Sent to the workers once. ``sources`` names the data source of each of the graph's universes;
-    ``max_missing`` is the quality gate's share; ``tests`` are those of the spec's backtest."""
+    """Sent to the workers once. ``sources`` and ``bars`` name the data source and the bar of each of the graph's
+    universes, ``blocks`` are the series at a bar by :func:`~fleetspec.compiler.lock.panel_key`; ``max_missing`` is the
+    quality gate's share; ``tests`` are those of the spec's backtest."""
 
     graph: JobGraph
     blocks: Mapping[str, SeriesBlock]
     sources: tuple[str, ...]
+    bars: tuple[str, ...]
     max_missing: float
     tests: tuple[str, ...]
     root: Path
@@ -34,7 +37,9 @@ class Workload:
         return models.settings[int(models.setting[self.graph.model[job]])]
 
     def block(self, job: int) -> SeriesBlock:
-        return self.blocks[self.sources[int(self.graph.models.universe[self.graph.model[job]])]]
+        """The series a job's model reads, at its bar: its universe's own, or the one an axis asks for."""
+        universe = int(self.graph.models.universe[self.graph.model[job]])
+        return self.blocks[panel_key(self.sources[universe], self.setting(job).bar or self.bars[universe])]
 
     def members(self, job: int) -> tuple[str, ...]:
         """The series a job reads: one, or all of its universe."""
@@ -54,7 +59,10 @@ class Workload:
         return models.horizons if code == NONE else (models.horizons[code],)
 
     def seed(self, job: int) -> int:
-        """The first four bytes of the model's digest as a little-endian unsigned integer."""
+        """The first four bytes of the model's digest as a little-endian unsigned integer; for trials those of the
+        job's, since a model's digest says how many are made and a trial does not depend on that."""
+        if self.graph.task[job] == Task.TRIAL:
+            return int.from_bytes(self.graph.digest[job][:4].tobytes(), "little")
         return int.from_bytes(self.graph.models.digest[int(self.graph.model[job])][:4].tobytes(), "little")
 
 

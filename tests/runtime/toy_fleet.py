@@ -186,10 +186,10 @@ def toy_graph(
     names = lock.universes["main"]
     groups = ("mean", "twin") if twin else ("mean",)
     settings = tuple(
-        GroupFamily(g, family, "return", per, {"scale": 1.0, "folder": str(folder)}, (), None, TRAIN, 5, (), None)
+        GroupFamily(g, family, "return", per, {"scale": 1.0, "folder": str(folder)}, (), (), TRAIN, 5, (), None)
         for g in groups
     )
-    settings += (GroupFamily("double", DOUBLE, "return", per, {}, (), "mean", TRAIN, 5, (), None),)
+    settings += (GroupFamily("double", DOUBLE, "return", per, {}, (), ("mean",), TRAIN, 5, (), None),)
     rows: list[tuple[int, int, int, bytes]] = []
     jobs: list[tuple[Task, int, int, int, int, int, list[int], bytes]] = []
     classes: dict[tuple[str, str, Task, int], int] = {}
@@ -256,6 +256,8 @@ def toy_graph(
         start=np.array([j[3] for j in jobs], dtype=np.int32),
         end=np.array([j[4] for j in jobs], dtype=np.int32),
         klass=np.array([j[5] for j in jobs], dtype=np.int32),
+        rung=np.zeros(len(jobs), dtype=np.int8),
+        part=np.zeros(len(jobs), dtype=np.int32),
         digest=np.array([list(j[7]) for j in jobs], dtype=np.uint8),
         parent_ptr=np.concatenate([[0], np.cumsum([len(p) for p in parents])]).astype(np.int64),
         parent_index=np.array([p for ps in parents for p in ps], dtype=np.int32),
