@@ -240,7 +240,7 @@ class Block:
         self.forecast_class, self.forecasts = assembly.add(self._class(assembly, Task.FORECAST, feeds, seen), jobs)
 
     def _evaluations(self, assembly: Assembly, walk: Walk, evaluation: Evaluation) -> None:
-        """One job per model over the forecasts of all its windows; one for each rebalancing cadence where it has them."""
+        """One job per model over the forecasts of all its windows, or one for each rebalancing cadence."""
         begin, end = self.begin[:-1], self.begin[1:]
         forecasts = [self.forecast_digest[b:e].tobytes() for b, e in zip(begin, end, strict=True)]
         start, stop = walk.first_origin[begin], walk.origin_end[end - 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pydantic import ValidationError
@@ -266,15 +267,17 @@ def _listed(words: frozenset[str]) -> str:
 
 def _check_circles(spec: FleetSpec, report: Report) -> None:
     """Groups that are over each other. Each circle is told once, at its first group by name."""
-    if not any(group.over_names for group in spec.models.values()):
-        return
-    import networkx as nx
-
-    rests: nx.DiGraph[str] = nx.DiGraph()
-    rests.add_edges_from((n, o) for n, group in sorted(spec.models.items()) for o in group.over_names)
-    for circle in nx.simple_cycles(rests):
+    rests = {name: set(group.over_names) for name, group in sorted(spec.models.items())}
+    while True:
+        try:
+            TopologicalSorter(rests).prepare()
+            return
+        except CycleError as error:
+            # The list names each group before the one that is over it, and its first group twice.
+            circle = error.args[1][:0:-1]
         at = circle.index(min(circle))
         order = circle[at:] + circle[:at]
+        rests[order[0]] = set()
         report.add(
             meaning.OVER_CYCLE,
             f"{' → '.join((*order, order[0]))}: a group cannot rest on its own forecasts",

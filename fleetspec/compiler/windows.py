@@ -70,6 +70,6 @@ def backtest_windows(bars: int, train: int, step: int, first_end: int = 0, gap: 
 
 
 def last_origins(bars: Counts, train: int, every: int) -> Counts:
-    """(n,) newest bars from which a forecast is due: the last on a grid of ``every`` bars that begins at bar ``train``."""
+    """(n,) newest bars from which a forecast is due: on a grid of ``every`` bars that begins at bar ``train``."""
     newest = np.maximum(bars - 1, 0)
     return np.where(bars < train, newest, train - 1 + (newest - (train - 1)) // every * every)
