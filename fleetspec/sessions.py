@@ -137,6 +137,13 @@ def sessions_before(calendar: str, day: date, count: int) -> date:
     return date(found.year, found.month, found.day)
 
 
+def moments(calendar: str, time: SessionTime, session: date, count: int) -> dict[date, datetime]:
+    """When a time of the session is, in UTC, on the ``count`` sessions from the first not before ``session``."""
+    cal = _around(calendar, session)
+    labels = cal.sessions_window(cal.date_to_session(session.isoformat(), direction="next"), count)
+    return {_day(label): _moment(cal, label, time) for label in labels}
+
+
 def nights(
     calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5
 ) -> tuple[Night, ...]:

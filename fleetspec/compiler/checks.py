@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 
 from fleetspec.catalog.types import Catalog
+from fleetspec.compiler.check_arrival import check_arrival
 from fleetspec.compiler.check_groups import check_groups
 from fleetspec.compiler.check_hardware import check_hardware
-from fleetspec.compiler.check_lock import address_clash, check_against_lock, check_session
+from fleetspec.compiler.check_lock import address_clash, check_against_lock, check_night, check_session
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.jobgraph import slug
+from fleetspec.compiler.membership import check_members
 from fleetspec.compiler.spec import FleetRow, FleetSpec
 from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.family import Registry
@@ -21,12 +23,13 @@ from fleetspec.panel.features import FeatureError, canonical
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning
 
-__all__ = ["check", "check_against_lock", "check_session"]
+__all__ = ["check", "check_against_lock", "check_night", "check_session"]
 
 
 def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report) -> None:
     """Add to the report what is wrong with a spec, without its data or lock."""
     _check_universes(spec, report)
+    check_members(spec, report)
     _check_listed(("horizons",), spec.horizons, report)
     _check_features(spec, report)
     check_groups(spec, registry, report)
@@ -34,6 +37,7 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     _check_over_present(spec, registry, report)
     _check_backtest(spec, report)
     check_schedule(spec.schedule, report)
+    check_arrival(spec, report)
     check_hardware(spec, catalog, report)
     _check_unused(spec, report)
 

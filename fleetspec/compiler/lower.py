@@ -13,6 +13,7 @@ import numpy as np
 from fleetspec.compiler import identity, timetable
 from fleetspec.compiler.assembly import Assembly
 from fleetspec.compiler.blocks import Block, Evaluation
+from fleetspec.compiler.check_arrival import newest_session
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Models, RunKind
 from fleetspec.compiler.lock import Lock, panel_key
@@ -26,8 +27,8 @@ from fleetspec.sessions import session_on_or_before
 
 
 def default_session(spec: FleetSpec, lock: Lock) -> date:
-    """The last session of the schedule's calendar on or before the newest locked bar."""
-    newest = lock.newest()
+    """The last session of the schedule's calendar whose night the locked bars are for."""
+    newest = newest_session(spec, lock)
     if newest is None:
         raise reject(meaning.NO_BARS, "the lock holds no bars", help="check the data, then lock again")
     return session_on_or_before(spec.schedule.calendar, newest)

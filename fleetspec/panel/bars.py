@@ -162,6 +162,15 @@ def _bounds(day: np.datetime64, period: str) -> tuple[date, date]:
     return first.astype(object), (following - 1).astype(object)
 
 
+def newest_end(calendar: str, session: date, bar: BarSize) -> date:
+    """The session with which the newest whole bar ends that is known after ``session``."""
+    if bar.intraday or bar.period == "session":
+        return session
+    first, last = _bounds(np.datetime64(session), bar.period)
+    end = _session(calendar, last, after=False)
+    return end if session >= end else _session(calendar, first - timedelta(days=1), after=False)
+
+
 def _session(calendar: str, day: date, *, after: bool) -> date:
     """The session nearest to a day; the nearest weekday where the calendar does not reach it."""
     try:

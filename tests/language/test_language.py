@@ -20,11 +20,13 @@ from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
+from fleetspec.compiler.named_files import inline
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Rule
 from fleetspec.families import registry
-from fleetspec.rules import meaning, reading, shape
+from fleetspec.files import repository
+from fleetspec.rules import data, meaning, reading, shape
 
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
@@ -37,7 +39,9 @@ Finding = tuple[str, int, str, str, str, str]
 
 def read(path: Path, report: Report) -> FleetSpec | None:
     document = compose(path, report)
-    if document is None:
+    if document is not None:
+        inline(document, repository(path), report)
+    if document is None or report.errors:
         return None
     spec = decode(document, report)
     if spec is not None:
@@ -126,7 +130,7 @@ def test_every_rule_of_the_language_has_a_case() -> None:
         # files and commands, tested in tests/compiler
         *("FS002", "FS004", "FS021", "FS230", "FS231", "FS232", "FS238", "FS239", "FS240", "FS241", "FS242", "FS243"),
     }
-    codes = {v.code for m in (reading, shape, meaning) for v in vars(m).values() if isinstance(v, Rule)}
+    codes = {v.code for m in (reading, shape, meaning, data) for v in vars(m).values() if isinstance(v, Rule)}
     assert codes == written | elsewhere
     assert not written & elsewhere
 
