@@ -52,8 +52,9 @@ class Spans:
         return tuple(block.window(s.series, s.split - 1 - before, s.end) for s in seen), before
 
 
-def gate(work: Workload, block: SeriesBlock, name: str, train: int) -> str | None:
+def gate(work: Workload, job: int, name: str, train: int) -> str | None:
     """Why a series cannot be fitted on a window of ``train`` bars; None when it can."""
+    block = work.block(job)
     bars, missing = block.bars(name), block.missing_rows(name)
     if bars == 0:
         return "no valid bars: all values are missing"
@@ -67,17 +68,17 @@ def gate(work: Workload, block: SeriesBlock, name: str, train: int) -> str | Non
 
 def fit_spans(work: Workload, job: int) -> Spans:
     """The training windows of a fit or of a rung of trials. Raises Rejection where no series can be used."""
-    graph, block, setting = work.graph, work.block(job), work.setting(job)
+    graph, setting = work.graph, work.setting(job)
     start, end = int(graph.start[job]), int(graph.end[job])
     if not work.per_universe(job):
         (name,) = work.members(job)
-        reason = gate(work, block, name, setting.train)
+        reason = gate(work, job, name, setting.train)
         if reason is not None:
             raise Rejection(reason)
         return Spans((Span(name, start, end, end),))
     found: dict[str, Span | str] = {}
     for name in work.members(job):
-        found[name] = gate(work, block, name, setting.train) or _newest(work, job, name)
+        found[name] = gate(work, job, name, setting.train) or _newest(work, job, name)
     return _kept(found)
 
 
@@ -111,11 +112,11 @@ def trial_spans(work: Workload, job: int, validation: float, horizon: int) -> Sp
 
 def forecast_spans(work: Workload, job: int, fit: int | None) -> Spans:
     """From the first bar of the window of job ``fit`` to the last origin; a transform sees its origins only."""
-    graph, block = work.graph, work.block(job)
+    graph = work.graph
     first, end = int(graph.start[job]), int(graph.end[job])
     if not work.per_universe(job):
         (name,) = work.members(job)
-        reason = None if len(graph.parents(job)) else gate(work, block, name, work.setting(job).family.min_bars)
+        reason = None if len(graph.parents(job)) else gate(work, job, name, work.setting(job).family.min_bars)
         if reason is not None:
             raise Rejection(reason)
         return Spans((Span(name, first if fit is None else int(graph.start[fit]), first + 1, end),))

@@ -165,13 +165,14 @@ def _forecast(work: Workload, job: int, parents: Parents, station: Station) -> A
 
 def _forecast_request(work: Workload, job: int, parents: Parents, station: Station) -> tuple[ForecastRequest, Asked]:
     setting = work.setting(job)
-    fit, members, fit_job, chosen = None, [], None, None
+    fit, fit_job, chosen = None, None, None
+    members: dict[int, list[Forecasts]] = {}
     for parent in work.graph.parents(job):
         key = work.graph.digest[parent].tobytes()
         if work.graph.task[parent] == Task.FIT:
             fit, fit_job, chosen = _given(parents.fits, key), int(parent), parents.chosen.get(key)
         else:
-            members.append(_given(parents.forecasts, key))
+            members.setdefault(int(work.graph.model[parent]), []).append(_given(parents.forecasts, key))
     spans = forecast_spans(work, job, fit_job)
     windows, first_origin = spans.forecast(work.block(job))
     request = ForecastRequest(
@@ -182,7 +183,7 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
         params=params_of(setting, chosen),
         features=setting.features,
         levels=setting.levels,
-        members=tuple(members),
+        members=tuple(map(Forecasts.joined, members.values())),
         seed=work.seed(job),
         device=station.device,
         measure=setting.measure,

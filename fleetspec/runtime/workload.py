@@ -36,10 +36,15 @@ class Workload:
         models = self.graph.models
         return models.settings[int(models.setting[self.graph.model[job]])]
 
+    def universe(self, job: int) -> int:
+        return int(self.graph.models.universe[self.graph.model[job]])
+
+    def bar(self, job: int) -> str:
+        """The bar a job counts in: the one its group's axis asks for, or its universe's own."""
+        return self.setting(job).bar or self.bars[self.universe(job)]
+
     def block(self, job: int) -> SeriesBlock:
-        """The series a job's model reads, at its bar: its universe's own, or the one an axis asks for."""
-        universe = int(self.graph.models.universe[self.graph.model[job]])
-        return self.blocks[panel_key(self.sources[universe], self.setting(job).bar or self.bars[universe])]
+        return self.blocks[panel_key(self.sources[self.universe(job)], self.bar(job))]
 
     def members(self, job: int) -> tuple[str, ...]:
         """The series a job reads: one, or all of its universe."""
