@@ -186,7 +186,8 @@ class _Composer:
         event = next(self.events)
         while not isinstance(event, yaml.NodeEvent):
             if isinstance(event, yaml.StreamEndEvent):
-                raise self.stop(reading.NOT_A_MAP, start, "the file is empty", "`fleetspec init` writes a first spec")
+                help = _LISTED if self.lists else "`fleetspec init` writes a first spec"
+                raise self.stop(reading.NOT_A_MAP, start, "the file is empty", help)
             event = next(self.events)
         root = self.node(event, 1)
         for event in self.events:
@@ -197,7 +198,8 @@ class _Composer:
         if root.entries is None and not (self.lists and root.items is not None):
             empty = root.items is None and not root.scalar
             what = "the file is empty" if empty else "the file is " + ("a list" if root.items is not None else "a word")
-            raise self.stop(reading.NOT_A_MAP, root.span, what, "a spec begins with keys: apiVersion: fleetspec/v1")
+            help = _LISTED if self.lists else "a spec begins with keys: apiVersion: fleetspec/v1"
+            raise self.stop(reading.NOT_A_MAP, root.span, what, help)
         return root
 
     def node(self, event: Any, depth: int) -> _Node:
@@ -296,6 +298,7 @@ class _Composer:
         return _Node(span, target.scalar, target.items, target.entries, target.size, complete=True)
 
 
+_LISTED = "write a list (- AAPL) or a map (fast: [momentum(5)])"
 _TAB = ("a tab stands where only spaces count", "replace it by spaces")
 
 
