@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from fleetspec.sessions import SessionTime
-from fleetspec.units import Bars, Duration, Memory, Money, Rate, Sessions, Share, UnitError
+from fleetspec.units import Bars, Duration, Memory, Money, Rate, Sessions, Share, UnitError, finite
 
 T = TypeVar("T")
 
@@ -37,13 +37,14 @@ def _reader(parse: Callable[[str], T], kind: type) -> Callable[[Any], T]:
 def _integer(text: str) -> int:
     if not re.fullmatch(r"[-+]?\d+", text.strip()):
         raise UnitError(f"'{text}' is not a whole number", "write digits only: 12000, not 12_000 or 12,000")
+    finite(text)
     return int(text)
 
 
 def _number(text: str) -> float:
     if not re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", text.strip()):
         raise UnitError(f"'{text}' is not a number", "write digits with a point: 0.05, 1e-4")
-    return float(text)
+    return finite(text)
 
 
 def _flag(text: str) -> bool:
