@@ -37,8 +37,7 @@ def _reader(parse: Callable[[str], T], kind: type) -> Callable[[Any], T]:
 def _integer(text: str) -> int:
     if not re.fullmatch(r"[-+]?\d+", text.strip()):
         raise UnitError(f"'{text}' is not a whole number", "write digits only: 12000, not 12_000 or 12,000")
-    finite(text)
-    return int(text)
+    return int(finite(text))
 
 
 def _number(text: str) -> float:

@@ -167,4 +167,4 @@ def _count(text: str, unit: str, what: str) -> int:
     match = re.fullmatch(rf"\s*(\d+)\s*{unit}s?\s*", text)
     if not match or finite(match[1]) == 0:
         raise UnitError(f"'{text}' is not {what}", f"write a whole number above 0 and the unit: 1 {unit}, 20 {unit}s")
-    return int(match[1])
+    return int(finite(match[1]))

@@ -77,26 +77,28 @@ class _Layer:
     def merge(self, before: dict[str, Any], after: dict[str, Any], route: Route) -> dict[str, Any]:
         """The two maps at a route as a new one. The route is the same in both: a key with a sign ends its own."""
         result = dict(before)
-        signs = bool(self.unused) and self._signs(after, route)
+        signs = bool(self.unused) and self._signs(before, after, route)
+        if signs:
+            # What goes, goes first: an entry may be removed and written anew.
+            self._apply("-", after, result, route)
         for key, value in after.items():
             here = (*route, key)
-            if signs and here in self.unused:
+            if signs and operator(key)[0]:
                 continue
-            old = before.get(key)
+            old = result.get(key)
             if isinstance(old, dict) and isinstance(value, dict):
                 self._note(here, here)
                 self._place(here, here)
                 result[key] = self.merge(old, value, here)
             else:
-                if key in before:
+                if key in result:
                     self._note(here, here)
                 self._forget(here, old)
                 self._adopt(value, here, here)
                 result[key] = value
         if signs:
-            for sign in "!-+":
-                for key, value in after.items():
-                    self._apply(sign, key, value, result, route)
+            self._apply("!", after, result, route)
+            self._apply("+", after, result, route)
         return result
 
     def refuse_the_rest(self, drop: tuple[str, ...]) -> None:
@@ -107,7 +109,7 @@ class _Layer:
                 help = f"write {operator(str(route[-1]))[1]}: without the sign"
                 self.report.add(reading.NOTHING_BELOW, message, place=self.above.keys[route], help=help)
 
-    def _signs(self, after: dict[str, Any], route: Route) -> bool:
+    def _signs(self, before: dict[str, Any], after: dict[str, Any], route: Route) -> bool:
         """Whether a map has keys with signs; two keys that would fight over one name are an error."""
         first: dict[str, tuple[str, str]] = {}
         found = False
@@ -116,22 +118,25 @@ class _Layer:
             found = found or bool(sign)
             if name not in first:
                 first[name] = sign, key
-            elif {sign, first[name][0]} != {"+", "-"}:
+            elif not _agree({sign, first[name][0]}, before.get(name), after.get(name)):
                 earlier = first[name][1]
                 self.report.add(
                     reading.TWO_OPERATORS,
                     f"'{earlier}' and '{key}' both say what '{name}' is",
                     place=self.above.keys[(*route, key)],
-                    help=f"keep one of them; only +{name} and -{name} go together",
+                    help=f"keep one of them; -{name} goes with +{name}, and with {name} where both are maps",
                     related=[(self.above.keys[(*route, earlier)], "the other one")],
                 )
                 self.unused.discard((*route, key))
         return found
 
-    def _apply(self, sign: str, key: str, value: Any, result: dict[str, Any], route: Route) -> None:
+    def _apply(self, sign: str, after: dict[str, Any], result: dict[str, Any], route: Route) -> None:
+        for key, value in after.items():
+            if (*route, key) in self.unused and operator(key)[0] == sign:
+                self._operate(sign, key, value, result, route)
+
+    def _operate(self, sign: str, key: str, value: Any, result: dict[str, Any], route: Route) -> None:
         source = (*route, key)
-        if source not in self.unused or operator(key)[0] != sign:
-            return
         self.unused.discard(source)
         _, name = operator(key)
         target = (*route, name)
@@ -262,6 +267,11 @@ class _Layer:
             self.below.origins[new] = self.below.origins.pop(old)
         for part, item in _inside(value):
             self._move(item, (*old, part), (*new, part))
+
+
+def _agree(signs: set[str], below: Any, above: Any) -> bool:
+    """Whether two keys for one name say something together."""
+    return signs == {"+", "-"} or (signs == {"", "-"} and isinstance(below, dict) and isinstance(above, dict))
 
 
 def _inside(value: Any) -> Iterator[tuple[str | int, Any]]:
