@@ -63,7 +63,7 @@ def test_operators(above: str, expected: dict[str, Any]) -> None:
 
 
 def test_items_are_equal_as_they_are_written_whatever_their_shape() -> None:
-    document = layered("l: [{a: 1, b: [x]}, {a: 2}, a, '{\"a\": \"2\"}', ]\n", "-l: [{b: [x], a: 1}, {a: 2}]\n")
+    document = layered('l: [{a: 1, b: [x]}, {a: 2}, a, \'{"a": "2"}\', ]\n', "-l: [{b: [x], a: 1}, {a: 2}]\n")
     assert document.value == {"l": ["a", '{"a": "2"}']}
     assert str(document.values[("l", 0)]) == "0:1:29"
     assert_placed(document)
