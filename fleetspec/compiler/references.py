@@ -24,6 +24,9 @@ from fleetspec.rules import reading
 MAX_TEXT = 100_000
 """Characters of one text after its references are filled in."""
 
+_ENDS = 8
+"""Places at either end of a chain of vars that are kept: a chain that rests on thousands would be copied for each."""
+
 _REFERENCE = re.compile(r"\$\$\{|\$\{([^{}]*)(\}?)")
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9][-A-Za-z0-9_./]*)\}")
 _WITH_SECRETS = ("data", "publish")
@@ -136,7 +139,7 @@ class _Filler:
             if made is None:
                 return None
             default = (place or var.place, f"the default of var '{var.name}'")
-            filled = _Filled(made.text, (default, *made.chain))
+            filled = _Filled(made.text, _ends((default, *made.chain)))
         fault = var.fault(filled.text)
         if fault is None:
             return filled
@@ -200,7 +203,7 @@ class _Filler:
         if not sound:
             return None
         self.total += size
-        return _Filled("".join((*parts, text[last:])), tuple(dict.fromkeys(chain)))
+        return _Filled("".join((*parts, text[last:])), _ends(tuple(dict.fromkeys(chain))))
 
     def _reference(self, route: Route, found: re.Match[str], place: Place | None) -> _Filled | None:
         inside = found[1]
@@ -263,6 +266,10 @@ class _Filler:
         help = "secrets are for the values of data and publish; write anything else out"
         self.error(reading.SECRET_ELSEWHERE, message, place, help)
         return None
+
+
+def _ends(chain: tuple[tuple[Place, str], ...]) -> tuple[tuple[Place, str], ...]:
+    return chain if len(chain) <= 2 * _ENDS else (*chain[:_ENDS], *chain[-_ENDS:])
 
 
 def _texts(value: Any, route: Route) -> Iterator[tuple[Any, Any, Route]]:
