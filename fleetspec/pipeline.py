@@ -356,6 +356,30 @@ def results(
     return read_results(store, graph, select(graph, selector), table)
 
 
+def listing(graph: JobGraph, selector: str, exclude: str, limit: int) -> dict[str, Any]:
+    """Addresses of the selected models, at most ``limit`` of them (0: all), and how many more there are."""
+    import numpy as np
+
+    from fleetspec.compiler.select import select
+
+    mask = select(graph, selector)
+    if exclude:
+        mask &= ~select(graph, exclude)
+    found = np.flatnonzero(mask)
+    shown = found[:limit] if limit else found
+    addresses = [graph.address(int(one)) for one in shown]
+    return {"models": len(found), "addresses": addresses, "more": len(found) - len(shown)}
+
+
+def origin(compiled: Compiled, address: str) -> dict[str, Any]:
+    """Where every setting of one model comes from: files, lines, defaults."""
+    from fleetspec.compiler.ancestry import ancestry
+    from fleetspec.compiler.select import find_model, full_address
+
+    graph, source = compiled.graph, compiled.read
+    return ancestry(source.spec, source.document, graph, find_model(graph, full_address(graph, address)))
+
+
 def model(
     path: Path,
     run: RunKind,
