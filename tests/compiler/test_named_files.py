@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from fleetspec.compiler.compose import compose, compose_text, resolved_text
+from fleetspec.compiler.compose import compose, compose_text, repository, resolved_text
 from fleetspec.compiler.document import Document
 from fleetspec.compiler.named_files import MAX_NAMES, inline
 from fleetspec.diagnostics import Report, Source
-from fleetspec.files import repository
 
 SPEC = "universes: {fx: {series: file:lists/g10.csv}}\n"
 AXES = "models: {vol: {axes: {signal: file:signals.yaml}}}\n"
@@ -69,7 +68,7 @@ def test_an_axis_may_be_a_map(tmp_path: Path) -> None:
     axis = document.value["models"]["vol"]["axes"]["signal"]
     assert axis == {"fast": ["momentum(5)"], "slow": {"features": ["momentum(60)"], "refit": "20 sessions"}}
     place = document.place(("models", "vol", "axes", "signal", "slow", "refit"))
-    assert str(place) == f"{tmp_path / 'signals.yaml'}:2:42"
+    assert str(place) == f"{tmp_path / 'signals.yaml'}:2:41"
 
 
 def test_the_resolved_text_needs_no_files(tmp_path: Path) -> None:
