@@ -1,4 +1,4 @@
-"""Files: writing them so that a crash at any moment leaves the old one or the new one, and which belong together."""
+"""Writing files so that a crash at any moment leaves the old one or the new one, never half of one."""
 
 from __future__ import annotations
 
@@ -25,12 +25,6 @@ def write_atomically(path: Path, content: bytes) -> None:
         partial.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
-
-
-def repository(path: Path) -> Path:
-    """The repository a file is in, else its folder: files that it may name lie inside."""
-    folder = path.resolve().parent
-    return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
 def sync_folder(folder: Path) -> None:

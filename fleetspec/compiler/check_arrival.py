@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 from fleetspec.compiler.lock import Lock, panel_key
 from fleetspec.compiler.spec import FleetSpec, Universe
@@ -28,25 +28,28 @@ def check_arrival(spec: FleetSpec, report: Report) -> None:
             continue
         if not {universe.calendar, schedule.calendar} <= CALENDARS:
             continue
-        late = _late(universe, source.available, schedule.calendar, schedule.start)
-        if late > timedelta():
+        seconds, day = _late(universe, source.available, schedule.calendar, schedule.start)
+        if seconds > 0:
             told.add(universe.data)
+            late, when = Duration(seconds), "" if day is None else f" on {day}"
             report.add(
                 data.STARTS_TOO_EARLY,
-                f"the start ({schedule.start}) is {Duration(int(late.total_seconds()))} before data "
-                f"'{universe.data}' are there ({source.available})",
+                f"the start ({schedule.start}) is {late} before data '{universe.data}' are there "
+                f"({source.available}){when}",
                 route=("schedule", "start"),
-                help=f"start {Duration(int(late.total_seconds()))} later, or say when the data are really available",
+                help=f"start {late} later, or say when the data are really available",
             )
 
 
-def _late(universe: Universe, available: SessionTime, calendar: str, start: SessionTime) -> timedelta:
-    """How much later than the start data are there, on the worst of two weeks; 0 or less when they are in time."""
+def _late(universe: Universe, available: SessionTime, calendar: str, start: SessionTime) -> tuple[int, date | None]:
+    """Seconds from the start to when data are there, on the worst of two weeks, and which day that is where days
+    differ; 0 or less when they are in time."""
     if universe.calendar == calendar and (available.anchor, available.zone) == (start.anchor, start.zone):
-        return timedelta(seconds=available.offset_seconds - start.offset_seconds)
+        return available.offset_seconds - start.offset_seconds, None
     there = moments(universe.calendar, available, _REFERENCE, _SESSIONS)
     begun = moments(calendar, start, _REFERENCE, _SESSIONS)
-    return max((there[day] - begun[day] for day in there.keys() & begun.keys()), default=timedelta())
+    late = [(int((there[day] - begun[day]).total_seconds()), day) for day in sorted(there.keys() & begun.keys())]
+    return max(late, default=(0, None))
 
 
 def newest_session(spec: FleetSpec, lock: Lock) -> date | None:

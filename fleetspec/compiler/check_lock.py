@@ -180,7 +180,6 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
 
 def check_night(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
     """What the locked data must be for the night after ``session``: known by then, and good enough."""
-    nightly = run is not RunKind.BACKTEST
-    if nightly:
+    if run is not RunKind.BACKTEST:
         check_lag(spec, lock, session, report)
-    check_quality(spec, lock, session if nightly else None, report)
+    check_quality(spec, lock, run, session, report)

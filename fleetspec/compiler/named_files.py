@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fleetspec.compiler.compose import read_source
+from fleetspec.compiler.compose import followed, read_source
 from fleetspec.compiler.document import Document, parse_part
 from fleetspec.diagnostics import Place, Report, Route, Source, Span
 from fleetspec.rules import data
@@ -69,7 +69,8 @@ def _held(route: Route, text: str, place: Place | None, root: Path, report: Repo
     name = text.removeprefix(MARK).strip()
     beside = Path(place.source.name).parent if place is not None else root
     path = beside / name
-    if not name or Path(name).is_absolute() or not path.resolve().is_relative_to(root.resolve()):
+    target = followed(path)
+    if not name or Path(name).is_absolute() or target is None or not target.is_relative_to(root):
         report.add(
             data.NAMED_FILE,
             f"'{name}' is outside of {root.name}" if name else "file: names no file",

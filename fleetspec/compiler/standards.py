@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 
+from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import Lock, cadences, panel_key
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report
@@ -28,6 +30,14 @@ def standard(spec: FleetSpec, universe: str, bar: str, session: date | None) -> 
     return Standard(quality.max_missing.fraction, jump, sessions_before(calendar, newest, quality.stale_after.count))
 
 
+def standards(
+    spec: FleetSpec, universes: Iterable[str], run: RunKind, session: date
+) -> dict[tuple[str, str], Standard]:
+    """:func:`standard` of every universe at every bar that its groups are fitted on, for a run."""
+    at = None if run is RunKind.BACKTEST else session
+    return {(name, bar): standard(spec, name, bar, at) for name in universes for bar in cadences(spec, name)}
+
+
 def usable(spec: FleetSpec, universe: str, session: date) -> date:
     """The newest session of a universe whose bars are known in the night after ``session``: ``lag`` sessions back."""
     of = spec.universes[universe]
@@ -35,27 +45,20 @@ def usable(spec: FleetSpec, universe: str, session: date) -> date:
     return sessions_before(of.calendar, session, 0 if lag is None else lag.count)
 
 
-def check_quality(spec: FleetSpec, lock: Lock, session: date | None, report: Report) -> None:
-    """Where the spec says ``on_fail: stop``, an error that names the series which fail. ``session`` as in
-    :func:`standard`."""
+def check_quality(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
+    """Where the spec says ``on_fail: stop``, an error that names the series which fail."""
     if spec.quality.on_fail != "stop":
         return
-    for universe in sorted(spec.universes):
-        for bar in sorted(cadences(spec, universe)):
-            asked = standard(spec, universe, bar, session)
-            held = lock.data[panel_key(spec.universes[universe].data, bar)]
-            failed = {
-                name: reason
-                for name in lock.universes[universe]
-                if (s := held[name]) and (reason := verdict(s.missing, s.bars, s.jump, s.last, asked)) is not None
-            }
-            if failed:
-                shown = "; ".join(f"{name}: {reason}" for name, reason in list(failed.items())[:_SHOWN])
-                more = "; …" if len(failed) > _SHOWN else ""
-                report.add(
-                    data.QUALITY_STOPS,
-                    f"{len(failed)} of {len(lock.universes[universe])} series of universe '{universe}' fail at bars of "
-                    f"{bar} ({shown}{more})",
-                    route=("quality", "on_fail"),
-                    help="mend the data and lock again, leave the series out, or write on_fail: quarantine",
-                )
+    for (universe, bar), asked in standards(spec, sorted(spec.universes), run, session).items():
+        held = lock.data[panel_key(spec.universes[universe].data, bar)]
+        members = lock.universes[universe]
+        judged = ((s.name, verdict(s.missing, s.bars, s.jump, s.last, asked)) for s in map(held.__getitem__, members))
+        failed = [f"{name}: {reason}" for name, reason in judged if reason is not None]
+        if failed:
+            shown = "; ".join(failed[:_SHOWN]) + ("; …" if len(failed) > _SHOWN else "")
+            report.add(
+                data.QUALITY_STOPS,
+                f"{len(failed)} of {len(members)} series of universe '{universe}' fail at bars of {bar} ({shown})",
+                route=("quality", "on_fail"),
+                help="mend the data and lock again, leave the series out, or write on_fail: quarantine",
+            )

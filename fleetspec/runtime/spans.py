@@ -17,7 +17,6 @@ from fleetspec.family import Dates, Rejection, SeriesWindow
 from fleetspec.panel.series import stamp_text
 from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.workload import Workload
-from fleetspec.units import Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +54,10 @@ class Spans:
 def gate(work: Workload, job: int, name: str, train: int) -> str | None:
     """Why a series cannot be fitted on a window of ``train`` bars; None when it can."""
     block = work.block(job)
-    bars, missing = block.bars(name), block.missing_rows(name)
-    if bars == 0:
-        return "no valid bars: all values are missing"
-    share = missing / (bars + missing)
-    if share > work.max_missing:
-        return f"{Share(share)} of its values are missing, max_missing is {Share(work.max_missing)}"
-    if bars < train:
-        return f"{bars} bars, train needs {train}"
-    return None
+    reason = block.verdict(name, work.standard(job))
+    if reason is None and block.bars(name) < train:
+        return f"{block.bars(name)} bars, train needs {train}"
+    return reason
 
 
 def fit_spans(work: Workload, job: int) -> Spans:

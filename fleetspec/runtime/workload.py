@@ -9,21 +9,22 @@ from typing import Literal
 
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import panel_key
+from fleetspec.panel.quality import Standard
 from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """Sent to the workers once. ``sources`` and ``bars`` name the data source and the bar of each of the graph's
-    universes, ``blocks`` are the series at a bar by :func:`~fleetspec.compiler.lock.panel_key`; ``max_missing`` is the
-    quality gate's share; ``tests`` are those of the spec's backtest."""
+    """Sent to the workers once. ``sources`` and ``bars`` are the data source and the bar of each of the graph's
+    universes; ``standards`` is what its quality gate asks, by universe and bar; ``tests`` are those of the spec's
+    backtest."""
 
     graph: JobGraph
     blocks: Mapping[str, SeriesBlock]
     sources: tuple[str, ...]
     bars: tuple[str, ...]
-    max_missing: float
+    standards: Mapping[tuple[str, str], Standard]
     tests: tuple[str, ...]
     root: Path
     run: str
@@ -45,6 +46,10 @@ class Workload:
 
     def block(self, job: int) -> SeriesBlock:
         return self.blocks[panel_key(self.sources[self.universe(job)], self.bar(job))]
+
+    def standard(self, job: int) -> Standard:
+        """What the quality gate asks of the series that a job reads."""
+        return self.standards[self.graph.models.universes[self.universe(job)], self.bar(job)]
 
     def members(self, job: int) -> tuple[str, ...]:
         """The series a job reads: one, or all of its universe."""

@@ -64,7 +64,8 @@ def test_an_unknown_code(code: str, way_out: str) -> None:
 def test_without_a_code_all_are_listed_room_by_room() -> None:
     answer = explain("--format", "json")
     told = json.loads(answer.stdout)["rooms"]
-    assert [room["name"] for room in told] == ["reading", "shape", "meaning", "data", "capacity", "manifests", "running"]
+    names = ["reading", "shape", "meaning", "data", "capacity", "manifests", "running"]
+    assert [room["name"] for room in told] == names
     assert [rule["code"] for room in told for rule in room["rules"]] == [rule.code for rule in all_rules()]
     text = explain().stdout
     assert all(f"\n{rule.code}  " in text for rule in all_rules())
