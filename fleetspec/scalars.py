@@ -15,7 +15,23 @@ from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 from pydantic_core import PydanticCustomError
 
 from fleetspec.sessions import SessionTime
-from fleetspec.units import Bars, Duration, Memory, Money, Rate, Sessions, Share, UnitError
+from fleetspec.units import (
+    Bars,
+    BarSize,
+    Cadence,
+    Count,
+    Duration,
+    Factor,
+    HourlyShare,
+    Memory,
+    Money,
+    Rate,
+    Sessions,
+    Share,
+    Sigma,
+    UnitError,
+    YearlyMoney,
+)
 
 T = TypeVar("T")
 
@@ -95,4 +111,11 @@ RateText = Annotated[Rate, BeforeValidator(_reader(Rate.parse, Rate)), _shown]
 ShareText = Annotated[Share, BeforeValidator(_reader(Share.parse, Share)), _shown]
 BarsText = Annotated[Bars, BeforeValidator(_reader(Bars.parse, Bars)), _shown]
 SessionsText = Annotated[Sessions, BeforeValidator(_reader(Sessions.parse, Sessions)), _shown]
+CadenceText = Annotated[Cadence, BeforeValidator(_reader(Cadence.parse, Cadence)), _shown]
+BarSizeText = Annotated[BarSize, BeforeValidator(_reader(BarSize.parse, BarSize)), _shown]
+CountText = Annotated[Count, BeforeValidator(_reader(Count.parse, Count)), _shown]
+FactorText = Annotated[Factor, BeforeValidator(_reader(Factor.parse, Factor)), _shown]
+SigmaText = Annotated[Sigma, BeforeValidator(_reader(Sigma.parse, Sigma)), _shown]
+YearlyMoneyText = Annotated[YearlyMoney, BeforeValidator(_reader(YearlyMoney.parse, YearlyMoney)), _shown]
+HourlyShareText = Annotated[HourlyShare, BeforeValidator(_reader(HourlyShare.parse, HourlyShare)), _shown]
 SessionTimeText = Annotated[SessionTime, BeforeValidator(_reader(SessionTime.parse, SessionTime)), _shown]

@@ -31,30 +31,54 @@ ROUND_THE_CLOCK: frozenset[str] = frozenset({"24/5", "24/7", "CMES", "IEPA", "us
 SHORTEST_CLOSED = 8 * 3600
 """Seconds; a test holds it against exchange_calendars (the shortest is 9.5 hours)."""
 
-Anchor = Literal["open", "close"]
+Anchor = Literal["open", "close", "clock"]
+_CLOCK = re.compile(r"\s*(\d{1,2}):(\d\d)(?:\s+([A-Za-z][A-Za-z0-9_+/-]*))?\s*")
 
 
 @dataclass(frozen=True, slots=True)
 class SessionTime:
-    """A moment of a session: ``close + 45m``, ``open - 90m``, ``close``."""
+    """A moment of a session: ``close + 45m``, ``open - 90m``, ``close``, or a time on its day: ``18:30 Europe/London``.
+
+    ``zone`` is the IANA name of a clock time's zone, whose ``offset_seconds`` count from midnight there.
+    """
 
     anchor: Anchor
     offset_seconds: int
+    zone: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
+        if clock := _CLOCK.fullmatch(text):
+            return cls("clock", *_clock_time(text, int(clock[1]), int(clock[2]), clock[3]))
         match = re.fullmatch(r"\s*(open|close)\s*(?:([+-])\s*(\S+))?\s*", text)
         if not match:
             raise UnitError(
-                f"'{text}' is not a moment of a session", "write open or close and an offset: close + 45m, open - 90m"
+                f"'{text}' is not a moment of a session",
+                "write open or close and an offset (close + 45m, open - 90m), or a time and its zone (18:30 UTC)",
             )
         offset = Duration.parse(match[3]).seconds if match[3] else 0
         return cls("open" if match[1] == "open" else "close", -offset if match[2] == "-" else offset)
 
     def __str__(self) -> str:
+        if self.anchor == "clock":
+            return f"{self.offset_seconds // 3600:02d}:{self.offset_seconds // 60 % 60:02d} {self.zone}"
         if self.offset_seconds == 0:
             return self.anchor
         return f"{self.anchor} {'-' if self.offset_seconds < 0 else '+'} {Duration(abs(self.offset_seconds))}"
+
+
+def _clock_time(text: str, hour: int, minute: int, zone: str | None) -> tuple[int, str]:
+    from zoneinfo import available_timezones
+
+    if hour > 23 or minute > 59:
+        raise UnitError(f"'{text}' is not a time of day", "write hours and minutes from 00:00 to 23:59")
+    if zone is None:
+        raise UnitError(
+            f"'{text}' does not say in which zone", "add the zone (18:30 Europe/London), or count from close or open"
+        )
+    if zone not in available_timezones():
+        raise UnitError(f"there is no time zone '{zone}'", "write an IANA name: UTC, Europe/London, America/New_York")
+    return hour * 3600 + minute * 60, zone
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +151,12 @@ def is_plain_night(calendar: str, start: SessionTime, deadline: SessionTime) -> 
 
 
 def _moment(cal: ExchangeCalendar, session: Any, time: SessionTime) -> datetime:
+    if time.anchor == "clock":
+        from zoneinfo import ZoneInfo
+
+        midnight = datetime.combine(_day(session), datetime.min.time(), tzinfo=ZoneInfo(time.zone))
+        # The wall clock, so a night across a change of summer time keeps its hour.
+        return (midnight + timedelta(seconds=time.offset_seconds)).astimezone(UTC)
     stamp: Any = cal.session_open(session) if time.anchor == "open" else cal.session_close(session)
     moment: datetime = stamp.to_pydatetime()
     return moment.astimezone(UTC) + timedelta(seconds=time.offset_seconds)

@@ -154,6 +154,158 @@ class Sessions:
         return f"{self.count} session" if self.count == 1 else f"{self.count} sessions"
 
 
+@dataclass(frozen=True, order=True, slots=True)
+class Cadence:
+    """How often something is due, in sessions of the universe: ``every session``, ``5 sessions``."""
+
+    sessions: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        if " ".join(text.split()) == "every session":
+            return cls(1)
+        return cls(_count(text, "session", "a cadence"))
+
+    def __str__(self) -> str:
+        return "every session" if self.sessions == 1 else f"{self.sessions} sessions"
+
+
+_CALENDAR_BARS = {"session": 1, "week": 5, "month": 21, "quarter": 63}
+"""Bars of the calendar and about how many sessions each holds."""
+_INTRADAY_BARS = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 240)
+"""Minutes an intraday bar may have: those that people trade on."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class BarSize:
+    """The time between two observations of a series: ``5m``, ``1h``, ``1 session``, ``1 week``, ``1 month``.
+
+    ``minutes`` is 0 for bars of the calendar, whose ``period`` is session, week, month or quarter.
+    """
+
+    minutes: int
+    period: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(r"\s*1 (session|week|month|quarter)s?\s*", text)
+        if match:
+            return cls(0, match[1])
+        help = "write 1 session, 1 week, 1 month, 1 quarter, or minutes and hours: 5m, 15m, 1h"
+        try:
+            seconds = Duration.parse(text).seconds
+        except UnitError:
+            raise UnitError(f"'{text}' is not the size of a bar", help) from None
+        if seconds % 60 or seconds // 60 not in _INTRADAY_BARS:
+            raise UnitError(f"there are no bars of {text}", f"write one of {', '.join(_bar_texts())}")
+        return cls(seconds // 60, "")
+
+    @property
+    def intraday(self) -> bool:
+        return self.minutes > 0
+
+    @property
+    def sessions(self) -> float:
+        """About how many sessions a bar spans; a session counts as 6.5 hours."""
+        return self.minutes / 390 if self.minutes else float(_CALENDAR_BARS[self.period])
+
+    def __str__(self) -> str:
+        return str(Duration(self.minutes * 60)) if self.minutes else f"1 {self.period}"
+
+
+def _bar_texts() -> list[str]:
+    return [str(Duration(minutes * 60)) for minutes in _INTRADAY_BARS] + [f"1 {period}" for period in _CALENDAR_BARS]
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Count:
+    """A large number of things: ``2M``, ``500k``, ``12000``."""
+
+    value: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kM]?)\s*", text)
+        value = float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]] if match else 0.0
+        if not match or value != int(value) or value < 1:
+            raise UnitError(f"'{text}' is not a count", "write a whole number above 0, with k or M: 12000, 500k, 2M")
+        return cls(int(value))
+
+    def __str__(self) -> str:
+        for unit, size in (("M", 1_000_000), ("k", 1_000)):
+            if self.value % size == 0:
+                return f"{self.value // size}{unit}"
+        return str(self.value)
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Factor:
+    """A multiple: ``10x``, ``1.5x``."""
+
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(rf"\s*({_NUMBER})\s*x\s*", text)
+        if not match or not 1 <= float(match[1]) < 1e9:
+            raise UnitError(f"'{text}' is not a factor", "write a number of at least 1 and x: 1.5x, 10x")
+        return cls(float(match[1]))
+
+    def __str__(self) -> str:
+        return f"{self.value:g}x"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Sigma:
+    """A distance in robust standard deviations: ``12 sigma``."""
+
+    value: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(rf"\s*({_NUMBER})\s*sigma\s*", text)
+        if not match or not 0 < float(match[1]) < 1e9:
+            raise UnitError(f"'{text}' is not a number of sigmas", "write a number above 0 and sigma: 12 sigma")
+        return cls(float(match[1]))
+
+    def __str__(self) -> str:
+        return f"{self.value:g} sigma"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class YearlyMoney:
+    """US dollars a year: ``60000 USD/year``."""
+
+    usd_per_year: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(rf"\s*({_NUMBER})\s*USD\s*/\s*year\s*", text)
+        if not match:
+            raise UnitError(f"'{text}' is not an amount a year", "write a number and USD/year: 60000 USD/year")
+        return cls(float(match[1]))
+
+    def __str__(self) -> str:
+        return f"{self.usd_per_year:,.2f} USD/year"
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class HourlyShare:
+    """A chance per hour: ``4%/h``, how often a spot node is taken back."""
+
+    fraction: float
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        match = re.fullmatch(rf"\s*({_NUMBER})\s*%\s*/\s*h\s*", text)
+        if not match or float(match[1]) > 100:
+            raise UnitError(f"'{text}' is not a chance per hour", "write a percentage and /h: 4%/h")
+        return cls(round(float(match[1]) / 100, 12))
+
+    def __str__(self) -> str:
+        return f"{self.fraction * 100:.6g}%/h"
+
+
 def _count(text: str, unit: str, what: str) -> int:
     match = re.fullmatch(rf"\s*(\d+)\s*{unit}s?\s*", text)
     if not match or int(match[1]) == 0:

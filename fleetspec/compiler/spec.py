@@ -1,46 +1,55 @@
 """The language on one page: what a fleet spec may say, and the type of every value.
 
 Shape only. Whether names exist, windows fit the data and units make sense together is ``checks``' business.
-Models are strict and frozen; unknown keys are errors; every scalar arrives as a string (see ``scalars``).
+Models are strict and frozen; unknown keys are errors; every scalar arrives as a string (see ``scalars``). What a
+group may say is in ``spec_models``, what money and machines are in ``spec_hardware``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from datetime import date
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from fleetspec.compiler.shape import Shape, listed
+from fleetspec.compiler.spec_hardware import (
+    Budget,
+    Cluster,
+    Limits,
+    Objective,
+    Policy,
+    Pool,
+    Publish,
+    Queue,
+    Schedule,
+)
+from fleetspec.compiler.spec_models import Backtest, Gate, ModelGroup, Target
 from fleetspec.scalars import (
+    BarSizeText,
     BarsText,
+    Day,
     DurationText,
     FleetName,
     Integer,
-    MemoryText,
-    MoneyText,
     Name,
-    RateText,
     SessionsText,
     SessionTimeText,
     ShareText,
+    SigmaText,
 )
 from fleetspec.units import Bars, Duration, Share
 
-Target = Literal["variance", "return", "value_at_risk"]
-
-
-class Shape(BaseModel):
-    """Base of every map in the language."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True
-    )
+__all__ = ["DataSource", "FleetSpec", "ModelGroup", "Pool", "Schedule", "Target", "Universe"]
 
 
 class DataSource(Shape):
     """Where series come from: ``sample:arch``, ``synthetic:market``, or a Parquet or CSV path beside the spec.
 
-    Files are long tables: one row per ``key`` (series) and ``time`` (date), with a ``price`` or a ``returns``
-    column and optionally ``volume``. Synthetic markets take ``series``, ``length`` and ``seed``.
+    Files are long tables: one row per ``key`` (series) and ``time`` (date or timestamp), with a ``price`` or a
+    ``returns`` column and optionally ``volume``. ``high`` and ``low``, ``realised`` and ``implied`` are the columns
+    that measures of volatility are made from. Synthetic markets take ``series``, ``length`` and ``seed``. A row is
+    known ``lag`` sessions after its own, at ``available`` of that day.
     """
 
     from_: str = Field(alias="from")
@@ -50,45 +59,45 @@ class DataSource(Shape):
     price: str | None = None
     returns: str | None = None
     volume: str | None = None
+    high: str | None = None
+    low: str | None = None
+    realised: str | None = None
+    implied: str | None = None
     series: Integer | None = None
     length: SessionsText | None = None
     seed: Integer | None = None
+    available: SessionTimeText | None = None
+    lag: SessionsText | None = None
+    options: dict[str, str] = Field(default_factory=dict)
 
 
 class Quality(Shape):
-    """When a series is quarantined, and when too many are for the run to count."""
+    """When a series is quarantined, and when too many are for the run to count.
+
+    ``max_jump`` is the largest return in robust standard deviations of the series; ``stale_after`` how many
+    sessions its last bar may lie behind the one the night follows.
+    """
 
     max_missing: ShareText = Share(0.05)
+    max_jump: SigmaText | None = None
+    stale_after: SessionsText | None = None
+    on_fail: Literal["quarantine", "stop"] = "quarantine"
     max_quarantined: ShareText = Share(0.02)
 
 
 class Universe(Shape):
-    """A set of series with one calendar and one bar."""
+    """A set of series with one calendar and one bar.
+
+    Members are ``all`` series of the source, a list, ``file:`` a list beside the spec, or those whose rows satisfy
+    ``where``; ``as_of`` says on which day: each day its own (``point-in-time``), the last one, or a date.
+    """
 
     data: str
     series: Literal["all"] | tuple[str, ...] = "all"
+    where: str | None = None
+    as_of: Literal["point-in-time", "latest"] | Day | None = None
     calendar: str
-    bar: Literal["1 session"]
-
-
-class ModelGroup(Shape):
-    """One entry of ``models``: families that share a target, a window and a cadence."""
-
-    family: str | None = None
-    families: tuple[str, ...] | None = None
-    per: Literal["series", "universe"] = "series"
-    target: Target
-    over: Name | None = None
-    features: Name | None = None
-    train: BarsText | None = None
-    refit: SessionsText | None = None
-    levels: tuple[ShareText, ...] = ()
-    params: dict[str, Any] = Field(default_factory=dict)
-    gpu_memory: MemoryText | None = None
-
-    @property
-    def family_names(self) -> tuple[str, ...]:
-        return self.families if self.families is not None else ((self.family,) if self.family else ())
+    bar: BarSizeText
 
 
 class FleetRow(Shape):
@@ -100,65 +109,33 @@ class FleetRow(Shape):
 
     @property
     def universe_names(self) -> tuple[str, ...]:
-        return (self.universes,) if isinstance(self.universes, str) else self.universes
+        return listed(self.universes)
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        return (self.models,) if isinstance(self.models, str) else self.models
+        return listed(self.models)
 
 
-class Backtest(Shape):
-    """Walk-forward evaluation: refit every ``step`` bars, forecast the bars in between, test the whole.
+class Exception_(Shape):
+    """What is taken out of the fleet again: models that match every key that is given."""
 
-    ``purge: horizon`` is the only choice: no training label reaches past its window.
-    """
-
-    scheme: Literal["walk-forward"]
-    models: tuple[Name, ...]
-    step: BarsText
-    purge: Literal["horizon"] = "horizon"
-    tests: tuple[Literal["kupiec"], ...] = ()
-    within: DurationText
+    universes: tuple[Name, ...] | Name | None = None
+    models: tuple[Name, ...] | Name | None = None
+    families: tuple[Name, ...] | Name | None = None
+    horizons: tuple[BarsText, ...] | None = None
 
 
-class Schedule(Shape):
-    """The night: start and deadline around the sessions of a market calendar."""
+class Change(Shape):
+    """The run that an edit makes necessary: how long it may take."""
 
-    calendar: str
-    start: SessionTimeText
-    deadline: SessionTimeText
+    within: DurationText = Duration(86_400)
 
 
-class Budget(Shape):
-    """What a run of each kind may cost."""
+class Move(Shape):
+    """A renaming: addresses without the fleet, from the left as many slots as needed; ``*`` keeps a slot."""
 
-    nightly: MoneyText
-    backtest: MoneyText | None = None
-
-
-class Pool(Shape):
-    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``."""
-
-    offer: str | None = None
-    price: RateText | None = None
-    cpu: Integer | None = None
-    memory: MemoryText | None = None
-    gpu: str | None = None
-    per_node: Integer | None = None
-    mig: Literal["auto", "none"] = "none"
-    max: Integer
-    boot: DurationText = Duration(240)
-
-
-class Cluster(Shape):
-    """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
-    the first node boots. ``ray`` is the Ray release inside the image."""
-
-    namespace: Name = "fleetspec"
-    image: str = "fleetspec-worker:latest"
-    ray: str = "2.60.0"
-    store: str = "/var/lib/fleetspec"
-    startup: DurationText = Duration(120)
+    from_: str = Field(alias="from")
+    to: str
 
 
 class FleetSpec(Shape):
@@ -168,6 +145,7 @@ class FleetSpec(Shape):
     kind: Literal["Fleet"]
     name: FleetName
     owner: str
+    tier: Literal["low", "medium", "high"] = "medium"
     seed: Integer = 0
     data: dict[Name, DataSource]
     quality: Quality = Quality()
@@ -176,11 +154,25 @@ class FleetSpec(Shape):
     features: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     models: dict[Name, ModelGroup]
     fleet: tuple[FleetRow, ...]
+    except_: tuple[Exception_, ...] = Field(default=(), alias="except")
     backtest: Backtest | None = None
+    change: Change = Change()
+    gates: tuple[Gate, ...] = ()
     schedule: Schedule
     budget: Budget
+    objective: Objective = Objective()
     hardware: dict[Name, Pool]
+    queue: Queue | None = None
+    limits: Limits = Limits()
+    policies: dict[Name, Policy] = Field(default_factory=dict)
+    publish: Publish | None = None
+    moved: tuple[Move, ...] = ()
     cluster: Cluster = Cluster()
 
     def row_horizons(self, row: FleetRow) -> tuple[Bars, ...]:
         return row.horizons if row.horizons is not None else self.horizons
+
+
+def as_day(value: date | str | None) -> date | None:
+    """The day of an ``as_of`` that names one."""
+    return value if isinstance(value, date) else None

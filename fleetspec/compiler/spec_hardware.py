@@ -1,0 +1,138 @@
+"""What money, machines and the night may say: schedule, budget, pools, cluster, limits, policies."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from fleetspec.compiler.shape import Shape, listed
+from fleetspec.scalars import (
+    CountText,
+    DurationText,
+    FactorText,
+    HourlyShareText,
+    Integer,
+    MemoryText,
+    MoneyText,
+    Name,
+    RateText,
+    SessionTimeText,
+    ShareText,
+    YearlyMoneyText,
+)
+from fleetspec.units import Duration
+
+
+class OnMiss(Shape):
+    """What happens when the night will not end in time: which forecasts are published, and what is left out first."""
+
+    forecast: Literal["latest parameters on today's data", "hold"]
+    degrade: tuple[str, ...] = ()
+
+
+class Schedule(Shape):
+    """The night: start and deadline around the sessions of a market calendar, and groups that must be earlier."""
+
+    calendar: str
+    start: SessionTimeText
+    deadline: SessionTimeText
+    deadlines: dict[Name, SessionTimeText] = Field(default_factory=dict)
+    on_time: ShareText | None = None
+    on_miss: OnMiss | None = None
+
+
+class Budget(Shape):
+    """What a run of each kind may cost, and what a month and owned machines may."""
+
+    nightly: MoneyText
+    change: MoneyText | None = None
+    backtest: MoneyText | None = None
+    month: MoneyText | None = None
+    capex: YearlyMoneyText | None = None
+
+
+class Objective(Shape):
+    """What a plan is chosen by within deadline and budget."""
+
+    minimize: Literal["cost", "time"] = "cost"
+
+
+class Spot(Shape):
+    """The same node when it may be taken back: its price, and how likely that is."""
+
+    price: RateText
+    preempt: HourlyShareText
+
+
+class Capex(Shape):
+    """An owned node: its purchase price, the years it is written off over, and what it costs to run."""
+
+    price: MoneyText
+    years: Integer
+    power: RateText
+
+
+class Pool(Shape):
+    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``."""
+
+    offer: str | None = None
+    price: RateText | None = None
+    cpu: Integer | None = None
+    memory: MemoryText | None = None
+    gpu: str | None = None
+    per_node: Integer | None = None
+    mig: Literal["auto", "none"] = "none"
+    share: Literal["none", "mps", "time-slice"] = "none"
+    max: Integer
+    boot: DurationText = Duration(240)
+    spot: Spot | None = None
+    capex: Capex | None = None
+
+
+class Queue(Shape):
+    """The Kueue queue that admits a run, and its priority class."""
+
+    kueue: Name
+    priority: Name | None = None
+
+
+class Limits(Shape):
+    """What a spec may grow to: jobs of a run, and models against the fleet that is deployed."""
+
+    jobs: CountText | None = None
+    growth: FactorText | None = None
+
+
+class Policy(Shape):
+    """A rule of the platform team on every change: what, for which tiers, whose, and whether it stops the change."""
+
+    rule: Literal["cost", "slack", "growth", "price-age", "pools", "removal", "new-family"]
+    owner: str
+    limit: str | None = None
+    pools: tuple[Name, ...] | Name | None = None
+    tiers: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
+    on_fail: Literal["warn", "fail"] = "fail"
+
+    @property
+    def pool_names(self) -> tuple[str, ...]:
+        return listed(self.pools)
+
+
+class Publish(Shape):
+    """Where forecasts go after a run."""
+
+    to: str
+    format: Literal["parquet", "csv"] = "parquet"
+    options: dict[str, str] = Field(default_factory=dict)
+
+
+class Cluster(Shape):
+    """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
+    the first node boots. ``ray`` is the Ray release inside the image."""
+
+    namespace: Name = "fleetspec"
+    image: str = "fleetspec-worker:latest"
+    ray: str = "2.60.0"
+    store: str = "/var/lib/fleetspec"
+    startup: DurationText = Duration(120)
