@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -97,7 +97,7 @@ def _show_diff(source: Source, result: str, no_color: bool) -> None:
 @click.option("--kind", type=click.Choice(["fleet", "defaults"]), default="fleet", show_default=True,
               help="A whole spec, or a file of defaults that specs extend.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file instead.")
-def schema_command(kind: str, out: Path | None) -> None:
+def schema_command(kind: Literal["fleet", "defaults"], out: Path | None) -> None:
     """Print the JSON Schema (Draft 2020-12) of specs, made from the language itself.
 
     An editor takes it from a spec's first line: # yaml-language-server: $schema=fleet.schema.json

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from jsonschema import Draft202012Validator
 
+ROOT = Path(__file__).resolve().parents[2]
 UNTIDY, TIDY = "a:   {b:  'c'}  # d\n", "a: {b: c}  # d\n"
 
 
@@ -87,3 +91,39 @@ def test_a_link_stays_a_link(folder: Path) -> None:
     assert fleetspec("fmt", "link.yaml", folder=folder)[0] == 0
     assert (folder / "link.yaml").is_symlink()
     assert (folder / "untidy.yaml").read_text() == TIDY
+
+
+def test_schema_is_printed_or_written(folder: Path) -> None:
+    code, out, said = fleetspec("schema", folder=folder)
+    assert (code, said) == (0, "")
+    assert json.loads(out)["$id"] == "urn:fleetspec:v1:fleet"
+    assert fleetspec("schema", "--kind", "defaults", "--out", "new/d.json", folder=folder)[0] == 0
+    assert json.loads((folder / "new" / "d.json").read_text())["$id"] == "urn:fleetspec:v1:defaults"
+    assert fleetspec("schema", "--kind", "plan", folder=folder)[0] == 64
+
+
+def test_init_writes_a_formatted_spec_and_its_schema(folder: Path) -> None:
+    assert fleetspec("init", folder=folder)[0] == 0
+    spec, schema = folder / "fleet.yaml", folder / "fleet.schema.json"
+    assert spec.read_text().startswith("# yaml-language-server: $schema=fleet.schema.json\n")
+    assert fleetspec("fmt", "--check", "fleet.yaml", folder=folder) == (0, "", "")
+    assert Draft202012Validator(json.loads(schema.read_text())).is_valid(yaml.safe_load(spec.read_text()))
+    schema.write_text(schema.read_text().replace("Text", "Txt"))
+    assert fleetspec("init", "--force", folder=folder)[0] == 0
+    assert "Txt" not in schema.read_text()
+
+
+def test_init_leaves_a_file_of_that_name_that_is_not_its_own(folder: Path) -> None:
+    (folder / "fleet.schema.json").write_text("{}")
+    assert fleetspec("init", folder=folder)[0] == 0
+    assert (folder / "fleet.schema.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda path: path.name)
+def test_every_example_names_its_schema_and_is_formatted(path: Path) -> None:
+    first = path.read_text().splitlines()[0]
+    assert first.startswith("# yaml-language-server: $schema=")
+    named = json.loads((path.parent / first.partition("=")[2]).read_text())
+    kind = yaml.safe_load(path.read_text())["kind"].lower()
+    assert named["$id"] == f"urn:fleetspec:v1:{kind}"
+    assert fleetspec("fmt", "--check", str(path), folder=ROOT) == (0, "", "")
