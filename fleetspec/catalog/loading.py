@@ -65,11 +65,12 @@ def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
 
 
 def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime:
-    """Seconds of a family's task on ``cpu`` or a GPU: its own row, else that of any family.
-
-    A device that the catalog knows nothing of raises KeyError.
+    """Seconds of a family's task on ``cpu`` or a GPU: its own row, for trials else that of its fits, else that of any
+    family. A device that the catalog knows nothing of raises KeyError.
     """
     own = catalog.runtimes.get((family, task, device))
+    if own is None and task == "trial":
+        return runtime_of(catalog, family, "fit", device)
     return own if own is not None else catalog.runtimes[ANY_FAMILY, task, device]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import networkx as nx
 
 Ints = NDArray[np.int64]
+_ALIKE = 0.05
+"""Jobs whose work differs by less than this share are planned as one class."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,23 +37,40 @@ class Jobs:
     parents: Ints
     feeds: tuple[int, ...] = ()
     parent_count: Ints | None = None
+    rung: int = 0
+    part: Ints | None = None
 
 
 class Assembly:
-    """Jobs and classes are numbered as they are added; parents must have been added before."""
+    """Jobs and classes are numbered as they are added; parents must have been added before.
+
+    Jobs of several variants of a group that are alike in stage and work are one class.
+    """
 
     def __init__(self) -> None:
         self.classes: list[JobClass] = []
         self.size = 0
+        self._codes: dict[str, int] = {}
         self._parts: list[Jobs] = []
+        self._part_class: list[int] = []
+
+    def named(self, klass: JobClass, variant: str) -> JobClass:
+        """The class as it is to be called: where its name is taken by jobs of another size, with its variant in it."""
+        known = self._codes.get(klass.name)
+        if known is None or _alike(self.classes[known], klass):
+            return klass
+        return replace(klass, mark=variant + klass.mark)
 
     def add(self, klass: JobClass, jobs: Jobs) -> tuple[int, Ints]:
         """Append a class and its jobs; returns the number of the class and those of the jobs (n,)."""
-        self.classes.append(klass)
+        code = self._codes.setdefault(klass.name, len(self.classes))
+        if code == len(self.classes):
+            self.classes.append(klass)
         self._parts.append(jobs)
+        self._part_class.append(code)
         numbers = np.arange(self.size, self.size + len(jobs.model))
         self.size += len(numbers)
-        return len(self.classes) - 1, numbers
+        return code, numbers
 
     def graph(self, fleet: str, run: RunKind, session: date, seed: int, models: Models) -> JobGraph:
         """Everything added so far as one graph with its stage graph and content digest."""
@@ -58,7 +78,8 @@ class Assembly:
         ptr = np.concatenate([[0], np.cumsum(self._joined([_parent_count(p) for p in self._parts], np.int64))])
         parents = self._joined([part.parents.ravel() for part in self._parts], np.int32)
         digest = np.concatenate([p.digest for p in self._parts]) if sizes else np.zeros((0, identity.SIZE), np.uint8)
-        task = np.repeat(np.array([k.task for k in self.classes], dtype=np.uint8), sizes)
+        task = np.repeat(np.array([self.classes[c].task for c in self._part_class], dtype=np.uint8), sizes)
+        rung = np.repeat(np.array([part.rung for part in self._parts], dtype=np.int8), sizes)
         model = self._joined([part.model for part in self._parts], np.int32)
         content = identity.digest(
             "graph",
@@ -67,6 +88,7 @@ class Assembly:
             task.tobytes(),
             model.astype("<i4").tobytes(),
             digest.tobytes(),
+            rung.tobytes(),
             ptr.astype("<i8").tobytes(),
             parents.astype("<i4").tobytes(),
         )
@@ -82,7 +104,9 @@ class Assembly:
             window=self._joined([part.window for part in self._parts], np.int32),
             start=self._joined([part.start for part in self._parts], np.int32),
             end=self._joined([part.end for part in self._parts], np.int32),
-            klass=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
+            klass=np.repeat(np.array(self._part_class, dtype=np.int32), sizes),
+            rung=rung,
+            part=self._joined([_places(part) for part in self._parts], np.int32),
             digest=digest,
             parent_ptr=ptr.astype(np.int64),
             parent_index=parents,
@@ -97,11 +121,20 @@ class Assembly:
         import networkx as nx
 
         stages: nx.DiGraph[str] = nx.DiGraph()
-        for klass, jobs in zip(self.classes, sizes, strict=True):
-            stages.add_node(klass.name, stage=klass.stage, jobs=jobs)
-        for klass, part in zip(self.classes, self._parts, strict=True):
-            stages.add_edges_from((self.classes[feed].name, klass.name) for feed in part.feeds)
+        jobs = np.bincount(np.array(self._part_class, dtype=np.int64), weights=sizes, minlength=len(self.classes))
+        for klass, count in zip(self.classes, jobs, strict=True):
+            stages.add_node(klass.name, stage=klass.stage, jobs=int(count))
+        for code, part in zip(self._part_class, self._parts, strict=True):
+            stages.add_edges_from((self.classes[feed].name, self.classes[code].name) for feed in part.feeds)
         return stages
+
+
+def _alike(one: JobClass, other: JobClass) -> bool:
+    return one.stage == other.stage and math.isclose(one.work, other.work, rel_tol=_ALIKE)
+
+
+def _places(jobs: Jobs) -> Ints:
+    return jobs.part if jobs.part is not None else np.zeros(len(jobs.model), dtype=np.int64)
 
 
 def _parent_count(jobs: Jobs) -> Ints:
@@ -117,7 +150,7 @@ def _outline(fleet: str, run: RunKind, session: date, models: Models, classes: l
         "run": str(run),
         "session": session.isoformat(),
         "universes": models.universes,
-        "settings": [[s.group, s.family.name] for s in models.settings],
+        "settings": [[s.label, s.family.name] for s in models.settings],
         "series": models.series_names,
         "horizons": models.horizons,
         "rows": identity.digest(

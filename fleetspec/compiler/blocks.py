@@ -1,7 +1,8 @@
-"""One family of one group on one universe: its models and its jobs, as arrays.
+"""One family of one variant of a group on one universe: its models and its jobs, as arrays.
 
-Models are series × horizons, row by row. Each model has a window (nightly) or several (backtest), and per window a
-fit and a forecast; in a backtest an evaluation follows. Nothing here loops over jobs but the hashing.
+Models are series × horizons, row by row. Each model has a window (nightly) or several (backtest); per window a fit
+and a forecast, before some of them the trials of a search; in a backtest evaluations follow. Nothing here loops over
+jobs but the hashing.
 """
 
 from __future__ import annotations
@@ -10,79 +11,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Assembly, Ints, Jobs
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobClass, Task
-from fleetspec.compiler.lock import LockedSeries, cadence
-from fleetspec.compiler.windows import Walk, backtest_windows, nightly_windows
+from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobClass, SearchSetting, Task
+from fleetspec.compiler.panels import Panel
+from fleetspec.compiler.timetable import Searches, Timetable
+from fleetspec.compiler.windows import Walk
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Panel:
-    """The locked series of a universe as columns (n,). ``gated`` marks those with too many missing values to be
-    fitted; ``source`` is the identity of the data source."""
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What is judged of a model's forecasts: canonical names of the tests."""
 
-    name: str
-    code: int
-    series: tuple[LockedSeries, ...]
-    bars: Ints
-    gated: NDArray[np.bool_]
-    digest: identity.Bytes
-    source: dict[str, Any]
-
-    @classmethod
-    def of(
-        cls, name: str, code: int, series: tuple[LockedSeries, ...], source: dict[str, Any], max_missing: float
-    ) -> Panel:
-        bars = np.array([s.bars for s in series], dtype=np.int64)
-        missing = np.array([s.missing for s in series], dtype=np.int64)
-        # A share, as the runtime's gate computes it: a product could round to the other side.
-        gated = missing / np.maximum(bars + missing, 1) > max_missing
-        return cls(name, code, series, bars, gated, identity.from_hex([s.digest for s in series]), source)
-
-    def __len__(self) -> int:
-        return len(self.series)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Schedule:
-    """Windows of every row of a block: ``count`` (rows,) of them each, their bounds flattened in ``walk``.
-
-    ``data`` (rows, 16) is the digest of what the fits of a row read, beside their bounds.
-    """
-
-    count: Ints
-    walk: Walk
-    data: identity.Bytes
-
-
-def nightly(panel: Panel, setting: GroupFamily) -> Schedule:
-    """Tonight's window of each series; a model over the whole universe has one row, with the first member's bounds."""
-    start, end = nightly_windows(panel.bars, setting.train, setting.refit)
-    walk = Walk(start, end, np.maximum(panel.bars - 1, 0), panel.bars)
-    data = panel.digest
-    if not setting.family.transforms:
-        data = identity.from_hex([s.windows[cadence(setting.train, setting.refit)] for s in panel.series])
-    if setting.per == "universe":
-        every = np.concatenate([data, identity.integers(start, end, panel.gated)], axis=1)
-        data = identity.single("pool", every.tobytes())
-        walk = Walk(start[:1], end[:1], walk.first_origin[:1], walk.origin_end[:1])
-    return Schedule(np.ones(len(walk), dtype=np.int64), walk, data)
-
-
-def backtest(panel: Panel, setting: GroupFamily, step: int) -> Schedule:
-    """Every walk-forward window of each series. The data of a window are those of the whole locked series."""
-    lengths, which = np.unique(panel.bars, return_inverse=True)
-    walks = [backtest_windows(int(bars), setting.train, step) for bars in lengths]
-    each = [walks[i] for i in which]
-    columns = [np.concatenate([getattr(w, c) for w in each]) for c in ("start", "end", "first_origin", "origin_end")]
-    return Schedule(np.array([len(w) for w in each], dtype=np.int64), Walk(*columns), panel.digest)
+    tests: bytes
 
 
 class Block:
-    """Models and jobs of a group's family on a universe. ``codes`` are its horizons' codes, or ``[NONE]``;
+    """Models and jobs of a family of a group's variant on a universe. ``codes`` are its horizons' codes, or ``[NONE]``;
     ``members`` are the blocks it is over, with the same windows."""
 
     def __init__(
@@ -103,7 +49,10 @@ class Block:
         self.row = np.repeat(np.arange(rows), len(codes))
         """(models,) series of each model; zeros for models over the whole universe."""
         self.code = np.tile(self.codes, rows)
-        self.digest = self._identities(seed)
+        content = self._content(seed)
+        self.core = self._identities("core", content)
+        """(models, 16) digests of what a trial depends on: not on how many are made."""
+        self.digest = self._identities("model", content | _search_content(setting.search))
 
     def __len__(self) -> int:
         return len(self.row)
@@ -113,7 +62,7 @@ class Block:
         """(models,) series codes as the graph has them."""
         return np.full(len(self), NONE) if self.pooled else self.row
 
-    def _identities(self, seed: int) -> identity.Bytes:
+    def _content(self, seed: int) -> dict[str, Any]:
         setting = self.setting
         content = {
             "family": setting.family.name,
@@ -124,18 +73,30 @@ class Block:
             "features": setting.features,
             "levels": setting.levels,
             "train": setting.train,
+            "bar": self.panel.bar,
+            "measure": setting.measure,
+            "side": setting.side,
             "source": self.panel.source,
             "seed": seed,
         }
-        names = [s.name for s in self.panel.series]
-        read = [identity.canonical(name) for name in ([names] if self.pooled else names)]
-        series = np.concatenate([identity.single("series", text) for text in read])
+        if setting.search is not None:
+            chosen = {name for name, _ in setting.search.space}
+            content["params"] = {name: value for name, value in setting.params.items() if name not in chosen}
+        return content
+
+    def _identities(self, kind: str, content: dict[str, Any]) -> identity.Bytes:
+        if kind == "core" and self.setting.search is None:
+            return np.zeros((0, identity.SIZE), dtype=np.uint8)
+        if self.pooled:
+            series = identity.single("series", identity.canonical([s.name for s in self.panel.series]))
+        else:
+            series = self.panel.names
         ahead = np.array([NONE if code == NONE else self.horizons[code] for code in self.codes], dtype=np.int64)
         return identity.digest_rows(
-            "model",
+            kind,
             identity.repeated(identity.single("setting", identity.canonical(content)), len(self)),
             series[self.row],
-            identity.integers(np.tile(ahead, len(read))),
+            identity.integers(np.tile(ahead, len(series))),
             *(member.digest[member.models_for(self.row, self.code)] for member in self.members),
         )
 
@@ -146,15 +107,19 @@ class Block:
             place = np.searchsorted(self.codes, code)
         return (np.zeros_like(row) if self.pooled else row) * len(self.codes) + place
 
-    def emit(self, assembly: Assembly, schedule: Schedule, tests: bytes | None) -> None:
-        """Append fits, forecasts, and with ``tests`` (canonical) evaluations."""
-        count = schedule.count[self.row]
+    def forecasts_at(self, codes: list[int]) -> bool:
+        """Whether this block forecasts every one of these horizons."""
+        return self.codes[0] == NONE or set(codes) <= set(self.codes.tolist())
+
+    def emit(self, assembly: Assembly, times: Timetable, evaluation: Evaluation | None) -> None:
+        """Append trials, fits, forecasts, and with ``evaluation`` evaluations."""
+        count = times.count[self.row]
         model = np.repeat(np.arange(len(self)), count)
         self.begin = np.concatenate([[0], np.cumsum(count)])
         window = np.arange(len(model)) - self.begin[model]
         row = self.row[model]
-        at = (np.cumsum(schedule.count) - schedule.count)[row] + window
-        walk = Walk(*(getattr(schedule.walk, c)[at] for c in ("start", "end", "first_origin", "origin_end")))
+        at = (np.cumsum(times.count) - times.count)[row] + window
+        walk = times.walk.take(at)
         if self.setting.family.transforms:
             feeds = tuple(member.forecast_class for member in self.members)
             local = [m.begin[m.models_for(row, self.code[model])] + window for m in self.members]
@@ -162,31 +127,89 @@ class Block:
             inputs = [m.forecast_digest[jobs] for m, jobs in zip(self.members, local, strict=True)]
             seen = walk.origin_end - walk.first_origin
         else:
-            fit_class, fits, made = self._fits(assembly, schedule, model, window, row, walk)
+            chosen = None
+            if times.searches is not None and self.setting.search is not None:
+                chosen = self._trials(assembly, times.searches, self.setting.search, model, row, times.searches.of[at])
+            fit_class, fits, made = self._fits(assembly, times, model, window, row, walk, chosen)
             feeds, parents, inputs, seen = (fit_class,), [fits], [made], walk.origin_end - walk.start
         self._forecasts(assembly, model, window, row, walk, feeds, np.stack(parents, axis=1), inputs, seen)
-        if tests is not None:
-            self._evaluations(assembly, walk, tests)
+        if evaluation is not None:
+            self._evaluations(assembly, walk, evaluation)
 
-    def _class(self, assembly: Assembly, task: Task, feeds: tuple[int, ...], seen: Ints) -> JobClass:
-        """``seen`` (jobs,) bars a job looks at, in each of its series."""
+    def _class(
+        self, assembly: Assembly, task: Task, feeds: tuple[int, ...], seen: Ints, fits: float = 1.0, mark: str = ""
+    ) -> JobClass:
+        """``seen`` (jobs,) bars a job looks at, in each of its series; ``fits`` estimations it makes."""
         stage = 1 + max((assembly.classes[feed].stage for feed in feeds), default=-1)
-        work = float(np.median(seen)) * (len(self.panel) if self.pooled else 1)
-        family = self.setting.family
-        if task is Task.FIT and family.effort is not None:
-            work *= family.effort(family.params.model_validate(self.setting.params))
-        return JobClass(self.panel.name, self.setting.group, self.setting.family.name, task, stage, work)
+        work = float(np.median(seen)) * (len(self.panel) if self.pooled else 1) * fits
+        family, setting = self.setting.family, self.setting
+        if task in (Task.FIT, Task.TRIAL) and family.effort is not None:
+            work *= family.effort(family.params.model_validate(setting.params))
+        variant = "".join(f"~{value}" for _, value in setting.variant)
+        return assembly.named(JobClass(self.panel.name, setting.group, family.name, task, stage, work, mark), variant)
+
+    def _gated(self, row: Ints) -> Ints:
+        # Whether a series passes the quality gate decides what its fit gives: another gate, another job.
+        return np.zeros(len(row), dtype=np.int64) if self.pooled else self.panel.gated[row].astype(np.int64)
+
+    def _trials(
+        self, assembly: Assembly, searches: Searches, search: SearchSetting, model: Ints, row: Ints, of: Ints
+    ) -> tuple[tuple[int, ...], Ints, identity.Bytes]:
+        """The rungs of every search of every model. For each window (its ``model``, ``row`` and search ``of`` the row)
+        the class of the last rung, its jobs (windows, k), and their digests side by side."""
+        count = searches.count[self.row]
+        begin = np.concatenate([[0], np.cumsum(count)])
+        owner = np.repeat(np.arange(len(self)), count)
+        position = np.arange(len(owner)) - begin[owner]
+        at = (np.cumsum(searches.count) - searches.count)[self.row[owner]] + position
+        start, end = searches.start[at], searches.end[at]
+        parents = np.zeros((len(owner), 0), dtype=np.int64)
+        above = np.zeros((len(owner), 0), dtype=np.uint8)
+        feeds: tuple[int, ...] = ()
+        scoring = identity.single("scoring", identity.canonical([search.space, search.metric, search.validation]))
+        for number, rung in enumerate(search.rungs):
+            jobs, each = rung.jobs, rung.trials // rung.jobs
+            whole = np.repeat(np.arange(len(owner)), jobs)
+            part = np.tile(np.arange(jobs), len(owner))
+            used = np.maximum(np.ceil((end - start) * rung.share).astype(np.int64), 1)
+            first = (end - used)[whole]
+            made = identity.digest_rows(
+                "trial",
+                self.core[owner[whole]],
+                identity.repeated(scoring, len(whole)),
+                identity.integers(
+                    first, end[whole], self._gated(self.row[owner[whole]]), part * each, np.full(len(whole), each)
+                ),
+                searches.data[self.row[owner[whole]]],
+                above[whole],
+            )
+            columns = Jobs(
+                self.first_model + owner[whole], position[whole], first, end[whole], made, parents[whole], feeds,
+                rung=number, part=part,
+            )  # fmt: skip
+            mark = f"#{number + 1}" if len(search.rungs) > 1 else ""
+            klass = self._class(assembly, Task.TRIAL, feeds, used, each, mark)
+            code, numbers = assembly.add(klass, columns)
+            feeds, parents = (code,), numbers.reshape(len(owner), jobs)
+            above = made.reshape(len(owner), jobs * identity.SIZE)
+        last = begin[model] + of
+        return feeds, parents[last], above[last]
 
     def _fits(
-        self, assembly: Assembly, schedule: Schedule, model: Ints, window: Ints, row: Ints, walk: Walk
+        self,
+        assembly: Assembly,
+        times: Timetable,
+        model: Ints,
+        window: Ints,
+        row: Ints,
+        walk: Walk,
+        chosen: tuple[tuple[int, ...], Ints, identity.Bytes] | None,
     ) -> tuple[int, Ints, identity.Bytes]:
-        # Whether a series passes the quality gate decides what its fit gives: another gate, another job.
-        gated = np.zeros(len(row), dtype=np.int64) if self.pooled else self.panel.gated[row]
-        made = identity.digest_rows(
-            "fit", self.digest[model], identity.integers(walk.start, walk.end, gated), schedule.data[row]
-        )
-        jobs = Jobs(self.first_model + model, window, walk.start, walk.end, made, np.zeros((len(model), 0), np.int64))
-        code, numbers = assembly.add(self._class(assembly, Task.FIT, (), walk.end - walk.start), jobs)
+        feeds, parents, by = chosen or ((), np.zeros((len(model), 0), np.int64), np.zeros((len(model), 0), np.uint8))
+        bounds = identity.integers(walk.start, walk.end, self._gated(row))
+        made = identity.digest_rows("fit", self.digest[model], bounds, times.data[row], by)
+        jobs = Jobs(self.first_model + model, window, walk.start, walk.end, made, parents, feeds)
+        code, numbers = assembly.add(self._class(assembly, Task.FIT, feeds, walk.end - walk.start), jobs)
         return code, numbers, made
 
     def _forecasts(
@@ -216,17 +239,27 @@ class Block:
         )
         self.forecast_class, self.forecasts = assembly.add(self._class(assembly, Task.FORECAST, feeds, seen), jobs)
 
-    def _evaluations(self, assembly: Assembly, walk: Walk, tests: bytes) -> None:
-        """One job per model over the forecasts of all its windows."""
+    def _evaluations(self, assembly: Assembly, walk: Walk, evaluation: Evaluation) -> None:
+        """One job per model over the forecasts of all its windows, or one for each rebalancing cadence."""
         begin, end = self.begin[:-1], self.begin[1:]
-        made = [
-            identity.single("evaluate", self.digest[m].tobytes(), tests, self.forecast_digest[b:e].tobytes())
-            for m, (b, e) in enumerate(zip(begin, end, strict=True))
-        ]
+        forecasts = [self.forecast_digest[b:e].tobytes() for b, e in zip(begin, end, strict=True)]
         start, stop = walk.first_origin[begin], walk.origin_end[end - 1]
-        feeds = (self.forecast_class,)
-        numbers = self.first_model + np.arange(len(self))
-        jobs = Jobs(
-            numbers, np.zeros_like(numbers), start, stop, np.concatenate(made), self.forecasts, feeds, end - begin
-        )
-        assembly.add(self._class(assembly, Task.EVALUATE, feeds, stop - start), jobs)
+        feeds, numbers = (self.forecast_class,), self.first_model + np.arange(len(self))
+        for part, every in enumerate(self.setting.rebalance or (0,)):
+            judged = evaluation.tests if not every else evaluation.tests + identity.canonical({"rebalance": every})
+            made = [
+                identity.single("evaluate", self.digest[m].tobytes(), judged, text) for m, text in enumerate(forecasts)
+            ]
+            jobs = Jobs(
+                numbers, np.zeros_like(numbers), start, stop, np.concatenate(made), self.forecasts, feeds, end - begin,
+                part=np.full(len(self), part),
+            )  # fmt: skip
+            assembly.add(self._class(assembly, Task.EVALUATE, feeds, stop - start), jobs)
+
+
+def _search_content(search: SearchSetting | None) -> dict[str, Any]:
+    """What a model depends on of its search, beside the results of the trials themselves."""
+    if search is None:
+        return {}
+    rungs = [[rung.trials, rung.share] for rung in search.rungs]
+    return {"search": [search.space, search.metric, search.validation, rungs]}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pydantic import ValidationError
 
-from fleetspec.compiler.settings import lineage
 from fleetspec.compiler.spec import FleetSpec, ModelGroup
 from fleetspec.diagnostics import Report, Route, did_you_mean
 from fleetspec.family import Family, Registry
@@ -97,26 +97,35 @@ class _Group:
         self.check_over()
 
     def check_over(self) -> None:
-        over, spec = self.group.over, self.spec
-        if over is None:
+        spec = self.spec
+        if not self.group.over_names:
             message = (
                 f"{_said(self.families, 'works', 'work')} on another group's forecasts, and '{self.name}' names none"
             )
             targets = [n for n, m in spec.models.items() if m.target == "variance"]
             self.add(meaning.OVER, message, None, f"add over: {targets[0] if targets else 'vol'}")
-        elif over not in spec.models:
-            message = f"there is no group in models '{over}'"
-            self.add(meaning.UNKNOWN_NAME, message, "over", did_you_mean(over, spec.models.keys() - {self.name}))
-        else:
-            below = spec.models[over]
-            if self.group.target == "value_at_risk" and below.target != "variance":
-                message = f"value at risk is made from variance forecasts, and '{over}' forecasts {below.target}"
-                able = [n for n, m in spec.models.items() if m.target == "variance"]
-                help = f"write over: {able[0]}" if able else "add a group with target: variance"
-                self.add(meaning.OVER, message, "over", help)
-            if self.group.per == "universe" and below.per == "series":
-                message = f"'{self.name}' has one model per universe, and '{over}' one per series"
-                self.add(meaning.WRONG_PER, message, "per", "write per: series")
+        for index, over in enumerate(self.group.over_names):
+            route: Route = (*self.route, "over") if isinstance(self.group.over, str) else (*self.route, "over", index)
+            if over in self.group.over_names[:index]:
+                message = f"'{over}' is listed twice"
+                self.report.add(meaning.LISTED_TWICE, message, route=route, help="take one of them out")
+            elif over not in spec.models:
+                message = f"there is no group in models '{over}'"
+                help = did_you_mean(over, spec.models.keys() - {self.name})
+                self.report.add(meaning.UNKNOWN_NAME, message, route=route, help=help)
+            else:
+                self.check_member(over, spec.models[over], route)
+
+    def check_member(self, over: str, below: ModelGroup, route: Route) -> None:
+        """Whether a group's forecasts are what this one works on."""
+        if self.group.target == "value_at_risk" and below.target != "variance":
+            message = f"value at risk is made from variance forecasts, and '{over}' forecasts {below.target}"
+            able = [n for n, m in self.spec.models.items() if m.target == "variance"]
+            help = f"write over: {able[0]}" if able else "add a group with target: variance"
+            self.report.add(meaning.OVER, message, route=route, help=help)
+        if self.group.per == "universe" and below.per == "series":
+            message = f"'{self.name}' has one model per universe, and '{over}' one per series"
+            self.add(meaning.WRONG_PER, message, "per", "write per: series")
 
     def check_family(self, family: Family) -> None:
         group = self.group
@@ -258,20 +267,20 @@ def _listed(words: frozenset[str]) -> str:
 
 def _check_circles(spec: FleetSpec, report: Report) -> None:
     """Groups that are over each other. Each circle is told once, at its first group by name."""
-    told: set[str] = set()
-    for name in sorted(spec.models):
-        chain = lineage(spec, name)
-        back = spec.models[chain[-1]].over
-        if back is None or back not in chain:
-            continue
-        circle = chain[chain.index(back) :]
-        if told.isdisjoint(circle):
-            told.update(circle)
-            first = min(circle)
-            order = circle[circle.index(first) :] + circle[: circle.index(first)]
-            report.add(
-                meaning.OVER_CYCLE,
-                f"{' → '.join((*order, first))}: a group cannot rest on its own forecasts",
-                route=("models", first, "over"),
-                help="let one of them be over a group that is fitted on data",
-            )
+    rests = {name: set(group.over_names) for name, group in sorted(spec.models.items())}
+    while True:
+        try:
+            TopologicalSorter(rests).prepare()
+            return
+        except CycleError as error:
+            # The list names each group before the one that is over it, and its first group twice.
+            circle = error.args[1][:0:-1]
+        at = circle.index(min(circle))
+        order = circle[at:] + circle[:at]
+        rests[order[0]] = set()
+        report.add(
+            meaning.OVER_CYCLE,
+            f"{' → '.join((*order, order[0]))}: a group cannot rest on its own forecasts",
+            route=("models", order[0], "over"),
+            help="let one of them be over a group that is fitted on data",
+        )

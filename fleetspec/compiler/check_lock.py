@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared
-from fleetspec.compiler.settings import cadence_of
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared, panel_key
+from fleetspec.compiler.settings import cadences
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Route, Rule
 from fleetspec.rules import meaning
@@ -22,17 +22,12 @@ def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: dat
     told: set[tuple[str, str]] = set()
     for row in spec.fleet:
         for universe in row.universe_names:
-            members = _members(spec, lock, universe) if universe in sound else []
             for group in row.model_names:
-                if members and (universe, group) not in told:
+                if universe in sound and (universe, group) not in told:
                     told.add((universe, group))
-                    _check_windows(spec, group, universe, members, report)
+                    _check_windows(spec, lock, group, universe, report)
     if session is not None:
         check_session(spec, lock, session, report)
-
-
-def _members(spec: FleetSpec, lock: Lock, universe: str) -> list[LockedSeries]:
-    return [lock.data[spec.universes[universe].data][name] for name in lock.universes[universe]]
 
 
 def _check_universe(spec: FleetSpec, lock: Lock, name: str, report: Report) -> bool:
@@ -95,10 +90,22 @@ def _once(report: Report, rule: Rule, message: str, route: Route) -> None:
         report.add(rule, message, route=route, key=True, help=_AGAIN)
 
 
-def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[LockedSeries], report: Report) -> None:
-    if spec.models[group].train is None:
-        return
-    train, refit = cadence_of(spec, group)
+def _check_windows(spec: FleetSpec, lock: Lock, group: str, universe: str, report: Report) -> None:
+    own = spec.universes[universe].bar
+    for bar, train, refit, measure in sorted(cadences(spec.models[group]), key=str):
+        key = panel_key(spec.universes[universe].data, bar or str(own))
+        if key not in lock.data:
+            message = f"the lock holds no bars of {bar} of universe '{universe}'"
+            report.add(meaning.LOCK_OUTDATED, message, route=("models", group), key=True, help=_AGAIN)
+            continue
+        members = [lock.data[key][name] for name in lock.universes[universe]]
+        _check_window(group, universe, members, (train, refit, measure), report)
+
+
+def _check_window(
+    group: str, universe: str, members: list[LockedSeries], window: tuple[int, int, str], report: Report
+) -> None:
+    train, refit, _ = window
     route: Route = ("models", group, "train")
     longest = max(members, key=lambda series: series.bars)
     if longest.bars < train:
@@ -109,7 +116,7 @@ def _check_windows(spec: FleetSpec, group: str, universe: str, members: list[Loc
             help=f"write train: {_round(longest.bars)} bars or less, or lock longer data",
         )
         return
-    if any(cadence(train, refit) not in series.windows for series in members):
+    if any(cadence(*window) not in series.windows for series in members):
         message = f"the lock holds no windows of {train} bars every {refit} sessions for universe '{universe}'"
         report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
         return

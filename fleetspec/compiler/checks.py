@@ -14,7 +14,6 @@ from fleetspec.compiler.check_hardware import check_hardware
 from fleetspec.compiler.check_lock import address_clash, check_against_lock, check_session
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.settings import lineage
 from fleetspec.compiler.spec import FleetRow, FleetSpec
 from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.family import Registry
@@ -117,27 +116,27 @@ def _check_over_present(spec: FleetSpec, registry: Registry, report: Report) -> 
         for universe in row.universe_names:
             for group in row.model_names:
                 demand.setdefault((universe, group), set()).update(h.count for h in spec.row_horizons(row))
-    told: set[tuple[str, str]] = set()
+    told: set[tuple[str, str, str]] = set()
     for number, row in enumerate(spec.fleet):
         for group in row.model_names:
-            over = spec.models[group].over if group in spec.models else None
-            if over is None or over not in spec.models:
-                continue
-            families = [registry.get(name) for name in spec.models[over].family_names]
-            free = all(family is None or family.horizon_free for family in families)
-            for universe in row.universe_names:
-                there = demand.get((universe, over))
-                lacking = sorted(h.count for h in spec.row_horizons(row) if there and h.count not in there)
-                if (there and (free or not lacking)) or (universe, group) in told:
+            for over in spec.models[group].over_names if group in spec.models else ():
+                if over not in spec.models:
                     continue
-                told.add((universe, group))
-                what = f"over {', '.join(map(str, lacking))} bars " if there else ""
-                report.add(
-                    meaning.OVER_ABSENT,
-                    f"'{group}' is over '{over}', which is not {what}in the fleet of universe '{universe}'",
-                    route=_row_route(number, row, group),
-                    help=f"add {over} to the models of this row",
-                )
+                families = [registry.get(name) for name in spec.models[over].family_names]
+                free = all(family is None or family.horizon_free for family in families)
+                for universe in row.universe_names:
+                    there = demand.get((universe, over))
+                    lacking = sorted(h.count for h in spec.row_horizons(row) if there and h.count not in there)
+                    if (there and (free or not lacking)) or (universe, over, group) in told:
+                        continue
+                    told.add((universe, over, group))
+                    what = f"over {', '.join(map(str, lacking))} bars " if there else ""
+                    report.add(
+                        meaning.OVER_ABSENT,
+                        f"'{group}' is over '{over}', which is not {what}in the fleet of universe '{universe}'",
+                        route=_row_route(number, row, group),
+                        help=f"add {over} to the models of this row",
+                    )
 
 
 def _check_backtest(spec: FleetSpec, report: Report) -> None:
@@ -155,14 +154,6 @@ def _check_backtest(spec: FleetSpec, report: Report) -> None:
         elif name not in in_fleet:
             message = f"'{name}' is in no row of the fleet, so it has no models to backtest"
             report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet:")
-        for below in lineage(spec, name) if name in spec.models else ():
-            if spec.models[below].per == "universe":
-                report.add(
-                    meaning.BACKTEST_GROUP,
-                    f"'{below}' has one model per universe; a walk-forward is over one series",
-                    route=route,
-                    help="take it out of the backtest, or make it per: series",
-                )
     _check_kupiec(spec, report)
 
 

@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from fleetspec.compiler.document import Document
-from fleetspec.compiler.spec import FleetSpec, Shape
+from fleetspec.compiler.shape import Shape
+from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.rules import shape
 

@@ -8,13 +8,14 @@ when code that is shared by families (features, metrics) changes results.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-VERSION = 1
+VERSION = 2
 SIZE = 16
 """Bytes of a digest."""
 
@@ -46,6 +47,11 @@ def digest_rows(kind: str, *columns: Bytes) -> Bytes:
         for at in range(0, rows * width, width)
     )
     return np.frombuffer(made, dtype=np.uint8).reshape(rows, SIZE)
+
+
+def digest_texts(kind: str, texts: Sequence[str]) -> Bytes:
+    """(n, 16) digests of texts, each as :func:`digest` of its canonical form."""
+    return np.frombuffer(b"".join(digest(kind, canonical(text)) for text in texts), dtype=np.uint8).reshape(-1, SIZE)
 
 
 def integers(*columns: NDArray[Any]) -> Bytes:

@@ -1,8 +1,9 @@
 """The job graph: a fleet as columns, one row per job, a million rows without a million objects.
 
-A *model* is one address (``fleet/universe/group/family/series-or-_/horizon-or-_``); a *job* is a unit the
-runtime schedules: a ``fit`` of a model on one window, a ``forecast`` batch, or an ``evaluate`` over all
-windows of a model. Parents are compressed sparse rows and always come before their children.
+A *model* is one address (``fleet/universe/group/family/series-or-_/horizon-or-_``, where ``group`` is
+``group~value~value`` for a group with axes); a *job* is a unit the runtime schedules: a ``fit`` of a model on one
+window, a rung of ``trial`` fits that choose its parameters, a ``forecast`` batch, or an ``evaluate`` over all windows
+of a model. Parents are compressed sparse rows and always come before their children.
 """
 
 from __future__ import annotations
@@ -23,9 +24,13 @@ if TYPE_CHECKING:
 
 
 class RunKind(StrEnum):
-    """What a run holds: what is due this session, or every window of the walk-forward."""
+    """What a run holds: what is due this session, what an edit makes necessary, or every window of the walk-forward.
+
+    A change has the jobs of a night on the data of the fleet it changes; those that fleet has are done.
+    """
 
     NIGHTLY = "nightly"
+    CHANGE = "change"
     BACKTEST = "backtest"
 
 
@@ -33,6 +38,7 @@ class Task(IntEnum):
     FIT = 0
     FORECAST = 1
     EVALUATE = 2
+    TRIAL = 3
 
     @property
     def label(self) -> str:
@@ -44,8 +50,39 @@ NONE = -1
 
 
 @dataclass(frozen=True, slots=True)
+class Rung:
+    """A step of a search: how many ``trials``, on which ``share`` of the training window, in how many ``jobs``
+    (one for all of them, or one each)."""
+
+    trials: int
+    share: float
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class SearchSetting:
+    """How a group's parameters are chosen. ``every`` is in bars; ``space`` holds a parameter's name and the canonical
+    text of its range, by name. The first rung tries candidates 0, 1, … of the space, each later one the best of the
+    rung before."""
+
+    every: int
+    metric: str
+    validation: float
+    space: tuple[tuple[str, str], ...]
+    rungs: tuple[Rung, ...]
+
+    @property
+    def trials(self) -> int:
+        return sum(rung.trials for rung in self.rungs)
+
+
+@dataclass(frozen=True, slots=True)
 class GroupFamily:
-    """What every model of one family in one group shares. ``params`` is canonical JSON data."""
+    """What every model of one family in one variant of a group shares. ``params`` is canonical JSON data.
+
+    ``variant`` holds axis and value (as in addresses), by axis; ``train``, ``refit`` and ``every`` (how often a
+    forecast is due) are in bars of ``bar``; ``rebalance`` are the cadences in bars that an evaluation is made for.
+    """
 
     group: str
     family: Family
@@ -53,11 +90,24 @@ class GroupFamily:
     per: str
     params: dict[str, Any]
     features: tuple[str, ...]
-    over: str | None
+    over: tuple[str, ...]
     train: int
     refit: int
     levels: tuple[float, ...]
     gpu_memory_mib: int | None
+    variant: tuple[tuple[str, str], ...] = ()
+    bar: str | None = None
+    """The bar an axis asks for; None for the universe's own."""
+    measure: str = "returns"
+    every: int = 1
+    side: str = "long"
+    search: SearchSetting | None = None
+    rebalance: tuple[int, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The group as it stands in addresses: ``vol``, or ``vol~5m~realised`` with axes."""
+        return "~".join((self.group, *(value for _, value in self.variant)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,18 +139,24 @@ class JobClass:
     task: Task
     stage: int
     work: float
-    """Work units of one job: observations seen (bars x series), the class's median, times the fit's effort."""
+    """Work units of one job: observations seen (bars x series), the class's median, times the fit's effort; for a
+    trial, times the fits it makes."""
+    mark: str = ""
+    """What tells classes of one task apart: a variant of the group, a rung."""
 
     @property
     def name(self) -> str:
-        return f"{self.universe}/{self.group}/{self.family}/{self.task.label}"
+        return f"{self.universe}/{self.group}{self.mark}/{self.family}/{self.task.label}"
 
 
 @dataclass(frozen=True, eq=False)
 class JobGraph:
-    """Columns over jobs. ``start`` and ``end`` bound the window in bars of the series, half-open.
+    """Columns over jobs. ``start`` and ``end`` bound the window in bars of the series, half-open; for a model over a
+    whole universe, in bars of its longest series.
 
-    ``parent_ptr`` (n + 1) and ``parent_index`` are CSR; every parent index is below its child's.
+    ``rung`` numbers the steps of a search; ``part`` is a trial's place in its rung, or which of its group's rebalancing
+    cadences an evaluation is for. ``parent_ptr`` (n + 1) and ``parent_index`` are CSR; every parent index is below its
+    child's.
     """
 
     fleet: str
@@ -115,6 +171,8 @@ class JobGraph:
     start: NDArray[np.int32]
     end: NDArray[np.int32]
     klass: NDArray[np.int32]
+    rung: NDArray[np.int8]
+    part: NDArray[np.int32]
     digest: NDArray[np.uint8]
     parent_ptr: NDArray[np.int64]
     parent_index: NDArray[np.int32]
@@ -147,7 +205,7 @@ class JobGraph:
             (
                 self.fleet,
                 m.universes[universe],
-                setting.group,
+                setting.label,
                 setting.family.name,
                 "_" if series == NONE else slug(m.series_names[universe][series]),
                 "_" if horizon == NONE else str(m.horizons[horizon]),

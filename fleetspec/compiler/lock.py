@@ -15,6 +15,7 @@ from typing import Any
 
 from fleetspec.catalog.types import Catalog
 from fleetspec.compiler.identity import canonical, digest
+from fleetspec.compiler.settings import cadences as group_cadences
 from fleetspec.compiler.spec import DataSource, FleetSpec
 from fleetspec.compiler.windows import nightly_window
 from fleetspec.diagnostics import Place, Report, Source, Span, did_you_mean
@@ -128,23 +129,34 @@ def source_request(source: DataSource, root: Path) -> SourceRequest:
 def declared(spec: FleetSpec) -> dict[str, str]:
     """Digests of what the spec says of its data sources and of its universes' members, by dotted route."""
     said: dict[str, Any] = {
-        f"data.{name}": source.model_dump(mode="json", exclude_none=True) for name, source in spec.data.items()
+        # When bars arrive, and with whose secrets, changes nothing in them.
+        f"data.{name}": source.model_dump(mode="json", exclude_defaults=True, exclude={"available", "lag", "options"})
+        for name, source in spec.data.items()
     }
     for name, universe in spec.universes.items():
         said[f"universes.{name}"] = {"data": universe.data, "series": universe.series}
     return {route: digest("declared", canonical(content)).hex() for route, content in sorted(said.items())}
 
 
-def cadence(train: int, refit: int) -> str:
+def cadence(train: int, refit: int, measure: str = "returns") -> str:
     """The key of a training window in the lock."""
-    return f"{train}/{refit}"
+    return f"{train}/{refit}" if measure == "returns" else f"{train}/{refit}/{measure}"
 
 
-def cadences(spec: FleetSpec, universe: str) -> set[tuple[int, int]]:
-    """(train, refit) in bars of every group that is fitted on a universe."""
+def panel_key(source: str, bar: str) -> str:
+    """The name in the lock of a source's series at a bar."""
+    return source if bar == "1 session" else f"{source} @ {bar}"
+
+
+def cadences(spec: FleetSpec, universe: str) -> dict[str, set[tuple[int, int, str]]]:
+    """By bar: (train, refit, measure) of every group that is fitted or searched on a universe, in bars."""
+    own = str(spec.universes[universe].bar)
+    found: dict[str, set[tuple[int, int, str]]] = {own: set()}
     groups = {name for row in spec.fleet if universe in row.universe_names for name in row.model_names}
-    models = [spec.models[name] for name in groups if name in spec.models]
-    return {(m.train.count, m.refit.count) for m in models if m.train is not None and m.refit is not None}
+    for name in groups & spec.models.keys():
+        for bar, train, refit, measure in group_cadences(spec.models[name]):
+            found.setdefault(bar or own, set()).add((train, refit, measure))
+    return found
 
 
 def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
@@ -159,7 +171,7 @@ def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
         except SourceError as error:
             report.add(meaning.DATA_UNREADABLE, str(error), route=("data", name, "from"), help=error.help)
             continue
-        needed: dict[str, set[tuple[int, int]]] = {}
+        needed: dict[str, set[tuple[int, int, str]]] = {}
         for key, universe in using.items():
             members = tuple(found) if universe.series == "all" else universe.series
             for index, member in enumerate(members):
@@ -168,17 +180,18 @@ def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
                     route = ("universes", key, "series", index)
                     report.add(meaning.UNKNOWN_NAME, message, route=route, help=did_you_mean(member, found))
                 else:
-                    needed.setdefault(member, set()).update(cadences(spec, key))
+                    needed.setdefault(member, set()).update(cadences(spec, key)[str(universe.bar)])
             universes[key] = members
         data[name] = {member: _locked(found[member], needed[member]) for member in sorted(needed)}
     report.require()
     return Lock(data, universes, declared(spec), catalog.digest)
 
 
-def _locked(series: Series, wanted: Iterable[tuple[int, int]]) -> LockedSeries:
+def _locked(series: Series, wanted: Iterable[tuple[int, int, str]]) -> LockedSeries:
     bars = len(series)
     windows = {
-        cadence(train, refit): series.digest(*nightly_window(bars, train, refit)) for train, refit in sorted(wanted)
+        cadence(train, refit, measure): series.digest(*nightly_window(bars, train, refit))
+        for train, refit, measure in sorted(wanted)
     }
     first, last = (series.dates[0].astype(object), series.dates[-1].astype(object)) if bars else (None, None)
     return LockedSeries(series.name, bars, series.missing, first, last, series.digest(), windows)

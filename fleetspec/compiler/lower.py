@@ -1,6 +1,6 @@
-"""FleetSpec and lock → JobGraph: the fleet spelled out, one block per universe × group × family.
+"""FleetSpec and lock → JobGraph: the fleet spelled out, one block per universe × variant of a group × family.
 
-Universes and groups are taken by name, a group after the one it is over. So the order of keys in the spec changes
+Universes and groups are taken by name, a group after those it is over. So the order of keys in the spec changes
 nothing, and every parent comes before its children.
 """
 
@@ -10,20 +10,19 @@ from datetime import date
 
 import numpy as np
 
-from fleetspec.compiler import identity
+from fleetspec.compiler import identity, timetable
 from fleetspec.compiler.assembly import Assembly
-from fleetspec.compiler.blocks import Block, Panel, backtest, nightly
+from fleetspec.compiler.blocks import Block, Evaluation
+from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Models, RunKind
-from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.settings import group_order, group_settings, lineage, source_identity
+from fleetspec.compiler.lock import Lock, panel_key
+from fleetspec.compiler.panels import Panel
+from fleetspec.compiler.settings import common_start, group_order, group_settings, lineage, source_identity
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import reject
 from fleetspec.family import Registry
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
-
-Demand = dict[tuple[str, str], set[int]]
-"""Horizons in bars by (universe, group)."""
 
 
 def default_session(spec: FleetSpec, lock: Lock) -> date:
@@ -39,66 +38,97 @@ def lower(spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind, session
 
     Rejected (FS242) for a backtest of a spec that has none.
     """
-    demand = _demand(spec, _held(spec, run))
-    wanted = {group for _, group in demand}
-    settings = [s for group in group_order(spec) if group in wanted for s in group_settings(spec, group, registry)]
-    universes = sorted({universe for universe, _ in demand})
-    horizons = tuple(sorted({bars for some in demand.values() for bars in some}))
-    assembly, blocks = Assembly(), list[Block]()
-    for code, universe in enumerate(universes):
-        panel = _panel(spec, lock, universe, code)
-        built: dict[str, list[Block]] = {}
-        for number, setting in enumerate(settings):
-            if (universe, setting.group) not in demand or not len(panel):
+    return _Lowering(spec, lock, registry, run).graph(session)
+
+
+class _Lowering:
+    """The blocks of one run, built one after the other."""
+
+    def __init__(self, spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind) -> None:
+        self.spec, self.lock, self.run = spec, lock, run
+        held = _held(spec, run)
+        self.demand = Demand.of(spec, held)
+        self.settings = [
+            setting
+            for group in group_order(spec)
+            if group in self.demand.groups
+            for setting in group_settings(spec, group, registry)
+        ]
+        self.horizons = self.demand.horizons
+        self.first_end = common_start(spec, held) if run is RunKind.BACKTEST else {}
+        self.assembly = Assembly()
+        self.blocks: list[Block] = []
+
+    def graph(self, session: date) -> JobGraph:
+        for code, universe in enumerate(self.demand.universes):
+            self._universe(universe, code)
+        members = tuple(self.lock.universes[universe] for universe in self.demand.universes)
+        models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
+        return self.assembly.graph(self.spec.name, self.run, session, self.spec.seed, models)
+
+    def _universe(self, universe: str, code: int) -> None:
+        panels: dict[str, Panel] = {}
+        built: dict[tuple[str, str], list[Block]] = {}
+        own = str(self.spec.universes[universe].bar)
+        for number, setting in enumerate(self.settings):
+            bars = self.demand.horizons_of(universe, setting.group, setting.family.name)
+            if not bars:
                 continue
-            bars = sorted(demand[universe, setting.group])
-            block = Block(
-                panel,
-                number,
-                setting,
-                [NONE] if setting.family.horizon_free else [horizons.index(b) for b in bars],
-                horizons,
-                built[setting.over] if setting.over is not None else [],
-                spec.seed,
-                blocks[-1].first_model + len(blocks[-1]) if blocks else 0,
-            )
-            if run is RunKind.NIGHTLY or spec.backtest is None:
-                block.emit(assembly, nightly(panel, setting), None)
-            else:
-                tests = identity.canonical(sorted(spec.backtest.tests))
-                evaluated = setting.group in spec.backtest.models
-                block.emit(assembly, backtest(panel, setting, spec.backtest.step.count), tests if evaluated else None)
-            built.setdefault(setting.group, []).append(block)
-            blocks.append(block)
-    members = tuple(lock.universes[universe] for universe in universes)
-    models = _models(blocks, settings, tuple(universes), members, horizons)
-    return assembly.graph(spec.name, run, session, spec.seed, models)
+            bar = setting.bar or own
+            if bar not in panels:
+                panels[bar] = self._panel(universe, code, bar)
+            if not len(panels[bar]):
+                continue
+            block = self._block(panels[bar], number, setting, sorted(bars), built)
+            if block is not None:
+                self._emit(block)
+                built.setdefault((setting.group, bar), []).append(block)
+                self.blocks.append(block)
+
+    def _block(
+        self,
+        panel: Panel,
+        number: int,
+        setting: GroupFamily,
+        bars: list[int],
+        built: dict[tuple[str, str], list[Block]],
+    ) -> Block | None:
+        codes = [NONE] if setting.family.horizon_free else [self.horizons.index(b) for b in bars]
+        members = [block for below in setting.over for block in built.get((below, panel.bar), ())]
+        members = [member for member in members if member.forecasts_at(codes)]
+        if setting.over and not members:
+            return None
+        first = self.blocks[-1].first_model + len(self.blocks[-1]) if self.blocks else 0
+        return Block(panel, number, setting, codes, self.horizons, members, self.spec.seed, first)
+
+    def _emit(self, block: Block) -> None:
+        setting, backtest = block.setting, self.spec.backtest
+        if self.run is not RunKind.BACKTEST or backtest is None:
+            block.emit(self.assembly, timetable.nightly(block.panel, setting), None)
+            return
+        # What lies between a label and the first judged forecast beyond the purge that every window has by itself.
+        longest = max(self.horizons, default=1)
+        gap = 0 if backtest.purge == "horizon" else max(backtest.purge.count - longest, 0)
+        times = timetable.backtest(block.panel, setting, backtest.step.count, self.first_end[setting.group], gap)
+        tests = Evaluation(identity.canonical(sorted(backtest.tests)))
+        block.emit(self.assembly, times, tests if setting.group in backtest.models else None)
+
+    def _panel(self, universe: str, code: int, bar: str) -> Panel:
+        source = self.spec.universes[universe].data
+        held = self.lock.data[panel_key(source, bar)]
+        series = tuple(held[name] for name in self.lock.universes[universe])
+        missing = self.spec.quality.max_missing.fraction
+        return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), missing)
 
 
 def _held(spec: FleetSpec, run: RunKind) -> set[str]:
     """The groups a run holds: all of them, or those that are backtested and what they are over."""
-    if run is RunKind.NIGHTLY:
+    if run is not RunKind.BACKTEST:
         return set(spec.models)
     if spec.backtest is None:
         help = "write backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}"
         raise reject(meaning.NO_BACKTEST, "the spec has no backtest", help=help)
     return {below for group in spec.backtest.models for below in lineage(spec, group)}
-
-
-def _demand(spec: FleetSpec, held: set[str]) -> Demand:
-    demand: Demand = {}
-    for row in spec.fleet:
-        bars = {horizon.count for horizon in spec.row_horizons(row)}
-        for universe in row.universe_names:
-            for group in held.intersection(row.model_names):
-                demand.setdefault((universe, group), set()).update(bars)
-    return demand
-
-
-def _panel(spec: FleetSpec, lock: Lock, universe: str, code: int) -> Panel:
-    source = spec.universes[universe].data
-    series = tuple(lock.data[source][name] for name in lock.universes[universe])
-    return Panel.of(universe, code, series, source_identity(spec.data[source]), spec.quality.max_missing.fraction)
 
 
 def _models(

@@ -57,8 +57,9 @@ def _term(graph: JobGraph, text: str) -> Mask:
     before, after = text.startswith("+"), text.endswith("+")
     core = text.removeprefix("+").removesuffix("+")
     field, colon, pattern = core.partition(":")
-    if not core or (colon and field not in FIELDS):
-        help = did_you_mean(field, FIELDS) if colon else "write family:garch, or an address such as fleet/fx/*"
+    fields = (*FIELDS, *axes(graph))
+    if not core or (colon and field not in fields):
+        help = did_you_mean(field, fields) if colon else "write family:garch, or an address such as fleet/fx/*"
         raise _unknown(f"'{text}' selects by nothing that is known", help)
     mask = _by_field(graph, field, pattern) if colon else _by_address(graph, core.split("/"))
     if not colon and not mask.any():
@@ -77,6 +78,11 @@ def _term(graph: JobGraph, text: str) -> Mask:
     return mask
 
 
+def axes(graph: JobGraph) -> tuple[str, ...]:
+    """The axes of a graph's groups, each a field to select by: ``bar:5m``."""
+    return tuple(sorted({axis for setting in graph.models.settings for axis, _ in setting.variant}))
+
+
 def _by_address(graph: JobGraph, parts: list[str]) -> Mask:
     if len(parts) > 6:
         return np.zeros(len(graph.models), dtype=bool)
@@ -93,7 +99,11 @@ def _by_field(graph: JobGraph, field: str, pattern: str) -> Mask:
     if field == "universe":
         return _matches(pattern, models.universes)[models.universe]
     if field == "group":
-        return _matches(pattern, [s.group for s in models.settings])[models.setting]
+        named = _matches(pattern, [s.label for s in models.settings])
+        return (named | _matches(pattern, [s.group for s in models.settings]))[models.setting]
+    if field in axes(graph):
+        held = (_matches(pattern, [dict(s.variant).get(field, "")])[0] for s in models.settings)
+        return np.fromiter(held, dtype=bool, count=len(models.settings))[models.setting]
     if field == "family":
         return _matches(pattern, [s.family.name for s in models.settings])[models.setting]
     if field == "horizon":
@@ -134,14 +144,16 @@ def _closed(mask: Mask, source: NDArray[np.int64], target: NDArray[np.int64]) ->
 
 def _known(graph: JobGraph, field: str, pattern: str) -> str:
     models = graph.models
-    names = {
+    names: dict[str, Iterable[str]] = {
         "universe": models.universes,
-        "group": [s.group for s in models.settings],
+        "group": [s.label for s in models.settings],
         "family": [s.family.name for s in models.settings],
         "horizon": [str(bars) for bars in models.horizons],
         "series": [name for members in models.series_names for name in members],
-    }[field]
-    return _shortened(pattern, names)
+    }
+    if field not in names:
+        return _shortened(pattern, (dict(s.variant).get(field, "") for s in models.settings if s.variant))
+    return _shortened(pattern, names[field])
 
 
 def _near(graph: JobGraph, parts: list[str]) -> str:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import math
 from posixpath import normpath
 from typing import Any
 
-from fleetspec.compiler.jobgraph import GroupFamily
+from fleetspec.compiler.axes import Variant, rebalances, variants
+from fleetspec.compiler.jobgraph import GroupFamily, Rung, SearchSetting, slug
+from fleetspec.compiler.spaces import canonical_space
 from fleetspec.compiler.spec import DataSource, FleetSpec
+from fleetspec.compiler.spec_models import ModelGroup, Search
 from fleetspec.family import Family, Registry
 from fleetspec.panel.features import canonical as canonical_feature
+from fleetspec.units import Bars, BarSize, Cadence
+
+HALVING = 3
+"""A rung keeps one candidate of three and gives it three times as much of the window (Li et al. 2018)."""
 
 
 def group_order(spec: FleetSpec) -> list[str]:
-    """Every group after the one it is over; by name where either order would do.
+    """Every group after those it is over; by name where either order would do.
 
     A group in a circle of ``over``, or over a group that does not exist, is left out.
     """
     order: list[str] = []
     waiting = sorted(spec.models)
     while True:
-        ready = [g for g in waiting if spec.models[g].over is None or spec.models[g].over in order]
+        ready = [g for g in waiting if all(below in order for below in spec.models[g].over_names)]
         if not ready:
             return order
         order += ready
@@ -27,40 +35,135 @@ def group_order(spec: FleetSpec) -> list[str]:
 
 
 def lineage(spec: FleetSpec, group: str) -> list[str]:
-    """The group, the one it is over, and so on down to one that is over nothing."""
+    """The group, those it is over, those they are over, and so on: each once, the nearest first."""
     found = [group]
-    while (over := spec.models[found[-1]].over) is not None and over not in found and over in spec.models:
-        found.append(over)
+    for name in found:
+        if name in spec.models:
+            found += [below for below in spec.models[name].over_names if below not in found and below in spec.models]
     return found
 
 
-def cadence_of(spec: FleetSpec, group: str) -> tuple[int, int]:
-    """(train, refit) in bars: the group's own, or for a transform those of what it is over."""
-    root = spec.models[lineage(spec, group)[-1]]
-    return (root.train.count if root.train else 0, root.refit.count if root.refit else 1)
+def common_start(spec: FleetSpec, held: set[str]) -> dict[str, int]:
+    """First bar at which a backtest window of a group may end: the longest window of all groups that are combined
+    with it, so that what is averaged has the same origins."""
+    longest = {g: max((_train(spec.models[g], v) for v in variants(spec.models[g])), default=0) for g in held}
+    linked = {g: {g} for g in held}
+    for group in held:
+        for below in lineage(spec, group):
+            if below in held:
+                together = linked[group] | linked[below]
+                linked |= dict.fromkeys(together, together)
+    return {g: max(longest[other] for other in linked[g]) for g in held}
+
+
+def cadences(model: ModelGroup) -> set[tuple[str | None, int, int, str]]:
+    """(bar, train, refit, measure) of every window that is fitted or searched on, which counts in bars; the bar is None
+    for the universe's own."""
+    found = set()
+    for variant in variants(model):
+        refit = variant.get("refit", model.refit)
+        if variant.get("train", model.train) is None or refit is None:
+            continue
+        bar = variant.get("bar", None)
+        at, train = None if bar is None else str(bar), _train(model, variant)
+        measure = variant.get("measure", model.measure)
+        found.add((at, train, refit.sessions, measure))
+        if model.search is not None:
+            found.add((at, train, model.search.every.sessions, measure))
+    return found
+
+
+def _train(model: ModelGroup, variant: Variant) -> int:
+    train: Bars | None = variant.get("train", model.train)
+    return train.count if train is not None else 0
 
 
 def group_settings(spec: FleetSpec, group: str, registry: Registry) -> list[GroupFamily]:
-    """One setting per family of a group, by name. The spec has passed ``check``."""
+    """One setting per variant and family of a group, by address. The spec has passed ``check``.
+
+    The group's ``params`` reach the families that know them where an axis names the families.
+    """
     model = spec.models[group]
-    train, refit = cadence_of(spec, group)
-    features = spec.features[model.features] if model.features is not None else ()
+    made = []
+    for variant in _inherited(spec, group) or variants(model):
+        named = variant.get("family", None)
+        for name in (named,) if named is not None else sorted(model.family_names):
+            made.append(_setting(spec, group, registry[name], variant))
+    return made
+
+
+def _inherited(spec: FleetSpec, group: str) -> list[Variant]:
+    """The variants of a transform over groups with bars of their own: one for each bar, since bars cannot be mixed."""
+    bars = bars_of(spec, group) if spec.models[group].over_names else {None}
+    if bars == {None}:
+        return []
     return [
-        GroupFamily(
-            group=group,
-            family=registry[name],
-            target=model.target,
-            per=model.per,
-            params=canonical_params(registry[name], model.params),
-            features=tuple(canonical_feature(text) for text in features),
-            over=model.over,
-            train=train,
-            refit=refit,
-            levels=tuple(sorted(level.fraction for level in model.levels)),
-            gpu_memory_mib=None if model.gpu_memory is None else model.gpu_memory.mib,
-        )
-        for name in sorted(model.family_names)
+        Variant() if bar is None else Variant((("bar", slug(str(bar))),), {"bar": bar})
+        for bar in sorted(bars, key=lambda bar: (bar is not None, str(bar)))
     ]
+
+
+def bars_of(spec: FleetSpec, group: str) -> set[BarSize | None]:
+    """The bars of a group's models; None is the universe's own."""
+    model = spec.models[group]
+    if not model.over_names:
+        return {variant.get("bar", None) for variant in variants(model)}
+    fitted = [below for below in lineage(spec, group) if not spec.models[below].over_names]
+    return {bar for below in fitted for bar in bars_of(spec, below)}
+
+
+def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> GroupFamily:
+    model = spec.models[group]
+    refit: Cadence | None = variant.get("refit", model.refit)
+    train, bar = _train(model, variant), variant.get("bar", None)
+    params = {n: v for n, v in model.params.items() if n in family.params.model_fields or not model.axes}
+    return GroupFamily(
+        group=group,
+        family=family,
+        target=model.target,
+        per=model.per,
+        params=canonical_params(family, params | variant.params),
+        features=tuple(map(canonical_feature, feature_list(spec, model, variant))) if family.uses_features else (),
+        over=model.over_names,
+        train=train,
+        refit=refit.sessions if refit is not None else 1,
+        levels=tuple(sorted(level.fraction for level in model.levels)),
+        gpu_memory_mib=None if model.gpu_memory is None else model.gpu_memory.mib,
+        variant=variant.values,
+        bar=None if bar is None else str(bar),
+        measure=variant.get("measure", model.measure),
+        every=model.forecast.sessions,
+        side=model.side,
+        search=None if model.search is None else search_setting(model.search, family, train),
+        rebalance=rebalances(model),
+    )
+
+
+def feature_list(spec: FleetSpec, model: ModelGroup, variant: Variant) -> tuple[str, ...]:
+    """The features of a variant: an axis gives a list or a name, the group a name."""
+    named = variant.get("features", model.features)
+    if named is None or isinstance(named, tuple):
+        return named or ()
+    return spec.features[named]
+
+
+def search_setting(search: Search, family: Family, train: int) -> SearchSetting:
+    """A search with its rungs spelled out.
+
+    Halving starts with the smallest part of the window, window / 3^k, that still holds the family's shortest window.
+    """
+    trials = search.trials
+    learned = train * (1 - search.validation.fraction)
+    depth = 0
+    if search.method == "halving":
+        while HALVING ** (depth + 1) <= trials and learned / HALVING ** (depth + 1) >= family.min_bars:
+            depth += 1
+    rungs = []
+    for k in range(depth + 1):
+        kept = math.ceil(trials / HALVING**k)
+        rungs.append(Rung(kept, 1 / HALVING ** (depth - k), kept if family.trials_apart else 1))
+    space = canonical_space(search.space)
+    return SearchSetting(search.every.sessions, search.metric, search.validation.fraction, space, tuple(rungs))
 
 
 def canonical_params(family: Family, params: dict[str, Any]) -> dict[str, Any]:
@@ -75,5 +178,8 @@ def source_identity(source: DataSource) -> dict[str, Any]:
     other sizes apart.
     """
     location = source.from_ if ":" in source.from_ else normpath(source.from_)
-    columns = {name: getattr(source, name) for name in ("key", "time", "price", "returns", "volume")}
+    columns = {name: getattr(source, name) for name in _COLUMNS}
     return {"from": location, "seed": source.seed or 0} | {k: v for k, v in columns.items() if v is not None}
+
+
+_COLUMNS = ("key", "time", "price", "returns", "volume", "high", "low", "realised", "implied")

@@ -116,7 +116,7 @@ class FleetRow(Shape):
         return listed(self.models)
 
 
-class Exception_(Shape):
+class Exclusion(Shape):
     """What is taken out of the fleet again: models that match every key that is given."""
 
     universes: tuple[Name, ...] | Name | None = None
@@ -154,7 +154,7 @@ class FleetSpec(Shape):
     features: dict[Name, tuple[str, ...]] = Field(default_factory=dict)
     models: dict[Name, ModelGroup]
     fleet: tuple[FleetRow, ...]
-    except_: tuple[Exception_, ...] = Field(default=(), alias="except")
+    except_: tuple[Exclusion, ...] = Field(default=(), alias="except")
     backtest: Backtest | None = None
     change: Change = Change()
     gates: tuple[Gate, ...] = ()

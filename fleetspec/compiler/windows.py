@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +43,33 @@ class Walk:
     def __len__(self) -> int:
         return len(self.start)
 
+    def take(self, at: Counts | slice) -> Walk:
+        """Some of the windows, in any order."""
+        return Walk(self.start[at], self.end[at], self.first_origin[at], self.origin_end[at])
 
-def backtest_windows(bars: int, train: int, step: int) -> Walk:
+    @classmethod
+    def joined(cls, walks: Sequence[Walk]) -> Walk:
+        """Windows of several walks, one after the other."""
+        names = ("start", "end", "first_origin", "origin_end")
+        return cls(*(np.concatenate([getattr(walk, name) for walk in walks]) for name in names))
+
+
+def backtest_windows(bars: int, train: int, step: int, first_end: int = 0, gap: int = 0) -> Walk:
     """Windows of ``train`` bars, ``step`` apart, from the first one that fits; each forecasts until the next is fitted.
 
-    Every origin has a bar after it to be held against. A series without such an origin has one window that holds all
-    of its bars: it is quarantined when it runs, and so is seen.
+    No window ends before bar ``first_end``, so that models that are combined or compared see the same origins. ``gap``
+    bars lie between a window and its first origin. Every origin has a bar after it to be held against. A series without
+    such an origin has one window that holds all of its bars: it is quarantined when it runs, and so is seen.
     """
-    if bars <= train:
+    begin = max(train, first_end)
+    if bars <= begin + gap:
         last = np.array([max(bars - 1, 0)])
         return Walk(np.array([0]), np.array([bars]), last, np.array([bars]))
-    end = np.arange(train, bars, step, dtype=np.int64)
-    return Walk(end - train, end, end - 1, np.minimum(end - 1 + step, bars - 1))
+    end = np.arange(begin, bars - gap, step, dtype=np.int64)
+    return Walk(end - train, end, end - 1 + gap, np.minimum(end - 1 + gap + step, bars - 1))
+
+
+def last_origins(bars: Counts, train: int, every: int) -> Counts:
+    """(n,) newest bars from which a forecast is due: on a grid of ``every`` bars that begins at bar ``train``."""
+    newest = np.maximum(bars - 1, 0)
+    return np.where(bars < train, newest, train - 1 + (newest - (train - 1)) // every * every)

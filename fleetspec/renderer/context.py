@@ -20,7 +20,8 @@ from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
-    from fleetspec.compiler.spec import Cluster, FleetSpec
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_hardware import Cluster
     from fleetspec.planner.plans import Plan
 
 CONFIG_FOLDER = "/etc/fleetspec"

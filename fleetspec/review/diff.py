@@ -154,7 +154,9 @@ def _reasons(key: tuple[str, str, str], base: JobGraph, head: JobGraph) -> tuple
         found.append(f"model: seed {base.seed} → {head.seed}")
     if found:
         return tuple(found)
-    return (f"upstream: {after.over} changed",) if after.over else ("data: the series or their source changed",)
+    if after.over:
+        return (f"upstream: {' '.join(after.over)} changed",)
+    return ("data: the series or their source changed",)
 
 
 def _setting(graph: JobGraph, key: tuple[str, str, str]) -> GroupFamily:

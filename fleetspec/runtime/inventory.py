@@ -125,7 +125,7 @@ def describe_model(store: Path, graph: JobGraph, model: int) -> dict[str, Any]:
         ("parameters", " ".join(f"{name}={value}" for name, value in sorted(setting.params.items())) or "none"),
         ("features", " ".join(setting.features) or "none"),
         ("training window", f"{setting.train} bars, refit every {setting.refit}" if setting.family.fit else "none"),
-        ("over", setting.over or "nothing"),
+        ("over", " ".join(setting.over) or "nothing"),
         ("model digest", models.digest[model].tobytes().hex()),
     ]
     mask = np.zeros(len(models), dtype=bool)

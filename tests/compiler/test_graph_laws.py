@@ -52,7 +52,7 @@ def spelled_out(spec: FleetSpec, bars: dict[str, dict[str, int]], run: RunKind) 
     found = Spelled({}, {})
     horizons = {("main", "tree"): [5]}
     free = {"wave": True, "calm": True}
-    kept = ["vol", "var", "line", "tree"] if run is RunKind.NIGHTLY else ["vol", "var", "line"]
+    kept = ["vol", "var", "line"] if run is RunKind.BACKTEST else ["vol", "var", "line", "tree"]
     train = {"vol": 100, "var": 100, "line": 60, "tree": 60}
     refit = {"vol": 5, "line": 3, "tree": 5}
     for universe, source in (("main", "bars"), ("fx", "rates")):
@@ -62,7 +62,7 @@ def spelled_out(spec: FleetSpec, bars: dict[str, dict[str, int]], run: RunKind) 
             for family in spec.models[group].family_names:
                 series = ["_"] if group == "tree" else sorted(bars[source])
                 for name in series:
-                    n = bars[source][sorted(bars[source])[0] if name == "_" else name]
+                    n = max(bars[source].values()) if name == "_" else bars[source][name]
                     spot = "_" if name == "_" else "".join(c if c.isalnum() else "-" for c in name.lower())
                     for h in ["_"] if family in free else horizons.get((universe, group), [1, 5]):
                         address = f"toys/{universe}/{group}/{family}/{spot}/{h}"
@@ -88,7 +88,7 @@ def spelled_out(spec: FleetSpec, bars: dict[str, dict[str, int]], run: RunKind) 
 
 def walk(bars: int, train: int, refit: int, run: RunKind):
     """(fit from, to, first origin, after the last origin) of each window."""
-    if run is RunKind.NIGHTLY:
+    if run is not RunKind.BACKTEST:
         end = bars
         if bars >= train:
             end = max(range(train, bars + 1, refit or 5))

@@ -9,7 +9,7 @@ from typing import Any
 from fleetspec.compiler.compose import compose_text
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.jobgraph import JobGraph, RunKind
-from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, panel_key
 from fleetspec.compiler.lower import lower
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Source
@@ -102,10 +102,14 @@ def hexed(*parts: object) -> str:
 
 def make_lock(spec: FleetSpec, bars: dict[str, dict[str, int]], changed: str = "") -> Lock:
     """A lock of series with so many bars. ``changed`` names a series whose values differ from those of other locks."""
-    data = {}
-    for source, series in bars.items():
-        wanted = {c for name, u in spec.universes.items() if u.data == source for c in cadences(spec, name)}
-        data[source] = {
+    data: dict[str, dict[str, LockedSeries]] = {}
+    wanted: dict[tuple[str, str], set[tuple[int, int, str]]] = {}
+    for name, universe in spec.universes.items():
+        for bar, windows in cadences(spec, name).items():
+            wanted.setdefault((universe.data, bar), set()).update(windows)
+    for (source, bar), windows in wanted.items():
+        series = bars[source]
+        data[panel_key(source, bar)] = {
             name: LockedSeries(
                 name,
                 n,
@@ -113,7 +117,7 @@ def make_lock(spec: FleetSpec, bars: dict[str, dict[str, int]], changed: str = "
                 date(2020, 1, 2) if n else None,
                 date(2025, 12, 31) if n else None,
                 hexed(source, name, n, name == changed),
-                {cadence(*pair): hexed(source, name, n, pair, name == changed) for pair in wanted},
+                {cadence(*window): hexed(source, name, n, window[:2], name == changed) for window in windows},
             )
             for name, n in series.items()
         }

@@ -55,7 +55,8 @@ def lock_of(path: Path, listed: str) -> Lock:
     """The lock of a sound case, in which every universe has the listed series."""
     spec = read(path, Report())
     assert spec is not None
-    windows = {cadence(*pair): 32 * "0" for name in spec.universes for pair in cadences(spec, name)}
+    wanted = [cadences(spec, name) for name in spec.universes]
+    windows = {cadence(*window): 32 * "0" for by_bar in wanted for some in by_bar.values() for window in some}
     bars = {name: int(count) for name, count in (pair.split("=") for pair in listed.split())}
     series = {
         name: LockedSeries(

@@ -1,0 +1,104 @@
+"""When the models of a block are fitted, searched and forecast: the windows of each of its rows, side by side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fleetspec.compiler import identity
+from fleetspec.compiler.assembly import Ints
+from fleetspec.compiler.jobgraph import GroupFamily
+from fleetspec.compiler.lock import cadence
+from fleetspec.compiler.panels import Panel
+from fleetspec.compiler.windows import Walk, backtest_windows, last_origins, nightly_windows
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Searches:
+    """Searches of every row: ``count`` (rows,) of them each, their windows flattened in ``start`` and ``end``.
+
+    ``of`` says for every window of the timetable which search of its row chose its parameters; ``data`` (rows, 16) is
+    the digest of what a search reads.
+    """
+
+    count: Ints
+    start: Ints
+    end: Ints
+    of: Ints
+    data: identity.Bytes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Timetable:
+    """Windows of every row of a block: ``count`` (rows,) of them each, their bounds flattened in ``walk``.
+
+    ``data`` (rows, 16) is the digest of what the fits of a row read, beside their bounds.
+    """
+
+    count: Ints
+    walk: Walk
+    data: identity.Bytes
+    searches: Searches | None = None
+
+
+def nightly(panel: Panel, setting: GroupFamily) -> Timetable:
+    """Tonight's window of each series; a model over the whole universe has one row, with the longest series' bounds."""
+    start, end = nightly_windows(panel.bars, setting.train, setting.refit)
+    origin = last_origins(panel.bars, setting.train, setting.every)
+    walk = Walk(start, end, origin, np.minimum(origin + 1, panel.bars))
+    data = panel.digest if setting.family.transforms else _read(panel, setting, setting.refit, start, end)
+    searches = None
+    if setting.search is not None:
+        start, end = nightly_windows(panel.bars, setting.train, setting.search.every)
+        read = _read(panel, setting, setting.search.every, start, end)
+        ones, zeros = np.ones(len(start), dtype=np.int64), np.zeros(len(start), dtype=np.int64)
+        searches = Searches(ones, start, end, zeros, read)
+    if setting.per == "universe":
+        one = slice(panel.longest, panel.longest + 1)
+        walk = walk.take(one)
+        if searches is not None:
+            searches = Searches(
+                searches.count[one], searches.start[one], searches.end[one], searches.of[one], searches.data
+            )
+    return Timetable(np.ones(len(walk), dtype=np.int64), walk, data, searches)
+
+
+def _read(panel: Panel, setting: GroupFamily, refit: int, start: Ints, end: Ints) -> identity.Bytes:
+    """(rows, 16) digests of the slices that the fits of one cadence read."""
+    key = cadence(setting.train, refit, setting.measure)
+    data = identity.from_hex([series.windows[key] for series in panel.series])
+    if setting.per == "series":
+        return data
+    every = np.concatenate([data, identity.integers(start, end, panel.gated)], axis=1)
+    return identity.single("pool", every.tobytes())
+
+
+def backtest(panel: Panel, setting: GroupFamily, step: int, first_end: int, gap: int) -> Timetable:
+    """Every walk-forward window of each series. The data of a window are those of the whole locked series.
+
+    ``first_end`` and ``gap`` are those of :func:`~fleetspec.compiler.windows.backtest_windows`.
+    """
+    bars = panel.bars[panel.longest : panel.longest + 1] if setting.per == "universe" else panel.bars
+    lengths, which = np.unique(bars, return_inverse=True)
+    walks = [backtest_windows(int(n), setting.train, step, first_end, gap) for n in lengths]
+    data = panel.digest
+    if setting.per == "universe":
+        every = np.concatenate([data, identity.integers(panel.bars, panel.gated)], axis=1)
+        data = identity.single("pool", every.tobytes())
+    count = np.array([len(walks[i]) for i in which], dtype=np.int64)
+    walk = Walk.joined([walks[i] for i in which])
+    searches = None
+    if setting.search is not None:
+        # A search serves the windows until the next one is due; it sees what the first of them sees.
+        windows = [np.arange(len(one)) * step // setting.search.every for one in walks]
+        numbered = [np.unique(one, return_index=True, return_inverse=True) for one in windows]
+        first = [at for _, at, _ in numbered]
+        searches = Searches(
+            np.array([len(first[i]) for i in which], dtype=np.int64),
+            np.concatenate([walks[i].start[first[i]] for i in which]),
+            np.concatenate([walks[i].end[first[i]] for i in which]),
+            np.concatenate([numbered[i][2] for i in which]),
+            data,
+        )
+    return Timetable(count, walk, data, searches)
