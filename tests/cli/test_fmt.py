@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
 ROOT = Path(__file__).resolve().parents[2]
 UNTIDY, TIDY = "a:   {b:  'c'}  # d\n", "a: {b: c}  # d\n"
@@ -100,23 +99,6 @@ def test_schema_is_printed_or_written(folder: Path) -> None:
     assert fleetspec("schema", "--kind", "defaults", "--out", "new/d.json", folder=folder)[0] == 0
     assert json.loads((folder / "new" / "d.json").read_text())["$id"] == "urn:fleetspec:v1:defaults"
     assert fleetspec("schema", "--kind", "plan", folder=folder)[0] == 64
-
-
-def test_init_writes_a_formatted_spec_and_its_schema(folder: Path) -> None:
-    assert fleetspec("init", folder=folder)[0] == 0
-    spec, schema = folder / "fleet.yaml", folder / "fleet.schema.json"
-    assert spec.read_text().startswith("# yaml-language-server: $schema=fleet.schema.json\n")
-    assert fleetspec("fmt", "--check", "fleet.yaml", folder=folder) == (0, "", "")
-    assert Draft202012Validator(json.loads(schema.read_text())).is_valid(yaml.safe_load(spec.read_text()))
-    schema.write_text(schema.read_text().replace("Text", "Txt"))
-    assert fleetspec("init", "--force", folder=folder)[0] == 0
-    assert "Txt" not in schema.read_text()
-
-
-def test_init_leaves_a_file_of_that_name_that_is_not_its_own(folder: Path) -> None:
-    (folder / "fleet.schema.json").write_text("{}")
-    assert fleetspec("init", folder=folder)[0] == 0
-    assert (folder / "fleet.schema.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "specs").rglob("*.yaml")), ids=lambda path: path.name)
