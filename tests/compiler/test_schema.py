@@ -54,7 +54,7 @@ def faults(text: str, loader: str = "YAML 1.2") -> list[str]:
     return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
 
-SOUND = [*ROOT.glob("specs/**/*.yaml")]
+SOUND = [path for path in ROOT.glob("specs/**/*.yaml") if "apiVersion:" in path.read_text()]
 SOUND += [path for path in CASES.rglob("*.yaml") if "# error:" not in path.read_text(errors="replace")]
 MISSHAPEN = [
     path for path in CASES.glob("*.yaml") if re.search(r"# error: FS10[1-6]", path.read_text(errors="replace"))
