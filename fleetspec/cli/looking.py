@@ -38,11 +38,11 @@ def graph_command(
 ) -> None:
     """Draw the job graph of a run of SPEC: jobs merged into boxes by group and task, never one node per job."""
     from fleetspec import pipeline
+    from fleetspec.compiler.drawing import drawing
     from fleetspec.compiler.jobgraph import RunKind
-    from fleetspec.compiler.outline import outline
 
     report = Report()
-    data = outline(pipeline.compiled_for(spec, RunKind(run), session, None, report, given)[0].graph, by)
+    data = drawing(pipeline.compiled_for(spec, RunKind(run), session, None, report, given)[0].graph, by)
     show_findings(report, no_color)
     if format_ == "mermaid":
         from fleetspec.views import as_mermaid

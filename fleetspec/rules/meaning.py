@@ -15,8 +15,8 @@ UNKNOWN_FAMILY = Rule(
     "FS202",
     "there is no such family",
     "A family is code; it must be shipped or installed.",
-    bad="models: {vol: {family: grach, …}}",
-    good="models: {vol: {family: garch, …}}",
+    bad="models: {vol: {family: grach, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 FAMILY_OR_FAMILIES = Rule(
     "FS203",
@@ -29,15 +29,17 @@ WRONG_TARGET = Rule(
     "FS204",
     "the family does not forecast the target",
     "Each family says which targets it has.",
-    bad="models: {vol: {family: garch, target: return, …}}",
-    good="models: {vol: {family: garch, target: variance, …}}",
+    bad="models:\n  linear: {family: elasticnet, features: tech, target: variance, train: 500 bars, refit: 5 sessions}",
+    good="models:\n  linear: {family: elasticnet, features: tech, target: return, train: 500 bars, refit: 5 sessions}",
 )
 WRONG_PARAMETER = Rule(
     "FS205",
     "the family has no such parameter, or no such value of it",
     "A parameter that a family ignores would change nothing and look as if it did.",
-    bad="models: {vol: {family: garch, params: {distribution: cauchy}, …}}",
-    good="models: {vol: {family: garch, params: {distribution: t}, …}}",
+    bad="models:\n"
+    "  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, params: {distribution: cauchy}}",
+    good="models:\n"
+    "  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, params: {distribution: t}}",
 )
 CADENCE = Rule(
     "FS206",
@@ -50,8 +52,8 @@ TRAIN_TOO_SHORT = Rule(
     "FS207",
     "the training window is too short for the family",
     "Below a family's minimum every fit would be quarantined.",
-    bad="models: {vol: {family: garch, train: 50 bars, …}}",
-    good="models: {vol: {family: garch, train: 1000 bars, …}}",
+    bad="models: {vol: {family: garch, target: variance, train: 50 bars, refit: 5 sessions}}",
+    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 OVER = Rule(
     "FS208",
@@ -64,8 +66,10 @@ OVER_CYCLE = Rule(
     "FS209",
     "groups are over each other in a circle",
     "Forecasts of one group are made from those of another, so one must come first.",
-    bad="models: {a: {over: b, …}, b: {over: a, …}}",
-    good="models: {a: {family: garch, …}, b: {over: a, …}}",
+    bad="models: {a: {family: vol-scaled, over: b, target: value_at_risk, levels: [99%]},\n"
+    "         b: {family: vol-scaled, over: a, target: value_at_risk, levels: [99%]}}",
+    good="models: {a: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions},\n"
+    "         b: {family: vol-scaled, over: a, target: value_at_risk, levels: [99%]}}",
 )
 LEVELS = Rule(
     "FS210",
@@ -92,8 +96,8 @@ WRONG_PER = Rule(
     "FS213",
     "the family has no models of this kind",
     "Some families are fitted on one series, some on a whole universe, some on either.",
-    bad="models: {vol: {family: garch, per: universe, …}}",
-    good="models: {vol: {family: garch, per: series, …}}",
+    bad="models:\n  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, per: universe}",
+    good="models:\n  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, per: series}",
 )
 POOL_PRICE = Rule(
     "FS214",
@@ -148,8 +152,8 @@ EMPTY_LIST = Rule(
     "FS221",
     "a list that must name something is empty",
     "Nothing to do is never what a fleet is for.",
-    bad="horizons: []",
-    good="horizons: [1 bar]",
+    bad="fleet: []",
+    good="fleet: [{universes: equities, models: vol}]",
 )
 LISTED_TWICE = Rule(
     "FS222",
@@ -162,8 +166,12 @@ UNUSED = Rule(
     "FS223",
     "defined and never used",
     "It costs nothing and does nothing: often a fleet row was forgotten.",
-    bad="models: {vol: {…}, deep: {…}}\nfleet: [{universes: fx, models: vol}]",
-    good="models: {vol: {…}, deep: {…}}\nfleet: [{universes: fx, models: [vol, deep]}]",
+    bad="models:\n"
+    "  deep: {family: nbeats, target: return, train: 1000 bars, refit: 5 sessions}\n"
+    "fleet: [{universes: fx, models: vol}]",
+    good="models:\n"
+    "  deep: {family: nbeats, target: return, train: 1000 bars, refit: 5 sessions}\n"
+    "fleet: [{universes: [equities, fx], models: [vol, var, linear, deep]}]",
     severity=Severity.WARNING,
 )
 OVER_ABSENT = Rule(
@@ -176,25 +184,31 @@ OVER_ABSENT = Rule(
 BACKTEST_GROUP = Rule(
     "FS225",
     "the group cannot be backtested",
-    "A walk-forward moves a window over one series at a time, and only over models that exist.",
-    bad="backtest: {scheme: walk-forward, models: [trees], …}    # trees are per: universe",
-    good="backtest: {scheme: walk-forward, models: [vol, var], …}",
+    "A walk-forward moves over models that exist, and a group has some where a row of the fleet names it.",
+    bad="fleet: [{universes: fx, models: [vol, linear]}]\n"
+    "backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, within: 12h}",
+    good="fleet: [{universes: fx, models: [vol, var, linear]}]\n"
+    "backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, within: 12h}",
 )
 KUPIEC = Rule(
     "FS226",
     "Kupiec's test says little here",
     "It counts exceptions that are independent of each other: value at risk over several bars overlaps, and other "
     "targets have no exceptions at all.",
-    bad="horizons: [1 bar, 5 bars]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
-    good="horizons: [1 bar]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
+    bad="horizons: [1 bar, 5 bars]\n"
+    "fleet: [{universes: fx, models: [vol, var]}]\n"
+    "backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}",
+    good="horizons: [1 bar]\n"
+    "fleet: [{universes: fx, models: [vol, var]}]\n"
+    "backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}",
     severity=Severity.WARNING,
 )
 NEVER_ON_GPU = Rule(
     "FS227",
     "`gpu_memory` for a family that never uses a GPU",
     "It would change nothing and look as if it did.",
-    bad="models: {vol: {family: garch, gpu_memory: 2Gi, …}}",
-    good="models: {deep: {family: nbeats, gpu_memory: 9Gi, …}}",
+    bad="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, gpu_memory: 2Gi}}",
+    good="models: {deep: {family: nbeats, target: return, train: 1000 bars, refit: 5 sessions, gpu_memory: 9Gi}}",
 )
 OUT_OF_RANGE = Rule(
     "FS228",
@@ -221,44 +235,48 @@ LOCK_DAMAGED = Rule(
     "FS232",
     "the lock cannot be read",
     "A lock is written by the tool; one that was edited or cut off pins nothing.",
-    bad="a fleet.lock with a merge conflict in it",
+    bad="fleetspec plan fleet.yaml    # with a merge conflict in fleet.lock",
     good="fleetspec lock fleet.yaml    # writes it anew",
 )
 NOT_IN_LOCK = Rule(
     "FS233",
     "the lock does not hold it",
     "The spec was changed after it was locked; its new parts have no members, lengths or digests yet.",
-    bad="universes: {fx: {…}, sectors: {…}}    # locked before sectors was added",
+    bad="universes:\n"
+    "  sectors: {data: market, calendar: XNYS, bar: 1 session}    # added after the lock was made\n"
+    "fleet: [{universes: sectors, models: vol}]",
     good="fleetspec lock fleet.yaml",
 )
 LOCK_OUTDATED = Rule(
     "FS234",
     "the spec says otherwise than when it was locked",
     "A plan would be made for members or data the spec no longer names.",
-    bad="data: {market: {from: synthetic:market, series: 500, …}}    # locked with series: 220",
+    bad="data: {market: {from: synthetic:market, series: 500, length: 1250 sessions}}    # locked with series: 220",
     good="fleetspec lock fleet.yaml",
 )
 WINDOW_TOO_LONG = Rule(
     "FS235",
     "the training window is longer than every series",
     "No model of the group could be fitted.",
-    bad="models: {vol: {train: 5000 bars, …}}    # the longest series has 1250 bars",
-    good="models: {vol: {train: 1000 bars, …}}",
+    bad="models:    # the longest series has 1250 bars\n"
+    "  vol: {family: garch, target: variance, train: 5000 bars, refit: 5 sessions}",
+    good="models:\n  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}",
 )
 SOME_TOO_SHORT = Rule(
     "FS236",
     "some series are shorter than the training window",
     "Their models are quarantined in every run, and count towards max_quarantined.",
-    bad="models: {vol: {train: 1000 bars, …}}    # three series have 600 bars",
-    good="models: {vol: {train: 500 bars, …}}",
+    bad="models:    # three series have 600 bars\n"
+    "  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}",
+    good="models:\n  vol: {family: garch, target: variance, train: 500 bars, refit: 5 sessions}",
     severity=Severity.WARNING,
 )
 SAME_ADDRESS = Rule(
     "FS237",
     "two series would have the same address",
     "An address spells series in lower-case letters, digits and '-'.",
-    bad="universes: {us: {series: [BRK.B, BRK-B], …}}",
-    good="universes: {us: {series: [BRK.B], …}}",
+    bad="universes: {fx: {data: bars, series: [BRK.B, BRK-B], calendar: 24/5, bar: 1 session}}",
+    good="universes: {fx: {data: bars, series: [BRK.B], calendar: 24/5, bar: 1 session}}",
 )
 NOT_A_SESSION = Rule(
     "FS238",
@@ -279,8 +297,8 @@ NO_BARS = Rule(
     "FS240",
     "the lock holds no bars",
     "Without a single observation there is no session to plan for.",
-    bad="a prices.csv in which every price is empty",
-    good="a prices.csv with prices",
+    bad="fleetspec lock fleet.yaml    # every price in prices.csv is empty",
+    good="fleetspec lock fleet.yaml    # prices.csv has prices",
 )
 UNKNOWN_SELECTOR = Rule(
     "FS241",

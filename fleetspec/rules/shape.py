@@ -29,15 +29,15 @@ NOT_A_CHOICE = Rule(
     "FS104",
     "not one of the choices",
     "The language has a few fixed words, and each does one thing.",
-    bad="models: {vol: {family: garch, target: volatility, …}}",
-    good="models: {vol: {family: garch, target: variance, …}}",
+    bad="models: {vol: {family: garch, target: volatility, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 NOT_A_NAME = Rule(
     "FS105",
     "not a name",
     "Names become parts of addresses, files and Kubernetes objects.",
-    bad="universes: {FX_majors: {…}}",
-    good="universes: {fx-majors: {…}}",
+    bad="universes: {FX_majors: {data: bars, calendar: 24/5, bar: 1 session}}",
+    good="universes: {fx-majors: {data: bars, calendar: 24/5, bar: 1 session}}",
 )
 WRONG_SHAPE = Rule(
     "FS106",
