@@ -206,13 +206,12 @@ def show_sizes(rows: list[dict[str, Any]]) -> None:
             + "".join(cells)
             + f"{total(row):>14.3f}{total(row, 'cpu'):>11.3f}"
         )
-    print("\npeak MiB by stage")
-    print(f"{'jobs':>12} {'art. MB':>8}" + "".join(f"{stage:>18}" for stage in STAGES))
-    for row in rows:
-        print(
-            f"{row['jobs']:>12,} {row['artifacts MB']:>8.1f}"
-            + "".join(f"{row['peaks'][stage]:>11.0f}{'':<7}" for stage in STAGES)
-        )
+    for title, what, digits in (("CPU seconds", "cpu", 3), ("peak MiB", "peaks", 0)):
+        print(f"\n{title} by stage")
+        print(f"{'jobs':>12} {'art. MB':>8}" + "".join(f"{stage:>18}" for stage in STAGES))
+        for row in rows:
+            cells = [f"{row[what][stage]:>11.{digits}f}{'':<7}" for stage in STAGES]
+            print(f"{row['jobs']:>12,} {row['artifacts MB']:>8.1f}" + "".join(cells))
 
 
 def total(row: dict[str, Any], clock: str = "seconds") -> float:
