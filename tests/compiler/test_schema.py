@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -196,6 +196,7 @@ ALIASES = {
 }
 
 
+@settings(deadline=None)
 @given(
     amounts
     | moments
