@@ -15,6 +15,7 @@ import argparse
 import hashlib
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -68,14 +69,16 @@ class Stages:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.cpu: dict[str, float] = {}
         self.peaks: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         _forget_peak()
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         yield
         self.seconds[name] = time.perf_counter() - begun
+        self.cpu[name] = time.process_time() - used
         self.peaks[name] = _peak()
 
 
@@ -96,6 +99,8 @@ def _peak() -> float:
 
 def measured(jobs: int, folder: Path) -> dict[str, Any]:
     """One compilation in this process, from a spec and a lock that lie in a folder."""
+    # Imports are not counted, the peers' neither: this one takes longest.
+    import exchange_calendars  # noqa: F401
     import numpy as np
 
     from fleetspec.catalog.loading import shipped
@@ -140,6 +145,7 @@ def measured(jobs: int, folder: Path) -> dict[str, Any]:
         "lock MB": lock_path(path).stat().st_size / 1e6,
         "artifacts MB": written / 1e6,
         "seconds": stages.seconds,
+        "cpu": stages.cpu,
         "peaks": stages.peaks,
     }
 
@@ -185,25 +191,32 @@ def show_sizes(rows: list[dict[str, Any]]) -> None:
     print(
         "classes: the planner's problem; artifacts: jobs and models as Parquet), e: grown as jobs^e since the row above"
     )
-    print(f"{'jobs':>12} {'lock MB':>8}" + "".join(f"{stage:>18}" for stage in STAGES) + f"{'graph in all':>14}")
+    print(
+        f"{'jobs':>12} {'lock MB':>8}"
+        + "".join(f"{stage:>18}" for stage in STAGES)
+        + f"{'graph in all':>14}{'of it CPU':>11}"
+    )
     for index, row in enumerate(rows):
         cells = []
         for stage in STAGES:
             exponent = growth(rows[index - 1], row, stage) if index else ""
             cells.append(f"{row['seconds'][stage]:>11.3f}{f'  e={exponent}' if exponent else '':<7}")
-        print(f"{row['jobs']:>12,} {row['lock MB']:>8.1f}" + "".join(cells) + f"{total(row):>14.3f}")
-    print("\npeak MiB by stage")
-    print(f"{'jobs':>12} {'art. MB':>8}" + "".join(f"{stage:>18}" for stage in STAGES))
-    for row in rows:
         print(
-            f"{row['jobs']:>12,} {row['artifacts MB']:>8.1f}"
-            + "".join(f"{row['peaks'][stage]:>11.0f}{'':<7}" for stage in STAGES)
+            f"{row['jobs']:>12,} {row['lock MB']:>8.1f}"
+            + "".join(cells)
+            + f"{total(row):>14.3f}{total(row, 'cpu'):>11.3f}"
         )
+    for title, what, digits in (("CPU seconds", "cpu", 3), ("peak MiB", "peaks", 0)):
+        print(f"\n{title} by stage")
+        print(f"{'jobs':>12} {'art. MB':>8}" + "".join(f"{stage:>18}" for stage in STAGES))
+        for row in rows:
+            cells = [f"{row[what][stage]:>11.{digits}f}{'':<7}" for stage in STAGES]
+            print(f"{row['jobs']:>12,} {row['artifacts MB']:>8.1f}" + "".join(cells))
 
 
-def total(row: dict[str, Any]) -> float:
-    """Seconds from files to a graph with digests and classes."""
-    return sum(row["seconds"][stage] for stage in GRAPH)
+def total(row: dict[str, Any], clock: str = "seconds") -> float:
+    """Seconds from files to a graph with digests and classes, by the wall's clock or the processor's (``cpu``)."""
+    return sum(row[clock][stage] for stage in GRAPH)
 
 
 def show_peers(rows: list[dict[str, Any]], python: str | None, limit: float) -> None:
@@ -211,7 +224,10 @@ def show_peers(rows: list[dict[str, Any]], python: str | None, limit: float) -> 
     if python is None:
         print(f"ABSENT: {', '.join(PEERS)}. No peer was measured: run with --make-peers, or --peers PYTHON.")
         return
-    print(f"{'jobs':>12} {'peer':>10} {'seconds':>10} {'peak MiB':>9} {'fleetspec s':>12} {'peer/fleetspec':>15}")
+    print(
+        f"{'jobs':>12} {'peer':>10} {'seconds':>10} {'CPU s':>8} {'peak MiB':>9} {'fleetspec s':>12} {'CPU s':>8} "
+        f"{'peer/fleetspec':>15} {'by CPU':>9}"
+    )
     for row in (row for row in rows if row["asked"] in PEER_SIZES):
         for name in PEERS:
             told = _peer(python, name, row["jobs"] // JOBS_PER_SERIES, limit)
@@ -220,10 +236,10 @@ def show_peers(rows: list[dict[str, Any]], python: str | None, limit: float) -> 
                 continue
             if (told["jobs"], told["edges"]) != (row["jobs"], row["edges"]):
                 raise SystemExit(f"{name} made another graph: {told}, not {row['jobs']} jobs and {row['edges']} edges")
-            ratio = told["seconds"] / total(row)
+            wall, cpu = told["seconds"] / total(row), told["cpu"] / total(row, "cpu")
             print(
-                f"{told['jobs']:>12,} {name:>10} {told['seconds']:>10.2f} {told['peak']:>9.0f} {total(row):>12.3f} "
-                f"{ratio:>13.0f} x"
+                f"{told['jobs']:>12,} {name:>10} {told['seconds']:>10.2f} {told['cpu']:>8.2f} {told['peak']:>9.0f} "
+                f"{total(row):>12.3f} {total(row, 'cpu'):>8.3f} {wall:>13.1f} x {cpu:>7.1f} x"
             )
 
 
@@ -273,6 +289,9 @@ def main() -> None:
         if done.returncode:
             raise SystemExit(done.stderr)
         rows.append({"asked": size, **json.loads(done.stdout)})
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores:
+        print(f"BUSY: a load of {load:.1f} on {cores} cores. Seconds are too long; CPU seconds and ratios say more.\n")
     show_sizes(rows)
     show_peers(rows, python, arguments.limit)
 

@@ -2,9 +2,9 @@
 
     python bench/peers/expand.py dask 1000      # a peer and a number of series
 
-Runs in an interpreter that has the peer. Prints JSON: jobs, edges, seconds without imports, peak MiB. Every peer gets a
-node per job with its parameters and its parents, checks what is due the way it does before a run, and ends with an
-order or a schedule. A graph of another size than fleetspec's is an error.
+Runs in an interpreter that has the peer. Prints JSON: jobs, edges, seconds and CPU seconds without imports, peak
+MiB. Every peer gets a node per job with its parameters and its parents, checks what is due the way it does before a
+run, and ends with an order or a schedule. A graph of another size than fleetspec's is an error.
 """
 
 from __future__ import annotations
@@ -24,6 +24,19 @@ HORIZONS = (1, 5, 10, 20)
 Job = tuple[str, dict[str, object], list[str]]
 """A job's name, parameters and the names of its parents."""
 
+Spent = tuple[float, float]
+"""Seconds by the wall's clock and by the processor's, children included."""
+
+
+def _now() -> Spent:
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.perf_counter(), time.process_time() + children.ru_utime + children.ru_stime
+
+
+def _since(begun: Spent) -> Spent:
+    wall, cpu = _now()
+    return wall - begun[0], cpu - begun[1]
+
 
 def jobs(series: int) -> Iterator[Job]:
     """The fleet, parents first: variance models, the value at risk made from them, and linear models by horizon."""
@@ -42,12 +55,12 @@ def jobs(series: int) -> Iterator[Job]:
             yield f"forecast/{name}/linear/{horizon}", settings, [f"fit/{name}/linear/{horizon}"]
 
 
-def dask_graph(series: int) -> tuple[int, int, float]:
+def dask_graph(series: int) -> tuple[int, int, Spent]:
     """Delayed calls whose keys are hashes of their content, merged and put in order."""
     import dask
     from dask.order import order
 
-    begun = time.perf_counter()
+    begun = _now()
     node = dask.delayed(_work, pure=True)
     made: dict[str, object] = {}
     parents = 0
@@ -56,15 +69,15 @@ def dask_graph(series: int) -> tuple[int, int, float]:
         parents += len(above)
     graph = dict(dask.base.collections_to_expr(list(made.values())).__dask_graph__())
     order(graph)
-    seconds = time.perf_counter() - begun
-    return sum(1 for key in graph if str(key).startswith("_work")), parents, seconds
+    spent = _since(begun)
+    return sum(1 for key in graph if str(key).startswith("_work")), parents, spent
 
 
 def _work(name: str, settings: dict[str, object], above: list[object]) -> None:
     raise AssertionError("nothing is run")
 
 
-def luigi_graph(series: int) -> tuple[int, int, float]:
+def luigi_graph(series: int) -> tuple[int, int, Spent]:
     """Tasks given to a scheduler; none is complete."""
     import logging
 
@@ -92,21 +105,21 @@ def luigi_graph(series: int) -> tuple[int, int, float]:
         def complete(self) -> bool:
             return False
 
-    begun = time.perf_counter()
+    begun = _now()
     scheduler = Scheduler()
     worker = Worker(scheduler=scheduler)
     worker.add(All())
-    seconds = time.perf_counter() - begun
+    spent = _since(begun)
     known = [task for task in scheduler._state.get_active_tasks() if task.family == "Job"]
-    return len(known), sum(len(task.deps) for task in known), seconds
+    return len(known), sum(len(task.deps) for task in known), spent
 
 
-def doit_graph(series: int) -> tuple[int, int, float]:
+def doit_graph(series: int) -> tuple[int, int, Spent]:
     """Tasks of a dodo file, checked and put into the order in which they would run."""
     from doit.control import TaskControl
     from doit.loader import generate_tasks
 
-    begun = time.perf_counter()
+    begun = _now()
     listed = (
         {"basename": name, "actions": [(_work, [name, settings, above])], "task_dep": above}
         for name, settings, above in jobs(series)
@@ -126,7 +139,7 @@ def doit_graph(series: int) -> tuple[int, int, float]:
             node = dispatcher.generator.send(node if not isinstance(node, str) else None)
         except StopIteration:
             break
-    return len(names), edges, time.perf_counter() - begun
+    return len(names), edges, _since(begun)
 
 
 SNAKEFILE = """\
@@ -166,28 +179,28 @@ rule linear_forecast:
 """
 
 
-def snakemake_graph(series: int) -> tuple[int, int, float]:
+def snakemake_graph(series: int) -> tuple[int, int, Spent]:
     """A dry run of a Snakefile as a process, less the dry run of one series."""
     _, start = _dry_run(1)
-    count, seconds = _dry_run(series)
+    count, spent = _dry_run(series)
     # A dry run prints jobs, not edges; they follow from the rules.
-    return count, series * (3 + 4 * 3 + 4), max(seconds - start, 0.0)
+    return count, series * (3 + 4 * 3 + 4), (spent[0] - start[0], spent[1] - start[1])
 
 
-def _dry_run(series: int) -> tuple[int, float]:
+def _dry_run(series: int) -> tuple[int, Spent]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "Snakefile").write_text(
             SNAKEFILE.format(series=series, families=list(FAMILIES), horizons=list(HORIZONS))
         )
-        begun = time.perf_counter()
+        begun = _now()
         command = [sys.executable, "-m", "snakemake", "-n", "--quiet", "rules", "--cores", "1"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-        seconds = time.perf_counter() - begun
+        spent = _since(begun)
     said = done.stdout + done.stderr
     totals = [line.split()[1] for line in said.splitlines() if line.startswith("total ")]
     if done.returncode or not totals:
         raise RuntimeError(said[-2000:])
-    return int(totals[0]) - 1, seconds
+    return int(totals[0]) - 1, spent
 
 
 PEERS = {"dask": dask_graph, "luigi": luigi_graph, "doit": doit_graph, "snakemake": snakemake_graph}
@@ -195,13 +208,13 @@ PEERS = {"dask": dask_graph, "luigi": luigi_graph, "doit": doit_graph, "snakemak
 
 def main() -> None:
     name, series = sys.argv[1], int(sys.argv[2])
-    count, edges, seconds = PEERS[name](series)
+    count, edges, (seconds, cpu) = PEERS[name](series)
     expected = list(jobs(series))
     if (count, edges) != (len(expected), sum(len(above) for _, _, above in expected)):
         raise SystemExit(f"{name} has {count} jobs and {edges} edges")
     who = resource.RUSAGE_CHILDREN if name == "snakemake" else resource.RUSAGE_SELF
     peak = resource.getrusage(who).ru_maxrss / 1024
-    print(json.dumps({"jobs": count, "edges": edges, "seconds": seconds, "peak": peak}))
+    print(json.dumps({"jobs": count, "edges": edges, "seconds": seconds, "cpu": cpu, "peak": peak}))
 
 
 if __name__ == "__main__":

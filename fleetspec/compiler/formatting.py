@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from fleetspec.compiler.document import Document, parse
-from fleetspec.compiler.outline import Comment, Entry, Kind, Node, Outline, outline
+from fleetspec.compiler.manuscript import Comment, Entry, Kind, Manuscript, Node, manuscript
 from fleetspec.diagnostics import Report, Source
 
 WIDTH = 110
@@ -51,12 +51,12 @@ def formatted(source: Source, report: Report) -> str | None:
     if before is None:
         return None
     text = source.text.replace("\r\n", "\n").replace("\r", "\n")
-    old = outline(text)
+    old = manuscript(text)
     result = _text(old)
     after = parse(Source(source.name, result), Report())
     if after is None or not _same(before, after):
         raise FormatError("a value would not survive the canonical layout")
-    new = outline(result)
+    new = manuscript(result)
     if new.anchors != old.anchors or sorted(new.comments) != sorted(old.comments):
         raise FormatError("a comment or an anchor would not survive the canonical layout")
     return result
@@ -66,7 +66,7 @@ def _same(a: Document, b: Document) -> bool:
     return json.dumps(a.value) == json.dumps(b.value)
 
 
-def _text(found: Outline) -> str:
+def _text(found: Manuscript) -> str:
     root = found.root
     # A whole spec in brackets is JSON; its entries are the blocks of a spec.
     root.flow = not root.entries

@@ -218,7 +218,7 @@ BOUND_MAKES_NO_SENSE = Rule(
     "a bound that the var cannot have",
     "`min` and `max` are of the var's type, which must have an order, and leave something between them.",
     bad="vars: {site: {type: text, max: 5}}",
-    good="vars: {site: {type: text, choices: [eu, us]}}",
+    good="vars: {site: {type: text, choices: [eu, us], default: eu}}",
 )
 VAR_CIRCLE = Rule(
     "FS031",
@@ -232,21 +232,23 @@ NOT_A_REFERENCE = Rule(
     "`${…}` that names nothing",
     "Only ${var.name}, ${env.NAME} and ${secret.name} mean something; anything else would end up in a path as it is.",
     bad='data: {bars: {from: "${lake}/bars.parquet"}}',
-    good='data: {bars: {from: "${var.lake}/bars.parquet"}}',
+    good="vars: {lake: {type: text, default: /mnt/lake}}\n"
+    'data: {bars: {from: "${var.lake}/bars.parquet", key: ticker, time: date, price: close}}',
 )
 REFERENCE_ELSEWHERE = Rule(
     "FS033",
     "`${…}` where it is not filled",
     "Keys and files are read before vars have values, and the declaration of a var is what decides on them.",
-    bad='models: {"${var.group}": {…}}',
-    good="models: {vol: {…}}",
+    bad='models: {"${var.group}": {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}',
+    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 ENVIRONMENT_ELSEWHERE = Rule(
     "FS034",
     "the environment is read in a spec",
     "A spec says what it depends on: its vars. Sites differ in Defaults files, and there the environment may be read.",
     bad='data: {bars: {from: "${env.LAKE}/bars.parquet"}}',
-    good='vars: {lake: {type: text, default: "${env.LAKE}"}}',
+    good="vars: {lake: {type: text, default: /mnt/lake}}\n"
+    'data: {bars: {from: "${var.lake}/bars.parquet", key: ticker, time: date, price: close}}',
 )
 ENVIRONMENT_UNSET = Rule(
     "FS035",

@@ -13,7 +13,7 @@ from untidy_yaml import WORDS, Untidy
 
 from fleetspec.compiler.document import parse
 from fleetspec.compiler.formatting import WIDTH, FormatError, formatted
-from fleetspec.compiler.outline import outline
+from fleetspec.compiler.manuscript import manuscript
 from fleetspec.diagnostics import Report, Source
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,8 +35,8 @@ def form(text: str) -> str:
 def holds(text: str) -> None:
     result = form(text)
     assert values(result) == values(text)
-    assert sorted(outline(result).comments) == sorted(outline(text).comments)
-    assert outline(result).anchors == outline(text).anchors
+    assert sorted(manuscript(result).comments) == sorted(manuscript(text).comments)
+    assert manuscript(result).anchors == manuscript(text).anchors
     assert form(result) == result
     assert result.endswith("\n")
     assert "\n\n\n" not in result or "\\n\\n\\n" in str(values(text))
@@ -50,8 +50,8 @@ def test_laws_on_untidy_specs(seed: int) -> None:
     if values(text) is None:
         return
     # What was written as a comment is one, unless it stands in the middle of a text.
-    assert set(made.comments) >= {*outline(text).comments}
-    assert all(c in outline(text).comments or c in str(values(text)) for c in made.comments)
+    assert set(made.comments) >= {*manuscript(text).comments}
+    assert all(c in manuscript(text).comments or c in str(values(text)) for c in made.comments)
     holds(text)
 
 

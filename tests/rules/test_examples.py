@@ -104,7 +104,11 @@ def lay_in(example: str, folder: Path) -> Path:
         path.write_text(example + "\n")
         return path
     sound = yaml.load(SOUND, Loader=yaml.BaseLoader)  # noqa: S506
-    # An operator works on what is below; everything else takes the place of it.
+    # An operator works on what is below, which has not yet what is appended; everything else takes the place of it.
+    for key, value in said.items():
+        name = str(key).removeprefix("+")
+        if name != key and isinstance(value, list) and isinstance(sound.get(name), list):
+            sound[name] = [item for item in sound[name] if item not in value]
     for key, value in said.items() if not any(re.match("[+-]|.*!$", str(key)) for key in said) else []:
         if isinstance(value, dict) and isinstance(sound.get(key), dict) and key not in ("budget", "schedule"):
             sound[key] = {name: entry for name, entry in sound[key].items() if name not in value} or None

@@ -1,6 +1,6 @@
-"""Text → outline: the structure of a spec as it was written, with its comments, anchors and aliases.
+"""Text → manuscript: the structure of a spec as it was written, with its comments, anchors and aliases.
 
-A :class:`~fleetspec.compiler.document.Document` holds what a spec says, an outline how it is laid out. Every comment
+A :class:`~fleetspec.compiler.document.Document` holds what a spec says, a manuscript how it is laid out. Every comment
 belongs to an entry: above it, beside it, or below the last entry of its block.
 """
 
@@ -76,7 +76,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Outline:
+class Manuscript:
     """``anchors``: names of anchors (``&a``) and aliases (``*a``), in the order in which they are written."""
 
     root: Node
@@ -84,12 +84,12 @@ class Outline:
     comments: tuple[str, ...]
 
 
-def outline(text: str) -> Outline:
-    """The outline of a text that ``document.parse`` has accepted. Lines end in ``\\n``."""
+def manuscript(text: str) -> Manuscript:
+    """The manuscript of a text that ``document.parse`` has accepted. Lines end in ``\\n``."""
     reader = _Reader(text)
     root = reader.read()
     _settle(root)
-    return Outline(root, tuple(reader.names), tuple(comment for _, comment in reader.comments))
+    return Manuscript(root, tuple(reader.names), tuple(comment for _, comment in reader.comments))
 
 
 @dataclass(slots=True)
