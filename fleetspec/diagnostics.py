@@ -104,7 +104,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``key`` points at the key of the route instead of its value."""
+    """One finding. ``key`` points at the key of the route instead of its value.
+
+    ``related`` are other places that bear on it, each with what it has to do with it; one that is given by route counts
+    once the report has located it.
+    """
 
     rule: Rule
     message: str
@@ -112,7 +116,7 @@ class Diagnostic:
     route: Route | None = None
     key: bool = False
     place: Place | None = None
-    related: tuple[tuple[Place, str], ...] = ()
+    related: tuple[tuple[Place | Route, str], ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -127,7 +131,9 @@ class Diagnostic:
             "help": self.help,
             "route": None if self.route is None else list(self.route),
             "place": None if self.place is None else place_json(self.place),
-            "related": [{"place": place_json(place), "text": text} for place, text in self.related],
+            "related": [
+                {"place": place_json(place), "text": text} for place, text in self.related if isinstance(place, Place)
+            ],
         }
         return entry
 
@@ -145,6 +151,23 @@ class Placing(Protocol):
     def place(self, route: Route, *, key: bool = False) -> Place | None: ...
 
 
+def _located(finding: Diagnostic, document: Placing) -> Diagnostic:
+    place = finding.place
+    if place is None and finding.route is not None:
+        place = document.place(finding.route, key=finding.key)
+    # The key of a related place says more than a whole map; what is no entry of a map has none.
+    found = (
+        (
+            where
+            if isinstance(where, Place)
+            else document.place(where, key=bool(where) and isinstance(where[-1], str)),
+            text,
+        )
+        for where, text in finding.related
+    )
+    return replace(finding, place=place, related=tuple((where, text) for where, text in found if where is not None))
+
+
 @dataclass
 class Report:
     """All findings of a command, in the order they were made."""
@@ -160,16 +183,13 @@ class Report:
         key: bool = False,
         place: Place | None = None,
         help: str | None = None,
-        related: Iterable[tuple[Place, str]] = (),
+        related: Iterable[tuple[Place | Route, str]] = (),
     ) -> None:
         self.findings.append(Diagnostic(rule, message, help, route, key, place, tuple(related)))
 
     def locate(self, document: Placing) -> None:
-        """Give every finding that has a route and no place its place."""
-        self.findings = [
-            replace(d, place=document.place(d.route, key=d.key)) if d.place is None and d.route is not None else d
-            for d in self.findings
-        ]
+        """Give every finding that has a route and no place its place, and the routes related to it theirs."""
+        self.findings = [_located(d, document) for d in self.findings]
 
     @property
     def errors(self) -> list[Diagnostic]:

@@ -180,10 +180,10 @@ BACKTEST_GROUP = Rule(
     bad="backtest: {scheme: walk-forward, models: [trees], …}    # trees are per: universe",
     good="backtest: {scheme: walk-forward, models: [vol, var], …}",
 )
-KUPIEC = Rule(
+EXCEPTIONS = Rule(
     "FS226",
-    "Kupiec's test says little here",
-    "It counts exceptions that are independent of each other: value at risk over several bars overlaps, and other "
+    "a test of exceptions says little here",
+    "Tests count exceptions that are independent of each other: value at risk over several bars overlaps, and other "
     "targets have no exceptions at all.",
     bad="horizons: [1 bar, 5 bars]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
     good="horizons: [1 bar]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
@@ -255,8 +255,8 @@ SOME_TOO_SHORT = Rule(
 )
 SAME_ADDRESS = Rule(
     "FS237",
-    "two series would have the same address",
-    "An address spells series in lower-case letters, digits and '-'.",
+    "two names would be the same in an address",
+    "An address spells series and values of axes in lower-case letters, digits and '-'.",
     bad="universes: {us: {series: [BRK.B, BRK-B], …}}",
     good="universes: {us: {series: [BRK.B], …}}",
 )

@@ -2,7 +2,8 @@
 
 ``# error: FS202 "grach" "there is no family"`` expects an error of that code on that line, with exactly that text
 underlined and that message (or a part of it). ``…`` at the end of the underlined text stands for the rest of it. A case
-has no other findings than those it names. ``# locked: CASE with SYN0001=1250 …`` checks it against the lock that
+has no other findings than those it names. ``# related: FS248 "alpha" "the search is here"`` expects a finding of that
+code to point at that text of its line too. ``# locked: CASE with SYN0001=1250 …`` checks it against the lock that
 another case, with series of so many bars, would have.
 """
 
@@ -22,12 +23,14 @@ from fleetspec.compiler.decode import decode
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Rule
+from fleetspec.diagnostics import Place, Report, Rule
 from fleetspec.families import registry
-from fleetspec.rules import meaning, reading, shape
+from fleetspec.rules import meaning, meaning_models, meaning_operation, reading, shape
 
+LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation)
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
+RELATED = re.compile(rf"related: (FS\d\d\d) {QUOTED} {QUOTED}")
 EXPECTED = re.compile(rf"(error|warning): (FS\d\d\d) {QUOTED} {QUOTED}")
 LOCKED = re.compile(r"# locked: (\S+) with (.+)")
 
@@ -115,6 +118,26 @@ def test_case(name: str) -> None:
     assert len(told) == len(wanted)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yaml") if RELATED.search(path.read_text())))
+def test_related_places(name: str) -> None:
+    path = CASES / f"{name}.yaml"
+    report = Report()
+    read(path, report)
+    wanted = {
+        (file.name, number, code, unescaped(text), unescaped(note))
+        for file in files_of(path)
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        for code, text, note in RELATED.findall(line)
+    }
+    told = set()
+    for finding in report:
+        for place, note in finding.related:
+            assert isinstance(place, Place)
+            text = place.source.text[place.span.start : place.span.end].split("\n")[0]
+            told.add((Path(place.source.name).name, place.line, finding.rule.code, text, note))
+    assert wanted <= told
+
+
 def matches(wanted: Finding, told: Finding) -> bool:
     text = told[4].startswith(wanted[4][:-1]) if wanted[4].endswith("…") else told[4] == wanted[4]
     return wanted[:4] == told[:4] and text and wanted[5] in told[5]
@@ -126,7 +149,7 @@ def test_every_rule_of_the_language_has_a_case() -> None:
         # files and commands, tested in tests/compiler
         *("FS002", "FS004", "FS021", "FS230", "FS231", "FS232", "FS238", "FS239", "FS240", "FS241", "FS242", "FS243"),
     }
-    codes = {v.code for m in (reading, shape, meaning) for v in vars(m).values() if isinstance(v, Rule)}
+    codes = {v.code for m in LANGUAGE for v in vars(m).values() if isinstance(v, Rule)}
     assert codes == written | elsewhere
     assert not written & elsewhere
 
