@@ -59,10 +59,10 @@ def check_acted(spec: FleetSpec, report: Report) -> None:
     for waiting in WAITING:
         for route in _found(spec, waiting.route):
             if waiting.value is None or str(_value(spec, route)) == waiting.value:
-                what = waiting.value if isinstance(route[-1], int) else route[-1]
+                what = waiting.value if isinstance(route[-1], int) else ".".join(map(str, route))
                 report.add(
                     meaning_operation.NOT_ACTED_ON,
-                    f"{what} is checked and shown, and no command acts on it yet; it will {waiting.will}",
+                    f"no command acts on {what} yet: it is checked, and will {waiting.will}",
                     route=route,
                     key=True,
                     help=f"until then: {waiting.meanwhile}",

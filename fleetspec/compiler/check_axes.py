@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from fleetspec.compiler.alternatives import AxisValue, Written, axis_values
 from fleetspec.compiler.axes import SETTINGS
+from fleetspec.compiler.check_inputs import families_in
 from fleetspec.compiler.check_names import check_listed
 from fleetspec.compiler.check_scope import Scope
 from fleetspec.compiler.jobgraph import slug
@@ -44,10 +45,11 @@ def check_axes(scope: Scope) -> None:
 
 def _tell_single(scope: Scope, axis: str, written: str) -> None:
     route: Route = (*scope.route, "axes", axis)
-    message = f"axis '{axis}' is a single value, not a list or a map"
+    message, help = f"axis '{axis}' is a single value, not a list or a map", f"write a list: {axis}: [{written}]"
     if written.startswith("file:"):
         message = f"axis '{axis}' names a file whose values have not been read"
-    scope.add(shape.WRONG_SHAPE, message, route, f"write a list: {axis}: [{written.removeprefix('file:')}, …]")
+        help = "write the values of the file here, as a list or as a map"
+    scope.add(shape.WRONG_SHAPE, message, route, help)
 
 
 def _check_list(scope: Scope, axis: str, written: tuple[str, ...]) -> None:
@@ -98,14 +100,18 @@ def _check_value(scope: Scope, value: AxisValue) -> None:
             message = f"there is no feature list '{features.value}'"
             scope.add(meaning.UNKNOWN_NAME, message, features, did_you_mean(features.value, scope.spec.features))
         return
+    if families_in(scope, features.value):
+        several = ", ".join(f"{text}: {text}" for text in features.value)
+        message = f"value '{value.text}' names several families, and each value of an axis has one"
+        help = f"write one value for each: {{{several}}}"
+        scope.add(meaning.FAMILY_OR_FAMILIES, message, value.route, help)
+        return
     check_listed(features.route, features.value, scope.report)
     for index, text in enumerate(features.value):
         try:
             parse_feature(text)
         except FeatureError as error:
-            # A list in an axis is one of features; whoever names families in it has taken it for another.
-            meant = f"each value of an axis names one family: {text}: {text}" if text in scope.registry else error.help
-            scope.add(meaning.UNKNOWN_FEATURE, str(error), (*features.route, index), meant)
+            scope.add(meaning.UNKNOWN_FEATURE, str(error), (*features.route, index), error.help)
 
 
 def _check_said(scope: Scope, axis: str, values: list[AxisValue], said: dict[str, tuple[str, list[AxisValue]]]) -> None:
@@ -131,7 +137,8 @@ def _check_said(scope: Scope, axis: str, values: list[AxisValue], said: dict[str
             scope.add(meaning_models.SAID_TWICE, message, own, help, key=True, related=related)
     if "family" in touching and "family" not in deciding and not group.family_names:
         for value in values:
-            if "family" not in value.changes:
+            features = value.changes.get("features")
+            if "family" not in value.changes and not (features and families_in(scope, features.value)):
                 message = f"value '{value.text}' of axis '{axis}' names no family, and neither does '{scope.name}'"
                 scope.add(meaning.FAMILY_OR_FAMILIES, message, value.route, "add family: garch", key=True)
 
@@ -175,21 +182,24 @@ def _check_bars_and_cadence(scope: Scope) -> None:
     """Cadences count bars; where a bar is no session, that is not what they say."""
     universes = {name for row in scope.spec.fleet if scope.name in row.model_names for name in row.universe_names}
     own = {scope.spec.universes[name].bar for name in universes if name in scope.spec.universes}
+    said: dict[Route, tuple[str, Written, dict[str, None], dict[tuple[Route, str], None]]] = {}
     for family, _, found in scope.combinations("bar", "refit"):
-        if family.transforms:
-            continue
-        bars = own if found["bar"].value is None else {found["bar"].value}
-        odd = sorted(str(bar) for bar in bars if bar.sessions != 1)
-        written = {"refit": found["refit"]}
+        bar, written = found["bar"], {"refit": found["refit"]}
         if scope.group.search is not None:
             written["search every"] = Written(scope.group.search.every, (*scope.route, "search", "every"))
+        odd = [str(one) for one in sorted(own if bar.value is None else {bar.value}) if one.sessions != 1]
         for what, one in written.items():
-            if odd and one.value is not None and one.value.sessions > 1:
-                count = one.value.sessions
-                scope.add(
-                    meaning_models.CADENCE_IN_BARS,
-                    f"{what}: {one.value} is counted in bars: with bars of {odd[0]} it comes every {count} bars",
-                    one,
-                    "write as many sessions as you mean bars, or make a group for each size of bar",
-                    related=[(found["bar"].route, "the bars are here")] if found["bar"].axis is not None else [],
-                )
+            if odd and not family.transforms and one.value is not None and one.value.sessions > 1:
+                _, _, bars, related = said.setdefault(one.route, (what, one, {}, {}))
+                bars |= dict.fromkeys(odd)
+                if bar.axis is not None:
+                    related[bar.route, "such bars are here"] = None
+    for what, one, bars, places in said.values():
+        scope.add(
+            meaning_models.CADENCE_IN_BARS,
+            f"{what}: {one.value} is counted in bars: with bars of {' and '.join(bars)} it comes every "
+            f"{one.value.sessions} bars",
+            one,
+            "write as many sessions as you mean bars, or make a group for each size of bar",
+            related=places,
+        )

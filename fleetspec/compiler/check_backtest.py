@@ -9,7 +9,7 @@ from fleetspec.compiler.lock import Lock, panel_key
 from fleetspec.compiler.settings import common_start, lineage
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Backtest
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import Report, Route
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import BarSize
 
@@ -150,7 +150,7 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
     check_listed((*route, "models"), gate.model_names, report)
     for index, name in enumerate(gate.model_names):
         here: Route = (*route, "models") if isinstance(gate.models, str) else (*route, "models", index)
-        if not check_name("group in models", name, spec.models, here, report):
+        if name in gate.model_names[:index] or not check_name("group in models", name, spec.models, here, report):
             continue
         related: list[tuple[Route, str]] = []
         if name not in backtest.models:
@@ -163,7 +163,7 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             able = at_risk(spec, backtest)
             help = f"write models: {able[0]}" if able else "name a group with target: value_at_risk"
             report.add(meaning_models.GATE, message, route=here, help=help, related=related)
-        elif (name, gate.test) in said:
+        elif said.get((name, gate.test), route) != route:
             message = f"'{name}' has a gate of {gate.test} already"
             related = [(said[name, gate.test], "the other gate")]
             help = "keep one of the two"
@@ -174,9 +174,8 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             meaning_models.GATE,
             f"the backtest makes no test '{gate.test}'",
             route=(*route, "test"),
-            help=f"add it to backtest.tests, or {did_you_mean(gate.test, backtest.tests)}"
-            if backtest.tests
-            else f"add tests: [{gate.test}] to the backtest",
+            help=f"add {gate.test} to its tests"
+            + (f", or write {' or '.join(backtest.tests)}" if backtest.tests else ""),
             related=[(("backtest",), "the backtest is here")],
         )
     if not 0 < gate.fdr.fraction < 0.5:

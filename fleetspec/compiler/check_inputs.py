@@ -21,6 +21,8 @@ def check_features(scope: Scope) -> None:
     idle: dict[Route, tuple[Written, dict[str, Family], set[str]]] = {}
     for family, named, found in scope.combinations("features", "train"):
         features = found["features"]
+        if families_in(scope, features.value):
+            continue  # told with the axis
         if features.value is None:
             if family.uses_features:
                 wanting[family.name] = family
@@ -48,6 +50,11 @@ def check_features(scope: Scope) -> None:
         scope.add(meaning.UNKNOWN_NAME, message, "features", did_you_mean(own, spec.features))
 
 
+def families_in(scope: Scope, features: object) -> bool:
+    """Whether a list of features is one of families, by somebody who takes an axis for ``families``."""
+    return isinstance(features, tuple) and bool(features) and all(text in scope.registry for text in features)
+
+
 def _check_lookback(scope: Scope, texts: tuple[str, ...], train: Written, related: list[tuple[Route, str]]) -> None:
     try:
         needed = lookback(texts)
@@ -60,16 +67,21 @@ def _check_lookback(scope: Scope, texts: tuple[str, ...], train: Written, relate
 
 def check_measure(scope: Scope) -> None:
     """Families read returns; few read a measure of volatility."""
+    said: dict[Route, tuple[Written, str, dict[str, Family], list[tuple[Route, str]]]] = {}
     for family, named, found in scope.combinations("measure"):
         measure = found["measure"]
         if measure.value not in family.measures:
-            able = sorted(f for f in scope.registry if measure.value in scope.registry[f].measures)
-            help = (
-                f"families that read it: {', '.join(able)}" if able else f"write measure: {sorted(family.measures)[0]}"
-            )
-            message = f"family '{family.name}' does not read {measure.value}"
             at = named if measure.key else measure
-            scope.add(meaning_models.MEASURE, message, at, help, related=of_axis(named))
+            _, _, families, related = said.setdefault(at.route, (at, measure.value, {}, []))
+            families[family.name] = family
+            related += of_axis(named)
+    for at, measure_name, families, related in said.values():
+        able = sorted(name for name in scope.registry if measure_name in scope.registry[name].measures)
+        help = f"families that read it: {', '.join(able)}" if able else "no family reads it yet: write measure: returns"
+        message = (
+            f"{family_names([*families.values()])} {'does' if len(families) == 1 else 'do'} not read {measure_name}"
+        )
+        scope.add(meaning_models.MEASURE, message, at, help, related=dict.fromkeys(related))
 
 
 def check_params(scope: Scope) -> None:
@@ -79,6 +91,7 @@ def check_params(scope: Scope) -> None:
     """
     said: dict[tuple[Route, bool, str], tuple[str | None, dict[str, Family]]] = {}
     unknown: dict[str, set[str]] = {}
+    misnamed: dict[str, dict[str, Family]] = {}
     seen: set[str] = set()
     for family, _, found in scope.combinations("params"):
         seen.add(family.name)
@@ -91,12 +104,14 @@ def check_params(scope: Scope) -> None:
                 values[name] = one.value
         for fault in parameter_faults(family, values):
             at = written[fault.name] if fault.name is not None else None
-            if at is not None and fault.unknown and _is_list(scope, at):
-                _tell_axis(scope, at, family)
+            if at is not None and at.axis is not None and fault.unknown and _is_list(scope, at.axis):
+                misnamed.setdefault(at.axis, {})[family.name] = family
                 continue
             route: Route = scope.route if at is None else (*at.route, *fault.route)
             key = at is None or fault.unknown
             said.setdefault((route, key, fault.message), (fault.help, {}))[1][family.name] = family
+    for axis, lacking in misnamed.items():
+        _tell_axis(scope, axis, [*lacking.values()])
     for name, families in unknown.items():
         if families == seen:
             known = sorted({field for family in families for field in scope.registry[family].params.model_fields})
@@ -108,17 +123,17 @@ def check_params(scope: Scope) -> None:
         scope.add(meaning.WRONG_PARAMETER, text, route, help or "see the family's parameters", key=key)
 
 
-def _is_list(scope: Scope, one: Written) -> bool:
-    """Whether a parameter comes from an axis that is a list, which is then named after it."""
-    return one.axis is not None and isinstance(scope.group.axes[one.axis], tuple)
+def _is_list(scope: Scope, axis: str) -> bool:
+    """Whether an axis is a list, which is then named after what it changes."""
+    return isinstance(scope.group.axes[axis], tuple)
 
 
-def _tell_axis(scope: Scope, one: Written, family: Family) -> None:
-    known = [*SETTINGS, *family.params.model_fields]
+def _tell_axis(scope: Scope, axis: str, families: list[Family]) -> None:
+    known = [*SETTINGS, *sorted({name for family in families for name in family.params.model_fields})]
     scope.add(
         meaning_models.AXIS_NAME,
-        f"axis '{one.axis}' is neither a setting of a group nor a parameter of family '{family.name}'",
-        (*scope.route, "axes", str(one.axis)),
-        f"{did_you_mean(str(one.axis), known)} (a map says what each value changes: {{fast: {{train: 250 bars}}}})",
+        f"axis '{axis}' is neither a setting of a group nor a parameter of {family_names(families)}",
+        (*scope.route, "axes", axis),
+        f"{did_you_mean(axis, known)} (a map says what each value changes: {axis}: {{short: {{train: 250 bars}}}})",
         key=True,
     )

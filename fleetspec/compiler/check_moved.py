@@ -46,8 +46,10 @@ def _check_move(spec: FleetSpec, number: int, move: Move, report: Report) -> boo
     was, now = sides["from"], sides["to"]
     if len(was) != len(now):
         help = "write the same slots on both sides, * where the name stays"
-        related: list[tuple[Route, str]] = [((*route, "from"), f"{len(was)} slots here")]
-        message = f"{len(now)} slots cannot take the names of {len(was)}"
+        related: list[tuple[Route, str]] = [((*route, "from"), "the other side is here")]
+        message = (
+            f"'{move.from_}' ends with the {_SLOTS[len(was) - 1]}, and '{move.to}' with the {_SLOTS[len(now) - 1]}"
+        )
         report.add(meaning_operation.MOVED, message, route=(*route, "to"), help=help, related=related)
         return False
     for slot, old, new in zip(_SLOTS, was, now, strict=False):

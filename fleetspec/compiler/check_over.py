@@ -174,4 +174,4 @@ def _lacking(
 
 
 def _bars(horizons: list[int]) -> str:
-    return f"over {', '.join(map(str, horizons))} bars"
+    return f"over {', '.join(map(str, horizons))} {'bar' if horizons == [1] else 'bars'}"

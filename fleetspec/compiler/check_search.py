@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 from fleetspec.compiler.alternatives import Written
 from fleetspec.compiler.check_params import family_names, parameter_faults
@@ -11,7 +12,7 @@ from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.settings import HALVING
 from fleetspec.compiler.spaces import Choices, Interval, parse_space, whole_numbers
 from fleetspec.compiler.spec_models import Search
-from fleetspec.diagnostics import Route, did_you_mean
+from fleetspec.diagnostics import Route, Rule, did_you_mean
 from fleetspec.family import Family
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import UnitError
@@ -78,32 +79,27 @@ def _params_of(scope: Scope, axis: str) -> set[str]:
     return {name for value in axis_values(scope.name, scope.group, axis) for name in value.params}
 
 
+class _Fault(NamedTuple):
+    """What is wrong with the space of a parameter for a family."""
+
+    rule: Rule
+    route: Route
+    key: bool
+    message: str
+    help: str
+
+
 def _check_parameter(scope: Scope, name: str, space: Interval | Choices) -> None:
     """Every family must be able to take both ends of a range and every choice of a list."""
     route = _route(scope, "space", name)
-    for family, named in scope.families():
-        info = family.params.model_fields.get(name)
-        if family.transforms:
-            continue
-        if info is None:
-            known = list(family.params.model_fields)
-            message = f"family '{family.name}': there is no parameter '{name}'"
-            help, related = did_you_mean(name, known), of_axis(named)
-            scope.add(meaning.WRONG_PARAMETER, message, route, help, key=True, related=related)
-        elif isinstance(space, Interval):
-            if info.annotation not in (int, float):
-                message = f"{name} of family '{family.name}' is not a number, so it has no range"
-                scope.add(meaning_models.SPACE, message, route, f"write a list of choices: {name}: [a, b]")
-            elif name in whole_numbers(family.params) and not (space.low.is_integer() and space.high.is_integer()):
-                message = f"{name} of family '{family.name}' is a whole number, and the range {space} ends between two"
-                low, high = math.ceil(space.low), math.floor(space.high)
-                scope.add(meaning_models.SPACE, message, route, f"write whole ends: {low}..{high}")
-            else:
-                _check_ends(scope, family, name, space, route)
-        else:
-            for index, text in enumerate(space):
-                _check_choice(scope, family, name, text, (*route, index))
-    if not isinstance(space, Interval):
+    said: dict[_Fault, list[Family]] = {}
+    for family, _ in scope.families():
+        for fault in () if family.transforms else _faults(family, name, space, route):
+            said.setdefault(fault, []).append(family)
+    for fault, families in said.items():
+        message = f"{family_names(families)}: {fault.message}"
+        scope.add(fault.rule, message, fault.route, fault.help, key=fault.key)
+    if isinstance(space, tuple):
         for index, text in enumerate(space):
             if text in space[:index]:
                 scope.add(meaning.LISTED_TWICE, f"'{text}' is listed twice", (*route, index), "take one of them out")
@@ -112,20 +108,35 @@ def _check_parameter(scope: Scope, name: str, space: Interval | Choices) -> None
             scope.add(meaning_models.SPACE, f"{name} has one choice, which is no search", route, help)
 
 
-def _check_ends(scope: Scope, family: Family, name: str, space: Interval, route: Route) -> None:
+def _faults(family: Family, name: str, space: Interval | Choices, route: Route) -> list[_Fault]:
+    info = family.params.model_fields.get(name)
+    if info is None:
+        help = did_you_mean(name, family.params.model_fields)
+        return [_Fault(meaning.WRONG_PARAMETER, route, True, f"there is no parameter '{name}'", help)]
+    if isinstance(space, tuple):
+        return [fault for index, text in enumerate(space) for fault in _refused(family, name, text, (*route, index))]
+    if info.annotation not in (int, float):
+        help = f"write a list of choices: {name}: [a, b]"
+        return [_Fault(meaning_models.SPACE, route, False, f"{name} is not a number, so it has no range", help)]
     whole = name in whole_numbers(family.params)
+    if whole and not (space.low.is_integer() and space.high.is_integer()):
+        message = f"{name} is a whole number, and the range {space} ends between two"
+        help = f"write whole ends: {math.ceil(space.low)}..{math.floor(space.high)}"
+        return [_Fault(meaning_models.SPACE, route, False, message, help)]
     for end in (space.low, space.high):
-        if not _check_choice(scope, family, name, f"{end:.0f}" if whole else f"{end:.17g}", route, f"{end:g}"):
-            return
+        found = _refused(family, name, f"{end:.0f}" if whole else f"{end:.17g}", route)
+        if found:
+            return [fault._replace(message=f"the range reaches {end:g}, and {name} cannot") for fault in found]
+    return []
 
 
-def _check_choice(scope: Scope, family: Family, name: str, text: str, route: Route, shown: str | None = None) -> bool:
-    """Whether a family can take a value of a parameter."""
-    faults = [fault for fault in parameter_faults(family, {name: text}) if fault.name == name]
-    for fault in faults:
-        message = fault.message if shown is None else f"the range reaches {shown}, and {name} cannot"
-        scope.add(meaning.WRONG_PARAMETER, f"family '{family.name}': {message}", route, fault.help or "take it out")
-    return not faults
+def _refused(family: Family, name: str, text: str, route: Route) -> list[_Fault]:
+    """Why a family cannot take a value of a parameter."""
+    return [
+        _Fault(meaning.WRONG_PARAMETER, route, False, fault.message, fault.help or "take it out")
+        for fault in parameter_faults(family, {name: text})
+        if fault.name == name
+    ]
 
 
 def _check_trials(scope: Scope, search: Search, fits: list[Family], space: dict[str, Interval | Choices]) -> None:
