@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
+MINUTES ?= 30
 
-.PHONY: demo test check golden rules bench clean
+.PHONY: demo test check golden rules bench fuzz clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -44,6 +45,14 @@ rules: $(VENV)/run.stamp
 
 bench: $(VENV)/test.stamp
 	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done
+
+# Random files through the reading of specs; what is found lies in build/fuzz, a failing input in build/crash-….
+fuzz: $(VENV)/test.stamp
+	$(PIP) install -c constraints.txt -e '.[fuzz]'
+	mkdir -p build/fuzz
+	FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest tests/fuzz
+	$(BIN)/python tests/fuzz/fuzz_atheris.py -max_total_time=$$((60 * $(MINUTES))) -timeout=20 -rss_limit_mb=2048 \
+	  -artifact_prefix=build/ build/fuzz tests/fuzz/corpus
 
 clean:
 	rm -rf $(VENV) build dist .fleetspec report.html

@@ -44,12 +44,12 @@ class Source:
 
     def line_column(self, offset: int) -> tuple[int, int]:
         """1-based line and column (in characters) of a character offset."""
-        before = self.text[:offset]
-        return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
-    def line(self, number: int) -> str:
-        lines = self.text.split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+    def line_at(self, offset: int) -> str:
+        """The line that a character offset is on."""
+        end = self.text.find("\n", offset)
+        return self.text[self.text.rfind("\n", 0, offset) + 1 : len(self.text) if end < 0 else end].rstrip("\r")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -140,9 +140,10 @@ class Diagnostic:
 
 def place_json(place: Place) -> dict[str, Any]:
     """File, position, the line itself and how much of it to underline."""
-    line = place.source.line(place.line)
-    width = max(1, min(place.span.end - place.span.start, len(line) - place.column + 1))
-    return {"file": place.source.name, "line": place.line, "column": place.column, "snippet": line, "width": width}
+    line = place.source.line_at(place.span.start)
+    number, column = place.source.line_column(place.span.start)
+    width = max(1, min(place.span.end - place.span.start, len(line) - column + 1))
+    return {"file": place.source.name, "line": number, "column": column, "snippet": line, "width": width}
 
 
 class Placing(Protocol):
@@ -150,22 +151,21 @@ class Placing(Protocol):
 
     def place(self, route: Route, *, key: bool = False) -> Place | None: ...
 
+    def related(self, route: Route) -> tuple[tuple[Place, str], ...]: ...
+
 
 def _located(finding: Diagnostic, document: Placing) -> Diagnostic:
-    place = finding.place
+    place, related = finding.place, list(finding.related)
     if place is None and finding.route is not None:
         place = document.place(finding.route, key=finding.key)
-    # The key of a related place says more than a whole map; what is no entry of a map has none.
-    found = (
-        (
-            where
-            if isinstance(where, Place)
-            else document.place(where, key=bool(where) and isinstance(where[-1], str)),
-            text,
-        )
-        for where, text in finding.related
-    )
+        related += document.related(finding.route)
+    found = ((where if isinstance(where, Place) else _related(where, document), text) for where, text in related)
     return replace(finding, place=place, related=tuple((where, text) for where, text in found if where is not None))
+
+
+def _related(route: Route, document: Placing) -> Place | None:
+    # The key of an entry says more than all that it holds; an item of a list has none.
+    return document.place(route, key=bool(route) and isinstance(route[-1], str))
 
 
 @dataclass
@@ -188,7 +188,7 @@ class Report:
         self.findings.append(Diagnostic(rule, message, help, route, key, place, tuple(related)))
 
     def locate(self, document: Placing) -> None:
-        """Give every finding that has a route and no place its place, and the routes related to it theirs."""
+        """Give every finding that has a route and no place its place, and the places that bear on it."""
         self.findings = [_located(d, document) for d in self.findings]
 
     @property
