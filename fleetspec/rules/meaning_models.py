@@ -23,8 +23,8 @@ AXIS_NAME = Rule(
     "an axis that is named after nothing it could change",
     "A list of values is named after a setting (bar, features, measure, refit, train) or after a parameter of every "
     "family that gets it; a map says for each value what it changes.",
-    bad="models: {vol: {axes: {window: [500, 1000]}}}",
-    good="models: {vol: {axes: {window: {short: {train: 500 bars}, long: {train: 1000 bars}}}}}",
+    bad="models: {linear: {axes: {penalty: [0.01, 1]}}}",
+    good="models: {linear: {axes: {penalty: {weak: {params: {alpha: 0.01}}, strong: {params: {alpha: 1}}}}}}",
 )
 AXIS_OF_ONE = Rule(
     "FS247",

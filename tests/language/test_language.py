@@ -18,14 +18,15 @@ from pathlib import Path
 import pytest
 
 from fleetspec.catalog.loading import shipped
+from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.given import Given
-from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, make_lock
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Place, Report, Rule
+from fleetspec.diagnostics import Place, Rejected, Report, Rule
 from fleetspec.families import registry
 from fleetspec.rules import meaning, meaning_models, meaning_operation, reading, shape
 
@@ -195,6 +196,70 @@ def test_words_that_yaml_would_type_stay_words() -> None:
     spec = read(CASES / "ticker-on-stays-a-word.yaml", Report())
     assert spec is not None
     assert spec.universes["equities"].series == ("ON", "NO", "000660", "1e5", "16:00", "~")
+
+
+TRAPS = (
+    "ON",
+    "NO",
+    "000660",
+    "0700",
+    "16:00",
+    "9:30",
+    "1e-4",
+    "12_000",
+    "BRK.B",
+    "^GSPC",
+    "ES=F",
+    "Y",
+    "null",
+    "~",
+    "🚀",
+)
+
+
+def test_names_of_markets_stay_as_written() -> None:
+    spec = read(CASES / "finance-traps-as-series.yaml", Report())
+    assert spec is not None
+    assert spec.universes["equities"].series == TRAPS
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_names_of_markets_are_names_of_files(name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.csv").write_text(
+        "date,price\n" + "".join(f"2024-01-{day:02},{100 + day}\n" for day in range(2, 20))
+    )
+    (tmp_path / "base.yaml").write_text((CASES / "sound" / "base.yaml").read_text())
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        "apiVersion: fleetspec/v1\nkind: Fleet\nextends: [base.yaml]\n"
+        f"data:\n  quotes: {{from: {name}.csv, time: date, price: price}}\n"
+        f"universes:\n  equities: {{data: quotes, series: [{name}]}}\n"
+    )
+    report = Report()
+    spec = read(fleet, report)
+    assert spec is not None
+    assert not report.errors
+    assert spec.data["quotes"].from_ == f"{name}.csv"
+    lock = make_lock(spec, tmp_path, shipped())
+    assert lock.universes["equities"] == (name,)
+    assert lock.data["quotes"][name].bars == 17
+
+
+def test_a_name_without_an_ending_that_looks_like_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "16:00").write_text("date,price\n2024-01-02,1\n")
+    spec = read(CASES / "sound-as-it-is.yaml", Report())
+    assert spec is not None
+    source = spec.data["market"].model_copy(update={"from_": "16:00", "format": "csv"})
+    with pytest.raises(Rejected, match="there is no source '16:00'"):
+        make_lock(spec.model_copy(update={"data": {"market": source}}), tmp_path, shipped())
+
+
+def test_each_key_that_waits_is_told_where_a_spec_says_it() -> None:
+    report = Report()
+    for name in ("what-waits", "tests-over-several-bars", "gate", "policies"):
+        read(CASES / f"{name}.yaml", report)
+    told = [finding.message for finding in report if finding.rule is meaning_operation.NOT_ACTED_ON]
+    assert [waiting.route for waiting in WAITING if not any(waiting.will in message for message in told)] == []
 
 
 def test_an_alias_is_the_value_itself() -> None:

@@ -40,9 +40,11 @@ def test_a_code(code: str) -> None:
 
 
 def test_a_warning_of_several_lines_keeps_them() -> None:
-    answer = explain("FS223")
-    assert answer.stdout.startswith("warning[FS223]: ")
-    assert "    models: {vol: {…}, deep: {…}}\n    fleet: [{universes: fx, models: vol}]\n" in answer.stdout
+    (rule,) = [rule for rule in all_rules() if rule.code == "FS226"]
+    answer = explain("FS226")
+    assert answer.stdout.startswith("warning[FS226]: ")
+    first, second = rule.bad.split("\n")
+    assert f"    {first}\n    {second}\n" in answer.stdout
 
 
 def test_a_code_as_json_and_as_markdown() -> None:
