@@ -10,6 +10,7 @@ from fleetspec.compiler.check_inputs import families_in
 from fleetspec.compiler.check_names import check_listed
 from fleetspec.compiler.check_scope import Scope
 from fleetspec.compiler.jobgraph import slug
+from fleetspec.compiler.select import FIELDS
 from fleetspec.compiler.spec_models import Evaluates, Override
 from fleetspec.diagnostics import Route, did_you_mean
 from fleetspec.panel.features import FeatureError
@@ -22,6 +23,9 @@ def check_axes(scope: Scope) -> None:
     said: dict[str, tuple[str, list[AxisValue]]] = {}
     for axis, written in scope.group.axes.items():
         route: Route = (*scope.route, "axes", axis)
+        if axis in FIELDS:
+            message = f"an axis cannot be called '{axis}': models are selected by {axis}: already"
+            scope.add(meaning_models.AXIS_NAME, message, route, "give it another name, such as kind", key=True)
         if isinstance(written, Evaluates):
             _check_evaluates(scope, axis, written)
             continue

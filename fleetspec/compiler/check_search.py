@@ -60,9 +60,15 @@ def _check_space(scope: Scope, search: Search) -> dict[str, Interval | Choices]:
     read: dict[str, Interval | Choices] = {}
     for name, written in search.space.items():
         try:
-            read[name] = parse_space(written)
+            parsed = parse_space(written)
         except UnitError as error:
             scope.add(meaning_models.SPACE, f"{name}: {error}", _route(scope, "space", name), error.help)
+            continue
+        if isinstance(parsed, Interval) and not (math.isfinite(parsed.low) and math.isfinite(parsed.high)):
+            message, help = f"{name}: the range {written} has no end", "write numbers below 1e308"
+            scope.add(meaning_models.SPACE, message, _route(scope, "space", name), help)
+        else:
+            read[name] = parsed
     for name in search.space:
         axes = [axis for axis in scope.group.axes if name in _params_of(scope, axis)]
         own: list[Route] = [(*scope.route, "params", name)] if name in scope.group.params else []
@@ -206,7 +212,12 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             f"and family '{family.name}' needs {family.min_bars}"
         )
         scope.add(
-            meaning_models.SEARCH_WINDOW, message, at, "lengthen train, or write a smaller share", related=related
+            meaning_models.SEARCH_WINDOW,
+            message,
+            at,
+            "lengthen train, or write a smaller share",
+            key=not written,
+            related=related,
         )
         return
     if judged <= longest:
@@ -214,4 +225,5 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             f"a validation of {search.validation} leaves {judged} of {bars} bars to judge by, "
             f"and the longest horizon is {longest}"
         )
-        scope.add(meaning_models.SEARCH_WINDOW, message, at, "write a larger share, such as 20%", related=related)
+        help = "write a larger share, such as 20%"
+        scope.add(meaning_models.SEARCH_WINDOW, message, at, help, key=not written, related=related)
