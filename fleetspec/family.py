@@ -218,6 +218,8 @@ class Family:
     forecast: ForecastFunction
     fit: FitFunction | None = None
     effort: Callable[[BaseModel], float] | None = None
+    measures: frozenset[str] = frozenset({"returns"})
+    """What of a series it reads: its returns, or measures of its volatility."""
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
     needs: tuple[str, ...] = ()
