@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from fleetspec.panel.series import stamp_text
+
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
 
@@ -38,14 +40,16 @@ class Rejection(Exception):
 class SeriesWindow:
     """One series as a job may see it: nothing after its last bar exists here.
 
-    ``dates`` (T,) datetime64[D]; ``returns`` (T,) log returns as fractions per bar; ``volume`` (T,) or None.
-    Arrays are read-only.
+    ``dates`` (T,) datetime64[s], midnight for bars of a session or longer; ``returns`` (T,) log returns as fractions
+    per bar; ``volume`` (T,) or None; ``measures`` (T,) each by name (``realised``, ``range``, ``implied``): variances
+    of a bar as fractions squared, NaN where there is none. Arrays are read-only.
     """
 
     series: str
     dates: Dates
     returns: Floats
     volume: Floats | None
+    measures: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -53,8 +57,20 @@ class SeriesWindow:
     def head(self, end: int) -> SeriesWindow:
         """The first ``end`` bars."""
         return SeriesWindow(
-            self.series, self.dates[:end], self.returns[:end], None if self.volume is None else self.volume[:end]
+            self.series,
+            self.dates[:end],
+            self.returns[:end],
+            None if self.volume is None else self.volume[:end],
+            {name: values[:end] for name, values in self.measures.items()},
         )
+
+    def observed(self, measure: str) -> Floats:
+        """The returns, or a measure (T,). Raises :class:`Rejection` where the series has no such measure."""
+        if measure == "returns":
+            return self.returns
+        if measure not in self.measures:
+            raise Rejection(f"the series has no {measure} variance")
+        return self.measures[measure]
 
     def require(self, bars: int) -> None:
         """Raise :class:`Rejection` unless there are at least ``bars`` finite returns that vary."""
@@ -63,7 +79,8 @@ class SeriesWindow:
         if len(self) < bars:
             raise Rejection(f"{len(self)} usable bars, at least {bars} are needed")
         if not np.isfinite(self.returns).all():
-            raise Rejection(f"the return of {self.dates[~np.isfinite(self.returns)][0]} is not a finite number")
+            wrong = stamp_text(self.dates[~np.isfinite(self.returns)][0])
+            raise Rejection(f"the return of {wrong} is not a finite number")
         if np.ptp(self.returns) == 0:
             raise Rejection("the series is constant: its returns have no variance")
 
@@ -129,7 +146,7 @@ class Forecasts:
 
     ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
     of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``; NaN elsewhere). ``origin`` is the date of the last bar used.
+    ``level``; NaN elsewhere). ``origin`` is the stamp of the last bar used.
     """
 
     series: NDArray[np.str_]

@@ -96,13 +96,16 @@ def world(store: Path | None = None, fleet: str | None = None) -> World:
 def read(path: Path, around: World, report: Report, given: Given = NOTHING) -> Read:
     """Spec file → sound FleetSpec."""
     from fleetspec.compiler.checks import check
-    from fleetspec.compiler.compose import compose
+    from fleetspec.compiler.compose import compose, repository
     from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.named_files import inline
     from fleetspec.compiler.salvage import check_the_rest
 
     document = compose(path, report, given)
     report.require()
     assert document is not None
+    inline(document, repository(path), report)
+    report.require()
     spec = decode(document, report)
     if spec is not None:
         check(spec, around.registry, around.catalog, report)
@@ -134,7 +137,7 @@ def read_text(text: str, name: str) -> None:
 
 def lock(source: Read, around: World) -> Lock:
     """Members, lengths and data versions as they are now in the data."""
-    from fleetspec.compiler.lock import make_lock
+    from fleetspec.compiler.pinning import make_lock
 
     try:
         return make_lock(source.spec, source.path.parent, around.catalog)
@@ -145,7 +148,7 @@ def lock(source: Read, around: World) -> Lock:
 
 def compile(source: Read, around: World, report: Report, run: RunKind, session: date | None = None) -> Compiled:
     """FleetSpec and its lock → JobGraph. ``session`` defaults to the last one the locked data has seen."""
-    from fleetspec.compiler.checks import check_against_lock
+    from fleetspec.compiler.checks import check_against_lock, check_night
     from fleetspec.compiler.lock import lock_path, read_lock
     from fleetspec.compiler.lower import default_session, lower
 
@@ -157,6 +160,9 @@ def compile(source: Read, around: World, report: Report, run: RunKind, session: 
     report.locate(source.document)
     report.require()
     chosen = session or default_session(source.spec, pinned)
+    check_night(source.spec, pinned, run, chosen, report)
+    report.locate(source.document)
+    report.require()
     graph = lower(source.spec, pinned, around.registry, run, chosen)
     return Compiled(source, pinned, path.read_bytes(), chosen, graph)
 

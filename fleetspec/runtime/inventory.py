@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import NONE, JobGraph, Task
 from fleetspec.files import write_atomically
+from fleetspec.panel.series import stamp_text
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT
 
@@ -154,6 +155,8 @@ def describe_model(store: Path, graph: JobGraph, model: int) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
+    if isinstance(value, datetime):
+        return stamp_text(np.datetime64(value, "s"))
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -59,7 +60,7 @@ FORECASTS = pa.schema(
     [
         _DIGEST,
         _column("series", pa.string(), "series forecast"),
-        _column("origin", pa.date32(), "date of the last bar used"),
+        _column("origin", pa.timestamp("s"), "end of the last bar used; midnight of its last session, or its time"),
         _column("horizon", pa.int32(), "bars ahead"),
         _column("quantity", pa.string(), "variance, mean, nu, return or value_at_risk (a positive loss fraction)"),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
@@ -79,6 +80,27 @@ EVALUATIONS = pa.schema(
 )
 
 TABLES = {"ledger": LEDGER, "fits": FITS, "forecasts": FORECASTS, "evaluations": EVALUATIONS}
+
+
+def with_origins(table: pa.Table) -> pa.Table:
+    """A table of forecasts whose origins have one type, whichever version wrote it: dates were days at first."""
+    at = table.schema.get_field_index("origin")
+    return table if at < 0 else table.set_column(at, FORECASTS.field("origin"), table["origin"].cast(pa.timestamp("s")))
+
+
+def with_days(table: pa.Table) -> pa.Table:
+    """A table of forecasts with days as origins, where all bars end with a session."""
+    at = table.schema.get_field_index("origin")
+    if at < 0:
+        return table
+    column = table["origin"]
+    days = column.cast(pa.date32(), safe=False)
+    whole = pc.all(pc.equal(days.cast(pa.timestamp("s")), column), min_count=0).as_py()
+    return (
+        table.set_column(at, pa.field("origin", pa.date32(), metadata=FORECASTS.field("origin").metadata), days)
+        if whole
+        else table
+    )
 
 
 def write_segment(path: Path, table: pa.Table) -> None:

@@ -13,9 +13,8 @@ from fleetspec.compiler.jobgraph import GroupFamily, Task
 from fleetspec.compiler.windows import nightly_window
 from fleetspec.evaluation.metrics import Score, evaluate
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection, SeriesWindow
-from fleetspec.runtime.inputs import SeriesBlock
+from fleetspec.panel.series import stamp_text
 from fleetspec.runtime.workload import Station, Workload
-from fleetspec.units import Share
 
 T = TypeVar("T")
 
@@ -53,17 +52,13 @@ def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Ans
     return _evaluate(work, job, parents)
 
 
-def gate(work: Workload, block: SeriesBlock, name: str, train: int) -> str | None:
+def gate(work: Workload, job: int, name: str, train: int) -> str | None:
     """Why a series cannot be fitted on a window of ``train`` bars; None when it can."""
-    bars, missing = block.bars(name), block.missing_rows(name)
-    if bars == 0:
-        return "no valid bars: all values are missing"
-    share = missing / (bars + missing)
-    if share > work.max_missing:
-        return f"{Share(share)} of its values are missing, max_missing is {Share(work.max_missing)}"
-    if bars < train:
-        return f"{bars} bars, train needs {train}"
-    return None
+    block = work.block(job)
+    reason = block.verdict(name, work.standard(job))
+    if reason is None and block.bars(name) < train:
+        return f"{block.bars(name)} bars, train needs {train}"
+    return reason
 
 
 def _fit(work: Workload, job: int, station: Station) -> Answer:
@@ -89,7 +84,7 @@ def _training_windows(work: Workload, job: int, setting: GroupFamily) -> tuple[t
     block = work.block(job)
     if not work.per_universe(job):
         (name,) = work.members(job)
-        reason = gate(work, block, name, setting.train)
+        reason = gate(work, job, name, setting.train)
         if reason is not None:
             raise Rejection(reason)
         return (block.window(name, int(work.graph.start[job]), int(work.graph.end[job])),), None
@@ -100,8 +95,8 @@ def _training_windows(work: Workload, job: int, setting: GroupFamily) -> tuple[t
 
 def _usable(work: Workload, job: int, setting: GroupFamily) -> tuple[tuple[str, ...], str | None]:
     """Members of a universe that pass the gate, and a note of those that do not."""
-    block, members = work.block(job), work.members(job)
-    reasons = {name: gate(work, block, name, setting.train) for name in members}
+    members = work.members(job)
+    reasons = {name: gate(work, job, name, setting.train) for name in members}
     out = [name for name in members if reasons[name] is not None]
     if len(out) == len(members):
         raise Rejection(f"none of {len(members)} members can be used; {out[0]}: {reasons[out[0]]}")
@@ -150,7 +145,7 @@ def _forecast_windows(
     start, end = int(work.graph.start[job]), int(work.graph.end[job])
     if not work.per_universe(job):
         (name,) = work.members(job)
-        reason = None if len(work.graph.parents(job)) else gate(work, block, name, setting.family.min_bars)
+        reason = None if len(work.graph.parents(job)) else gate(work, job, name, setting.family.min_bars)
         if reason is not None:
             raise Rejection(reason)
         begin = start if fit_job is None else int(work.graph.start[fit_job])
@@ -169,8 +164,8 @@ def _check(forecasts: Forecasts) -> None:
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise Rejection(
-            f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from {forecasts.origin[at]} "
-            f"is {forecasts.value[at]}"
+            f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from "
+            f"{stamp_text(forecasts.origin[at])} is {forecasts.value[at]}"
         )
 
 

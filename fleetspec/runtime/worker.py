@@ -194,7 +194,7 @@ class _Output:
             [
                 self._keys(jobs),
                 pa.array(whole.series.tolist(), pa.string()),
-                pa.array(whole.origin.astype("datetime64[D]"), pa.date32()),
+                pa.array(whole.origin.astype("datetime64[s]"), pa.timestamp("s")),
                 pa.array(whole.horizon, pa.int32()),
                 pa.array(whole.quantity.tolist(), pa.string()),
                 pa.array(whole.level, pa.float64()),
@@ -287,7 +287,7 @@ def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes,
         return
     columns = [
         np.array(rows["series"].to_pylist(), dtype=str),
-        rows["origin"].to_numpy().astype("datetime64[D]"),
+        rows["origin"].to_numpy().astype("datetime64[s]"),
         rows["horizon"].to_numpy(),
         np.array(rows["quantity"].to_pylist(), dtype=str),
         rows["level"].to_numpy(),
