@@ -2,9 +2,12 @@
 
 A member's value at risk at level 99 % over h bars is ``-(mean + sqrt(variance) * q)``, where q is the 1 % quantile of
 the member's innovations scaled to variance 1. It is a loss in log return: the realised h-bar log return lies below
-``-value_at_risk`` on 1 % of days if the model is right. Beyond one bar the tail of a single bar is used for the
-sum of h: cautious at 99 %, where sums have thinner tails; at 97.5 % and below, and with fewer than about four degrees
-of freedom, it is too low (95 % over 20 bars, four degrees: 6.2 % of violations).
+``-value_at_risk`` on 1 % of days if the model is right. A short position loses when the price rises: its value at risk
+is ``mean + sqrt(variance) * q`` with the 99 % quantile, and the return lies above it on 1 % of days.
+
+Beyond one bar the tail of a single bar is used for the sum of h: cautious at 99 %, where sums have thinner tails; at
+97.5 % and below, and with fewer than about four degrees of freedom, it is too low (95 % over 20 bars, four degrees:
+6.2 % of violations).
 """
 
 from __future__ import annotations
@@ -28,8 +31,10 @@ def forecast(request: ForecastRequest) -> Forecasts:
     for horizon in request.horizons:
         members = [_moments(member, window.series, horizon, origins) for member in request.members]
         for level in request.levels:
+            # The innovations are symmetric, so the two sides differ by the sign of the mean alone.
+            sign = -1.0 if request.side == "long" else 1.0
             at_risk = np.mean(
-                [-(mean + np.sqrt(variance) * _quantile(1 - level, nu)) for variance, mean, nu in members], axis=0
+                [sign * mean - np.sqrt(variance) * _quantile(1 - level, nu) for variance, mean, nu in members], axis=0
             )
             blocks.append(Forecasts.block(window.series, origins, horizon, "value_at_risk", at_risk, level))
     if not blocks:

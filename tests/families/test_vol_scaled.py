@@ -84,3 +84,15 @@ def test_members_may_hold_more_and_in_any_order():
 def test_what_cannot_be_scaled(members, levels, reason):
     with pytest.raises(Rejection, match=reason):
         at_risk(*members, levels=levels)
+
+
+def test_a_short_position_by_hand():
+    # The 99 % quantile of a normal is 2.326347874: above the mean for a short position, below it for a long one.
+    family = installed("vol-scaled")
+    members = (member([0.0004, 0.0009], 0.001, math.inf),)
+    request = ForecastRequest(
+        None, (WINDOW,), FIRST, (1,), family.params(), (), levels=(0.99,), members=members, side="short"
+    )
+    assert family.forecast(request).value == pytest.approx(
+        [0.02 * 2.326347874 + 0.001, 0.03 * 2.326347874 + 0.001], abs=1e-10
+    )
