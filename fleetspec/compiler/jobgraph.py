@@ -215,5 +215,8 @@ class JobGraph:
 
 def slug(series: str) -> str:
     """A series name as it stands in an address: ``BRK.B`` is ``brk-b``."""
-    kept = "".join(c if c.isalnum() and c.isascii() else "-" for c in series.casefold())
+    folded = series.casefold()
+    if folded.isascii() and folded.isalnum():
+        return folded
+    kept = "".join(c if c.isalnum() and c.isascii() else "-" for c in folded)
     return kept.strip("-") or "-"

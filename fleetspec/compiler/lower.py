@@ -46,7 +46,7 @@ class _Lowering:
 
     def __init__(self, spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind) -> None:
         self.spec, self.lock, self.run = spec, lock, run
-        held = _held(spec, run)
+        held = held_groups(spec, run)
         self.demand = Demand.of(spec, held)
         self.settings = [
             setting
@@ -121,7 +121,7 @@ class _Lowering:
         return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), missing)
 
 
-def _held(spec: FleetSpec, run: RunKind) -> set[str]:
+def held_groups(spec: FleetSpec, run: RunKind) -> set[str]:
     """The groups a run holds: all of them, or those that are backtested and what they are over."""
     if run is not RunKind.BACKTEST:
         return set(spec.models)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import JobGraph, slug
+from fleetspec.compiler.lineage import closed, edges
 from fleetspec.diagnostics import Rejected, did_you_mean, reject
 from fleetspec.rules import meaning
 
@@ -69,12 +70,9 @@ def _term(graph: JobGraph, text: str) -> Mask:
         help = _known(graph, field, pattern) if colon else _near(graph, core.split("/"))
         raise _unknown(f"'{core}' matches no model", help)
     if before or after:
-        child, parent = _edges(graph)
-        mask = (
-            mask
-            | (_closed(mask, child, parent) if before else False)
-            | (_closed(mask, parent, child) if after else False)
-        )
+        child, parent = edges(graph)
+        above = closed(mask, child, parent) if before else mask
+        mask = above | (closed(mask, parent, child) if after else False)
     return mask
 
 
@@ -121,25 +119,6 @@ def _matches(pattern: str, names: Iterable[str]) -> Mask:
     """Which names a glob matches; NONE, being -1, indexes the last."""
     test: Callable[[str], object] = re.compile(translate(pattern)).match
     return np.array([test(name) is not None for name in names], dtype=bool)
-
-
-def _edges(graph: JobGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which models rest on which: distinct pairs (child, parent)."""
-    child = np.repeat(graph.model.astype(np.int64), np.diff(graph.parent_ptr))
-    parent = graph.model[graph.parent_index].astype(np.int64)
-    pairs = np.unique(np.stack([child, parent], axis=1)[child != parent], axis=0)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _closed(mask: Mask, source: NDArray[np.int64], target: NDArray[np.int64]) -> Mask:
-    """``mask`` and everything that can be reached from it along the pairs."""
-    reached = mask.copy()
-    while True:
-        wider = reached.copy()
-        wider[target[reached[source]]] = True
-        if (wider == reached).all():
-            return reached
-        reached = wider
 
 
 def _known(graph: JobGraph, field: str, pattern: str) -> str:
