@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import JobGraph, slug
-from fleetspec.compiler.spec import Move
+from fleetspec.compiler.spec import FleetSpec, Move
 from fleetspec.diagnostics import Report
 from fleetspec.rules import meaning
 
@@ -165,3 +165,29 @@ def _renamed(slot: int, word: str, before: str, after: str) -> str:
         _, mark, values = word.partition("~")
         return after + mark + values
     return after
+
+
+@dataclass(frozen=True, slots=True)
+class Renames:
+    """What the base calls universes and groups, and what the head calls them."""
+
+    universes: dict[str, str] = field(default_factory=dict)
+    groups: dict[str, str] = field(default_factory=dict)
+
+
+def renames(base: FleetSpec, head: FleetSpec) -> Renames:
+    """The universes and groups that are called otherwise in the head, by the moves of either spec."""
+    found = Renames()
+    moves = [*head.moved, *backwards([move for move in base.moved if move not in head.moved])]
+    for slot, names, before, after in (
+        (0, found.universes, base.universes, head.universes),
+        (1, found.groups, base.models, head.models),
+    ):
+        for name in before.keys() - after.keys():
+            called = name
+            for move in moves:
+                old, new = pattern_of(move.from_), pattern_of(move.to)
+                called = new[slot] if old[slot] == called and new[slot] != KEPT else called
+            if called in after and called not in before:
+                names[name] = called
+    return found
