@@ -44,12 +44,12 @@ class Source:
 
     def line_column(self, offset: int) -> tuple[int, int]:
         """1-based line and column (in characters) of a character offset."""
-        before = self.text[:offset]
-        return before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
 
-    def line(self, number: int) -> str:
-        lines = self.text.split("\n")
-        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
+    def line_at(self, offset: int) -> str:
+        """The line that a character offset is on."""
+        end = self.text.find("\n", offset)
+        return self.text[self.text.rfind("\n", 0, offset) + 1 : len(self.text) if end < 0 else end].rstrip("\r")
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -134,15 +134,18 @@ class Diagnostic:
 
 def place_json(place: Place) -> dict[str, Any]:
     """File, position, the line itself and how much of it to underline."""
-    line = place.source.line(place.line)
-    width = max(1, min(place.span.end - place.span.start, len(line) - place.column + 1))
-    return {"file": place.source.name, "line": place.line, "column": place.column, "snippet": line, "width": width}
+    line = place.source.line_at(place.span.start)
+    number, column = place.source.line_column(place.span.start)
+    width = max(1, min(place.span.end - place.span.start, len(line) - column + 1))
+    return {"file": place.source.name, "line": number, "column": column, "snippet": line, "width": width}
 
 
 class Placing(Protocol):
     """Whatever can turn a route into a place: a Document."""
 
     def place(self, route: Route, *, key: bool = False) -> Place | None: ...
+
+    def related(self, route: Route) -> tuple[tuple[Place, str], ...]: ...
 
 
 @dataclass
@@ -165,9 +168,11 @@ class Report:
         self.findings.append(Diagnostic(rule, message, help, route, key, place, tuple(related)))
 
     def locate(self, document: Placing) -> None:
-        """Give every finding that has a route and no place its place."""
+        """Give every finding that has a route and no place its place, and the places that bear on it."""
         self.findings = [
-            replace(d, place=document.place(d.route, key=d.key)) if d.place is None and d.route is not None else d
+            replace(d, place=document.place(d.route, key=d.key), related=(*d.related, *document.related(d.route)))
+            if d.place is None and d.route is not None
+            else d
             for d in self.findings
         ]
 

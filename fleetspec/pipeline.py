@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fleetspec.compiler.given import NOTHING, Given
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 
 if TYPE_CHECKING:
@@ -92,14 +93,14 @@ def world(store: Path | None = None, fleet: str | None = None) -> World:
     return World(registry(), catalog)
 
 
-def read(path: Path, around: World, report: Report) -> Read:
+def read(path: Path, around: World, report: Report, given: Given = NOTHING) -> Read:
     """Spec file → sound FleetSpec."""
     from fleetspec.compiler.checks import check
     from fleetspec.compiler.compose import compose
     from fleetspec.compiler.decode import decode
     from fleetspec.compiler.salvage import check_the_rest
 
-    document = compose(path, report)
+    document = compose(path, report, given)
     report.require()
     assert document is not None
     spec = decode(document, report)
@@ -177,35 +178,42 @@ def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planne
 
 
 def planned(
-    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report, *, reuse: bool = True
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path | None,
+    report: Report,
+    given: Given = NOTHING,
+    *,
+    reuse: bool = True,
 ) -> Planned:
     """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with.
 
     Without ``reuse`` the store gives its measured runtimes, and its results are not counted on.
     """
     if path.suffix == ".fsp":
-        return reopened(path, store, report)
-    compiled, around = compiled_for(path, run, session, store, report)
+        return reopened(path, store, report, given)
+    compiled, around = compiled_for(path, run, session, store, report, given)
     return plan(compiled, around, store if reuse else None)
 
 
 def compiled_for(
-    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report
+    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report, given: Given = NOTHING
 ) -> tuple[Compiled, World]:
     """Spec file or saved plan → JobGraph, and the world it was compiled in, with what ``store`` has measured."""
     if path.suffix == ".fsp":
-        return reopened(path, None, report).compiled, world()
+        return reopened(path, None, report, given).compiled, world()
     around = world()
-    source = read(path, around, report)
+    source = read(path, around, report, given)
     if store is not None:
         around = world(store, source.spec.name)
     return compile(source, around, report, run, session), around
 
 
-def reopened(path: Path, store: Path | None, report: Report) -> Planned:
+def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTHING) -> Planned:
     """A saved plan, compiled again from the spec and lock in it; Rejected (exit 5) when that gives another graph.
 
-    Relative data paths start from the folder of the file.
+    Relative data paths start from the folder of the file. Vars and profiles cannot be given any more.
     """
     from fleetspec.compiler.compose import compose_text
     from fleetspec.compiler.decode import decode
@@ -214,8 +222,15 @@ def reopened(path: Path, store: Path | None, report: Report) -> Planned:
     from fleetspec.compiler.lower import lower
     from fleetspec.diagnostics import Source, reject
     from fleetspec.planfile import read_planfile
+    from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
 
+    if given.vars or given.profiles:
+        raise reject(
+            PLAN_IS_FIXED,
+            f"{path} is a saved plan: its vars and profiles were filled in when it was made",
+            help="plan the spec again with them: fleetspec plan SPEC --var NAME=VALUE --out FILE",
+        )
     saved = read_planfile(path)
     around = world()
     document = compose_text(Source(f"{path}:fleet.yaml", saved.resolved_text), report)
@@ -315,49 +330,68 @@ def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     return shared | np.isin(graph.keys, done_keys(store, graph.fleet))
 
 
-def status(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:
+def status(path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING) -> dict[str, Any]:
     """What the store holds of every run of a spec: counts by state, and why models are quarantined."""
     from fleetspec.runtime.inventory import run_status
 
-    runs = [compiled.graph for compiled, _ in every_run(path, session, store, report)]
+    runs = [compiled.graph for compiled, _ in every_run(path, session, store, report, given)]
     return {"fleet": runs[0].fleet, "store": str(store), "runs": [run_status(store, graph) for graph in runs]}
 
 
 def results(
-    path: Path, run: RunKind, session: date | None, store: Path, selector: str, table: str, report: Report
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path,
+    selector: str,
+    table: str,
+    report: Report,
+    given: Given = NOTHING,
 ) -> Results:
     """Rows of one table of the store for the selected models."""
     from fleetspec.compiler.select import select
     from fleetspec.runtime.inventory import results as read_results
 
-    graph = compiled_for(path, run, session, None, report)[0].graph
+    graph = compiled_for(path, run, session, None, report, given)[0].graph
     return read_results(store, graph, select(graph, selector), table)
 
 
-def model(path: Path, run: RunKind, session: date | None, store: Path, address: str, report: Report) -> dict[str, Any]:
+def model(
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path,
+    address: str,
+    report: Report,
+    given: Given = NOTHING,
+) -> dict[str, Any]:
     """One model of a spec: settings, jobs, digests, and what the store has of it."""
     from fleetspec.compiler.select import find_model, full_address
     from fleetspec.runtime.inventory import describe_model
 
-    graph = compiled_for(path, run, session, None, report)[0].graph
+    graph = compiled_for(path, run, session, None, report, given)[0].graph
     return describe_model(store, graph, find_model(graph, full_address(graph, address)))
 
 
-def report_page(path: Path, session: date | None, store: Path, report: Report) -> dict[str, Any]:
+def report_page(
+    path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING
+) -> dict[str, Any]:
     """The JSON of the report page: a spec's runs with their plans, summaries and results."""
     from fleetspec.runtime.reporting import report_data, run_section
 
-    made = [plan(compiled, around, None) for compiled, around in every_run(path, session, store, report)]
+    made = [plan(compiled, around, None) for compiled, around in every_run(path, session, store, report, given)]
     sections = [run_section(store, each.compiled.graph, each.plan) for each in made]
     first = made[0].compiled
     return report_data(str(path), first.read.spec, first.lock, sections)
 
 
-def every_run(path: Path, session: date | None, store: Path, report: Report) -> list[tuple[Compiled, World]]:
+def every_run(
+    path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING
+) -> list[tuple[Compiled, World]]:
     """The graphs of a spec's nightly run and, where it has one, its backtest."""
     from fleetspec.compiler.jobgraph import RunKind
 
-    nightly, around = compiled_for(path, RunKind.NIGHTLY, session, store, report)
+    nightly, around = compiled_for(path, RunKind.NIGHTLY, session, store, report, given)
     runs = [(nightly, around)]
     if nightly.read.spec.backtest is not None:
         # The same report would repeat what the nightly run has already said of the spec.

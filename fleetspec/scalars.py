@@ -31,6 +31,7 @@ from fleetspec.units import (
     Sigma,
     UnitError,
     YearlyMoney,
+    finite,
 )
 
 T = TypeVar("T")
@@ -53,13 +54,13 @@ def _reader(parse: Callable[[str], T], kind: type) -> Callable[[Any], T]:
 def _integer(text: str) -> int:
     if not re.fullmatch(r"[-+]?\d+", text.strip()):
         raise UnitError(f"'{text}' is not a whole number", "write digits only: 12000, not 12_000 or 12,000")
-    return int(text)
+    return int(finite(text))
 
 
 def _number(text: str) -> float:
     if not re.fullmatch(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?", text.strip()):
         raise UnitError(f"'{text}' is not a number", "write digits with a point: 0.05, 1e-4")
-    return float(text)
+    return finite(text)
 
 
 def _flag(text: str) -> bool:

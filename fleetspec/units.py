@@ -13,6 +13,7 @@ from typing import ClassVar, Self
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MIB = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024, "MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
+_SMALLER = "write a number up to 1e15"
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 
 
@@ -22,6 +23,14 @@ class UnitError(ValueError):
     def __init__(self, message: str, help: str) -> None:
         super().__init__(message)
         self.help = help
+
+
+def finite(digits: str) -> float:
+    """The number in a text of digits. Raises :class:`UnitError` above 10^15: a float is exact up to there."""
+    value = float(digits)
+    if abs(value) > 1e15:
+        raise UnitError(f"'{digits[:20]}…' is too large" if len(digits) > 20 else f"'{digits}' is too large", _SMALLER)
+    return value
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -37,7 +46,7 @@ class Duration:
     def parse(cls, text: str) -> Self:
         if not cls._SHAPE.fullmatch(text):
             raise UnitError(f"'{text}' is not a duration", "write a number and s, m, h or d: 45m, 1h30m")
-        total = sum(float(number) * _SECONDS[unit] for number, unit in cls._PART.findall(text))
+        total = sum(finite(number) * _SECONDS[unit] for number, unit in cls._PART.findall(text))
         if total != int(total):
             raise UnitError(f"'{text}' is not a whole number of seconds", "use a smaller unit: 90s, not 1.501m")
         return cls(int(total))
@@ -68,7 +77,7 @@ class Memory:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*([A-Za-z]+)\s*", text)
         if not match or match[2] not in _MIB:
             raise UnitError(f"'{text}' is not an amount of memory", "write binary units: 512Mi, 10Gi, 9.75 GiB")
-        return cls(round(float(match[1]) * _MIB[match[2]]))
+        return cls(round(finite(match[1]) * _MIB[match[2]]))
 
     def __str__(self) -> str:
         return f"{self.mib // 1024}Gi" if self.mib % 1024 == 0 else f"{self.mib}Mi"
@@ -85,7 +94,7 @@ class Money:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*USD\s*", text)
         if not match:
             raise UnitError(f"'{text}' is not an amount of money", "write a number and USD: 60 USD, 0.50 USD")
-        return cls(float(match[1]))
+        return cls(finite(match[1]))
 
     def __str__(self) -> str:
         # Below half a cent two digits would read as nothing.
@@ -103,7 +112,7 @@ class Rate:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*USD\s*/\s*h\s*", text)
         if not match:
             raise UnitError(f"'{text}' is not a price per hour", "write a number and USD/h: 0.80 USD/h")
-        return cls(float(match[1]))
+        return cls(finite(match[1]))
 
     def __str__(self) -> str:
         return f"{self.usd_per_hour:.4g} USD/h"
@@ -226,7 +235,7 @@ class Count:
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kM]?)\s*", text)
-        value = float(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]] if match else 0.0
+        value = finite(match[1]) * {"": 1, "k": 1_000, "M": 1_000_000}[match[2]] if match else 0.0
         if not match or value != int(value) or value < 1:
             raise UnitError(f"'{text}' is not a count", "write a whole number above 0, with k or M: 12000, 500k, 2M")
         return cls(int(value))
@@ -247,9 +256,9 @@ class Factor:
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*x\s*", text)
-        if not match or not 1 <= float(match[1]) < 1e9:
+        if not match or not 1 <= finite(match[1]) < 1e9:
             raise UnitError(f"'{text}' is not a factor", "write a number of at least 1 and x: 1.5x, 10x")
-        return cls(float(match[1]))
+        return cls(finite(match[1]))
 
     def __str__(self) -> str:
         return f"{self.value:g}x"
@@ -264,9 +273,9 @@ class Sigma:
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*sigma\s*", text)
-        if not match or not 0 < float(match[1]) < 1e9:
+        if not match or not 0 < finite(match[1]) < 1e9:
             raise UnitError(f"'{text}' is not a number of sigmas", "write a number above 0 and sigma: 12 sigma")
-        return cls(float(match[1]))
+        return cls(finite(match[1]))
 
     def __str__(self) -> str:
         return f"{self.value:g} sigma"
@@ -283,7 +292,7 @@ class YearlyMoney:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*USD\s*/\s*year\s*", text)
         if not match:
             raise UnitError(f"'{text}' is not an amount a year", "write a number and USD/year: 60000 USD/year")
-        return cls(float(match[1]))
+        return cls(finite(match[1]))
 
     def __str__(self) -> str:
         return f"{self.usd_per_year:,.2f} USD/year"
@@ -298,9 +307,9 @@ class HourlyShare:
     @classmethod
     def parse(cls, text: str) -> Self:
         match = re.fullmatch(rf"\s*({_NUMBER})\s*%\s*/\s*h\s*", text)
-        if not match or float(match[1]) > 100:
+        if not match or finite(match[1]) > 100:
             raise UnitError(f"'{text}' is not a chance per hour", "write a percentage and /h: 4%/h")
-        return cls(round(float(match[1]) / 100, 12))
+        return cls(round(finite(match[1]) / 100, 12))
 
     def __str__(self) -> str:
         return f"{self.fraction * 100:.6g}%/h"
@@ -308,6 +317,6 @@ class HourlyShare:
 
 def _count(text: str, unit: str, what: str) -> int:
     match = re.fullmatch(rf"\s*(\d+)\s*{unit}s?\s*", text)
-    if not match or int(match[1]) == 0:
+    if not match or finite(match[1]) == 0:
         raise UnitError(f"'{text}' is not {what}", f"write a whole number above 0 and the unit: 1 {unit}, 20 {unit}s")
-    return int(match[1])
+    return int(finite(match[1]))

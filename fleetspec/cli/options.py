@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 
 from fleetspec import __version__
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -39,6 +41,18 @@ def _existing(ctx: click.Context, param: click.Parameter, value: str) -> Path:
     return path
 
 
+def _values(ctx: click.Context, param: click.Parameter, listed: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for entry in listed:
+        name, sign, value = entry.partition("=")
+        if not sign or not name:
+            raise click.BadParameter(f"'{entry}' gives no var a value; write --var name=value", ctx, param)
+        if name in values:
+            raise click.BadParameter(f"'{name}' is given twice; keep one of the two", ctx, param)
+        values[name] = value
+    return values
+
+
 spec_argument = click.argument("spec", callback=_existing)
 store_option = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), default=Path(".fleetspec"), show_default=True,
@@ -57,6 +71,20 @@ format_option = click.option(
 )  # fmt: skip
 color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
+
+
+def given_options(function: F) -> F:
+    """``--var`` and ``--profile``; the command gets them, with the environment, as ``given``."""
+
+    @click.option("--var", "vars_", multiple=True, metavar="NAME=VALUE", callback=_values,
+                  help="Give a var of the spec a value; may be repeated.")  # fmt: skip
+    @click.option("--profile", "profiles", multiple=True, metavar="NAME",
+                  help="Lay profiles/NAME.yaml over the spec; may be repeated, in order.")  # fmt: skip
+    @functools.wraps(function)
+    def command(*arguments: Any, vars_: dict[str, str], profiles: tuple[str, ...], **others: Any) -> Any:
+        return function(*arguments, given=Given(vars_, profiles, os.environ), **others)
+
+    return cast(F, command)
 
 
 def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:

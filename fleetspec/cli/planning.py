@@ -11,6 +11,7 @@ from fleetspec.cli.options import (
     answer,
     color_option,
     format_option,
+    given_options,
     options,
     run_option,
     session_option,
@@ -18,17 +19,25 @@ from fleetspec.cli.options import (
     spec_argument,
     store_option,
 )
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
 
 @click.command("plan", short_help="Say what to buy, what it costs, and whether the night ends in time.")
-@options(spec_argument, run_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, session_option, store_option)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
 )
 @options(format_option, color_option)
 def plan_command(
-    spec: Path, run: str, session: date | None, store: Path, out: Path | None, format_: str, no_color: bool
+    spec: Path,
+    given: Given,
+    run: str,
+    session: date | None,
+    store: Path,
+    out: Path | None,
+    format_: str,
+    no_color: bool,
 ) -> None:
     """Size the pools of SPEC for a run: nodes, layouts, cost, end against the deadline, and how good the answer is.
 
@@ -38,7 +47,7 @@ def plan_command(
     from fleetspec.compiler.jobgraph import RunKind
 
     report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    planned = pipeline.planned(spec, RunKind(run), session, store, report, given)
     answer("plan", planned.to_json(), format_, no_color)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
@@ -51,9 +60,16 @@ def plan_command(
 @click.command("show", short_help="Show one model by address, or a saved plan.")
 @click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("address", required=False)
-@options(run_option, session_option, store_option, format_option, color_option)
+@options(given_options, run_option, session_option, store_option, format_option, color_option)
 def show_command(
-    spec: Path, address: str | None, run: str, session: date | None, store: Path, format_: str, no_color: bool
+    spec: Path,
+    address: str | None,
+    given: Given,
+    run: str,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
 ) -> None:
     """Show the model at ADDRESS of SPEC (fleet/universe/group/family/series/horizon), or a saved plan file.
 
@@ -66,11 +82,11 @@ def show_command(
     if spec.suffix == ".fsp":
         if address is not None:
             raise click.UsageError("a saved plan is shown whole; name the spec to show one model")
-        data, view = pipeline.reopened(spec, None, report).to_json(), "plan"
+        data, view = pipeline.reopened(spec, None, report, given).to_json(), "plan"
     elif address is None:
         raise click.UsageError(
             "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `results` lists them"
         )
     else:
-        data, view = pipeline.model(spec, RunKind(run), session, store, address, report), "model"
+        data, view = pipeline.model(spec, RunKind(run), session, store, address, report, given), "model"
     answer(view, data, format_, no_color)

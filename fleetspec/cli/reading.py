@@ -11,6 +11,7 @@ from fleetspec.cli.options import (
     answer,
     color_option,
     format_option,
+    given_options,
     options,
     run_option,
     say_findings,
@@ -18,17 +19,18 @@ from fleetspec.cli.options import (
     show_findings,
     spec_argument,
 )
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Rejected, Report
 
 
 @click.command("validate", short_help="Read a spec and say everything that is wrong with it.")
-@options(spec_argument)
+@options(spec_argument, given_options)
 @click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown", "sarif", "github"]), default="text",
     show_default=True, help="How to present the answer; sarif and github give the findings to a code review.",
 )  # fmt: skip
 @options(color_option)
-def validate_command(spec: Path, format_: str, no_color: bool) -> None:
+def validate_command(spec: Path, given: Given, format_: str, no_color: bool) -> None:
     """Read SPEC and say everything that is wrong with it, with line, column and the way out.
 
     Needs neither data nor lock.
@@ -37,7 +39,7 @@ def validate_command(spec: Path, format_: str, no_color: bool) -> None:
 
     report = Report()
     try:
-        read = pipeline.read(spec, pipeline.world(), report)
+        read = pipeline.read(spec, pipeline.world(), report, given)
     except Rejected as ending:
         say_findings(ending.report, spec, format_)
         raise
@@ -55,8 +57,8 @@ def validate_command(spec: Path, format_: str, no_color: bool) -> None:
 
 
 @click.command("lock", short_help="Pin members, lengths and data versions beside the spec.")
-@options(spec_argument, format_option, color_option)
-def lock_command(spec: Path, format_: str, no_color: bool) -> None:
+@options(spec_argument, given_options, format_option, color_option)
+def lock_command(spec: Path, given: Given, format_: str, no_color: bool) -> None:
     """Read the data of SPEC and pin its series, lengths and versions in a lock file beside it.
 
     fleet.yaml gets fleet.lock. Commit the lock: with it `plan` needs no data, and a run refuses data that differ.
@@ -68,7 +70,7 @@ def lock_command(spec: Path, format_: str, no_color: bool) -> None:
 
     report = Report()
     around = pipeline.world()
-    read = pipeline.read(spec, around, report)
+    read = pipeline.read(spec, around, report, given)
     pinned = pipeline.lock(read, around)
     target = lock_path(spec)
     write_atomically(target, pinned.to_bytes())
@@ -77,8 +79,8 @@ def lock_command(spec: Path, format_: str, no_color: bool) -> None:
 
 
 @click.command("compile", short_help="Expand a spec to its job graph and count what is in it.")
-@options(spec_argument, run_option, session_option, format_option, color_option)
-def compile_command(spec: Path, run: str, session: date | None, format_: str, no_color: bool) -> None:
+@options(spec_argument, given_options, run_option, session_option, format_option, color_option)
+def compile_command(spec: Path, given: Given, run: str, session: date | None, format_: str, no_color: bool) -> None:
     """Expand SPEC and its lock to the job graph of a run, and count models, fits, forecasts and stages."""
     from fleetspec import pipeline
     from fleetspec.compiler.census import describe_graph
@@ -86,6 +88,6 @@ def compile_command(spec: Path, run: str, session: date | None, format_: str, no
 
     report = Report()
     around = pipeline.world()
-    compiled = pipeline.compile(pipeline.read(spec, around, report), around, report, RunKind(run), session)
+    compiled = pipeline.compile(pipeline.read(spec, around, report, given), around, report, RunKind(run), session)
     show_findings(report, no_color)
     answer("compile", describe_graph(compiled.graph), format_, no_color)

@@ -11,6 +11,7 @@ from fleetspec.cli.options import (
     answer,
     color_option,
     format_option,
+    given_options,
     options,
     run_option,
     session_option,
@@ -18,15 +19,23 @@ from fleetspec.cli.options import (
     spec_argument,
     store_option,
 )
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
 
 @click.command("render", short_help="Write the Kubernetes manifests of a plan.")
 @options(spec_argument)
 @click.option("--to", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder to write into.")
-@options(run_option, session_option, store_option, format_option, color_option)
+@options(given_options, run_option, session_option, store_option, format_option, color_option)
 def render_command(
-    spec: Path, to: Path, run: str, session: date | None, store: Path, format_: str, no_color: bool
+    spec: Path,
+    to: Path,
+    given: Given,
+    run: str,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
 ) -> None:
     """Plan SPEC and write the RayJob, its ConfigMap and a kustomization into a folder.
 
@@ -39,7 +48,7 @@ def render_command(
     from fleetspec.renderer.manifests import write_manifests
 
     report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report, reuse=False)
+    planned = pipeline.planned(spec, RunKind(run), session, store, report, given, reuse=False)
     if planned.plan.verdict != "feasible":
         pipeline.judge(planned, report)
         show_findings(report, no_color)

@@ -11,11 +11,13 @@ from fleetspec.cli.options import (
     answer,
     color_option,
     format_option,
+    given_options,
     options,
     session_option,
     spec_argument,
     store_option,
 )
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
 
@@ -23,8 +25,10 @@ from fleetspec.diagnostics import Report
 @options(spec_argument)
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("report.html"), show_default=True,
               help="The file to write.")  # fmt: skip
-@options(session_option, store_option, format_option, color_option)
-def report_command(spec: Path, out: Path, session: date | None, store: Path, format_: str, no_color: bool) -> None:
+@options(given_options, session_option, store_option, format_option, color_option)
+def report_command(
+    spec: Path, out: Path, given: Given, session: date | None, store: Path, format_: str, no_color: bool
+) -> None:
     """Write one self-contained HTML file: cost, timeline, MIG layouts, results by family, planned against actual.
 
     Runs that have not happened show their plan. Needs the [report] extra; the page needs no network.
@@ -35,7 +39,7 @@ def report_command(spec: Path, out: Path, session: date | None, store: Path, for
 
     library = _chart_library()
     report = Report()
-    data = pipeline.report_page(spec, session, store, report)
+    data = pipeline.report_page(spec, session, store, report, given)
     page = as_html.report(data, library).encode()
     write_atomically(out, page)
     answer("report", {"file": str(out), "bytes": len(page), "report": data}, format_, no_color)

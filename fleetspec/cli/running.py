@@ -13,6 +13,7 @@ from fleetspec.cli.options import (
     answer,
     color_option,
     format_option,
+    given_options,
     options,
     quiet_option,
     run_option,
@@ -21,6 +22,7 @@ from fleetspec.cli.options import (
     spec_argument,
     store_option,
 )
+from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
 if TYPE_CHECKING:
@@ -31,13 +33,14 @@ if TYPE_CHECKING:
 
 
 @click.command("apply", short_help="Run what is missing, on Ray, and store the results.")
-@options(spec_argument, run_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, session_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
 @options(quiet_option, format_option, color_option)
 def apply_command(
     spec: Path,
+    given: Given,
     run: str,
     session: date | None,
     store: Path,
@@ -56,7 +59,7 @@ def apply_command(
     from fleetspec.compiler.jobgraph import RunKind
 
     report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report)
+    planned = pipeline.planned(spec, RunKind(run), session, store, report, given)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
@@ -118,13 +121,13 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
 
 
 @click.command("status", short_help="Say what the store holds of a fleet.")
-@options(spec_argument, session_option, store_option, format_option, color_option)
-def status_command(spec: Path, session: date | None, store: Path, format_: str, no_color: bool) -> None:
+@options(spec_argument, given_options, session_option, store_option, format_option, color_option)
+def status_command(spec: Path, given: Given, session: date | None, store: Path, format_: str, no_color: bool) -> None:
     """Count what of SPEC's runs is done, quarantined and missing in the store, with reasons."""
     from fleetspec import pipeline
 
     report = Report()
-    data = pipeline.status(spec, session, store, report)
+    data = pipeline.status(spec, session, store, report, given)
     answer("status", data, format_, no_color)
 
 
@@ -135,13 +138,14 @@ def status_command(spec: Path, session: date | None, store: Path, format_: str, 
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
-@options(run_option, session_option, store_option, format_option, color_option)
+@options(given_options, run_option, session_option, store_option, format_option, color_option)
 def results_command(
     spec: Path,
     selector: tuple[str, ...],
     table: str | None,
     limit: int,
     out: Path | None,
+    given: Given,
     run: str,
     session: date | None,
     store: Path,
@@ -162,7 +166,7 @@ def results_command(
     report = Report()
     kind = RunKind(run)
     chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
-    rows = pipeline.results(spec, kind, session, store, " ".join(selector) or "*", chosen, report)
+    rows = pipeline.results(spec, kind, session, store, " ".join(selector) or "*", chosen, report, given)
     if out is not None:
         export(rows.table, out)
         click.echo(f"wrote {out}", err=True)

@@ -1,7 +1,8 @@
 """Axes of a group: the variants they make, each with what it changes.
 
 A list is named after a setting of the group (``bar``, ``train`` …) or a parameter of its families; a map says for
-each value what it changes; an axis that evaluates makes no variant.
+each value what it changes, beside that setting where the axis is named after one; an axis that evaluates makes no
+variant.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ def values(axis: str, group: ModelGroup) -> Iterator[tuple[str, Override]]:
         yield "", Override()
     elif isinstance(written, dict):
         for value, change in sorted(written.items()):
-            yield value, change if isinstance(change, Override) else _override(change)
+            yield value, _override(axis, value, change)
     else:
         for value in written:
             if axis in SETTINGS:
@@ -57,8 +58,15 @@ def values(axis: str, group: ModelGroup) -> Iterator[tuple[str, Override]]:
                 yield value, Override(params={axis: value})
 
 
-def _override(change: str | tuple[str, ...]) -> Override:
-    return Override(family=change) if isinstance(change, str) else Override(features=change)
+def _override(axis: str, value: str, change: str | tuple[str, ...] | Override) -> Override:
+    if isinstance(change, str):
+        return Override(family=change)
+    if isinstance(change, tuple):
+        return Override(features=change)
+    if axis not in SETTINGS or axis in change.model_fields_set:
+        return change
+    named = Override.model_validate({axis: value})
+    return change.model_copy(update={axis: getattr(named, axis)})
 
 
 def _combined(chosen: list[tuple[str, str, Override]]) -> Variant:

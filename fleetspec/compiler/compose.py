@@ -1,7 +1,7 @@
-"""``extends``: a spec and the Defaults files it names, merged into one document that knows where all came from.
+"""A spec, the Defaults files it extends and the profiles given, as one document that knows where all came from.
 
-Later files win, the file itself last. Maps merge; lists and single values replace. ``resolved_text`` writes the
-merged document as one text that reads back to the same values: what a pod compiles again.
+Later files win, the file itself over them, profiles over all; then vars are filled in. ``resolved_text`` writes the
+document as one text that reads back to the same values: what a pod compiles again.
 """
 
 from __future__ import annotations
@@ -12,28 +12,58 @@ from pathlib import Path
 from typing import Any
 
 from fleetspec.compiler.document import MAX_BYTES, Document, parse
-from fleetspec.diagnostics import Place, Report, Route, Source, Span, did_you_mean
+from fleetspec.compiler.given import NOTHING, Given
+from fleetspec.compiler.merge import lay_over, refuse_operators
+from fleetspec.compiler.references import fill, may_refer, secrets
+from fleetspec.diagnostics import Place, Report, Source, Span, did_you_mean
 from fleetspec.rules import reading
 
+MAX_MENTIONS = 100
+"""Names in all `extends` of a spec together: each is one merge."""
+
 _SUFFIXES = (".yaml", ".yml")
+_PROFILES = "profiles"
+"""The folder of profiles beside a spec."""
+_DATA = "put data into a data file"
 
 
-def compose(path: Path, report: Report) -> Document | None:
-    """Read a spec and what it extends. None when a file has an error, which is in the report with its place."""
-    return _Composition(_root(path), report).read(path, ())
+def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | None:
+    """Read a spec, what it extends and the profiles given, and fill in its vars.
+
+    None when a file has an error, which is in the report with its place.
+    """
+    before = len(report.errors)
+    try:
+        walk = _Composition(_root(path), report)
+        document = walk.read(path, ())
+        if document is None:
+            return None
+        for name in given.profiles:
+            walk.lay_profile(document, path.parent / _PROFILES, name)
+    except _TooMany:
+        return None
+    if len(report.errors) == before and (walk.refers or given.vars or "vars" in document.value):
+        fill(document, given, walk.defaults, report)
+    return document if len(report.errors) == before else None
 
 
 def compose_text(source: Source, report: Report) -> Document | None:
-    """Read a resolved text, which extends nothing."""
+    """Read a resolved text: it extends nothing, has no vars, and every text in it stands for itself."""
     document = parse(source, report)
-    if document is not None and "extends" in document.value:
-        report.add(
-            reading.EXTENDS_SHAPE,
-            "a resolved spec extends nothing",
-            place=document.keys[("extends",)],
-            help="it was written with everything merged in: write it again from the original",
-        )
+    if document is None:
         return None
+    for key in ("extends", "vars"):
+        if key in document.value:
+            what = "extends nothing" if key == "extends" else "has no vars"
+            report.add(
+                reading.EXTENDS_SHAPE,
+                f"a resolved spec {what}",
+                place=document.keys[(key,)],
+                help="it was written with everything merged in: write it again from the original",
+            )
+            return None
+    if may_refer(source):
+        document.secrets.update(secrets(document))
     return document
 
 
@@ -94,10 +124,12 @@ def read_source(path: Path, report: Report, place: Place | None = None) -> Sourc
             what = "is a folder" if path.is_dir() else "does not exist"
             report.add(reading.UNREADABLE, f"{path} {what}", place=place, help=_beside(path))
             return None
-        if path.stat().st_size > MAX_BYTES:
-            report.add(reading.TOO_LARGE, f"{path} is larger than 10 MB", place=place, help="put data into a data file")
+        with path.open("rb") as stream:
+            data = stream.read(MAX_BYTES + 1)
+        if len(data) > MAX_BYTES:
+            report.add(reading.TOO_LARGE, f"{path} is larger than 10 MB", place=place, help=_DATA)
             return None
-        data = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+        data = data.removeprefix(codecs.BOM_UTF8)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         report.add(reading.UNREADABLE, f"{path} cannot be read: {reason}", place=place, help="check its permissions")
@@ -127,66 +159,138 @@ def _beside(path: Path) -> str:
     return did_you_mean(path.name, names)
 
 
+def _followed(path: Path) -> Path | None:
+    """Where a path leads, links followed; None when they lead in a circle."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError):
+        return None
+
+
 def _root(path: Path) -> Path:
     """The repository a spec is in, else its folder: what it may extend lies inside."""
-    folder = path.resolve().parent
+    folder = (_followed(path) or path.absolute()).parent
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
+class _TooMany(Exception):
+    """The spec is made of too much to go on; it has been reported."""
+
+
 class _Composition:
-    """One walk over a spec and its files. Each file is read once, however often it is extended."""
+    """One walk over a spec and its files. Each file is read once, however often it is extended.
+
+    ``defaults`` names the sources that are Defaults files; ``refers`` says whether any file may hold ``${…}``.
+    """
 
     def __init__(self, root: Path, report: Report) -> None:
         self.root = root
         self.report = report
         self.read_before: dict[Path, Document | None] = {}
+        self.defaults: set[str] = set()
+        self.refers = False
+        self.mentions = 0
+        self.size = 0
 
     def read(self, path: Path, stack: tuple[Path, ...], place: Place | None = None) -> Document | None:
         """The file with everything it extends merged in. ``stack`` holds the files that lead here."""
-        resolved = path.resolve()
+        resolved = _followed(path)
+        if resolved is None:
+            message = f"{path} is a link that leads back to itself"
+            self.report.add(reading.UNREADABLE, message, place=place, help="name the file itself")
+            return None
         if resolved not in self.read_before:
             self.read_before[resolved] = self._read(path, (*stack, resolved), place)
         return self.read_before[resolved]
 
-    def _read(self, path: Path, stack: tuple[Path, ...], place: Place | None) -> Document | None:
+    def lay_profile(self, document: Document, folder: Path, name: str) -> None:
+        """Lay the profile of that name over the document: what it extends first, then the file itself."""
+        place = Place(Source("--profile", name), Span(0, max(len(name), 1)))
+        present = [file.stem for file in folder.iterdir() if file.suffix == ".yaml"] if folder.is_dir() else []
+        if name not in present:
+            help = did_you_mean(name, present) if present else f"write it: {folder / (name or 'dev')}.yaml"
+            self.report.add(reading.UNKNOWN_PROFILE, f"there is no profile '{name}'", place=place, help=help)
+            return
+        file = folder / f"{name}.yaml"
+        resolved = self._inside(file, f"profile '{name}'", place)
+        own = self._own(file, place) if resolved is not None else None
+        if own is None or not self._is_defaults(own, f"{_PROFILES}/{name}.yaml", place):
+            return
+        start = document.values[()]
+        for index, other in self._files(own) or []:
+            below = self._extended(file, other, (file.resolve(),), own.values[("extends", index)])
+            if below is not None:
+                lay_over(document, below, ("apiVersion", "kind"), self.report)
+        lay_over(document, own, ("apiVersion", "kind", "extends"), self.report)
+        # What the whole spec lacks is still missing in the spec, not in its profile.
+        document.values[()] = start
+
+    def _own(self, path: Path, place: Place | None) -> Document | None:
+        """One file as it is written."""
         source = read_source(path, self.report, place)
-        own = parse(source, self.report) if source is not None else None
-        if own is None:
+        if source is None:
             return None
-        files = self._files(own)
-        if files is None:
+        self.size += len(source.text)
+        if self.size > MAX_BYTES:
+            message = "the spec and what it extends are together larger than 10 MB"
+            self.report.add(reading.TOO_LARGE, message, place=place or Place(source, Span(0, 1)), help=_DATA)
+            raise _TooMany
+        own = parse(source, self.report)
+        if own is not None:
+            self.refers = self.refers or may_refer(source)
+            if own.value.get("kind") == "Defaults":
+                self.defaults.add(source.name)
+        return own
+
+    def _read(self, path: Path, stack: tuple[Path, ...], place: Place | None) -> Document | None:
+        own = self._own(path, place)
+        files = self._files(own) if own is not None else None
+        if own is None or files is None:
             return None
-        merged, sound = Document({}), True
+        before = len(self.report.errors)
+        if not files:
+            refuse_operators(own, self.report)
+            if "extends" not in own.value:
+                return own if len(self.report.errors) == before else None
+        merged = Document({})
         for index, name in files:
             below = self._extended(path, name, stack, own.values[("extends", index)])
-            if below is None:
-                sound = False
-            else:
-                _merge(merged, below, drop=("apiVersion", "kind"))
-        if not sound:
+            if below is not None:
+                lay_over(merged, below, ("apiVersion", "kind"), self.report)
+        if len(self.report.errors) > before:
             return None
-        _merge(merged, own, drop=("extends",))
-        return merged
+        lay_over(merged, own, ("extends",), self.report)
+        return merged if len(self.report.errors) == before else None
 
     def _files(self, own: Document) -> list[tuple[int, str]] | None:
         listed = own.value.get("extends", [])
-        if isinstance(listed, list) and all(isinstance(name, str) and name for name in listed):
-            return list(enumerate(listed))
-        help = f"extends: [{listed}]" if isinstance(listed, str) else "extends: [hardware.yaml]"
-        place = own.place(("extends",))
-        self.report.add(reading.EXTENDS_SHAPE, "`extends` is not a list of files", place=place, help=f"write {help}")
-        return None
+        if not isinstance(listed, list) or not all(isinstance(name, str) and name for name in listed):
+            help = f"extends: [{listed}]" if isinstance(listed, str) else "extends: [hardware.yaml]"
+            place = own.place(("extends",))
+            message = "`extends` is not a list of files"
+            self.report.add(reading.EXTENDS_SHAPE, message, place=place, help=f"write {help}")
+            return None
+        named = [index for index, name in enumerate(listed) if "${" in name]
+        for index in named:
+            self.report.add(
+                reading.REFERENCE_ELSEWHERE,
+                "'${' stands in `extends`, which is read before anything is filled in",
+                place=own.values[("extends", index)],
+                help="name the file; a profile chooses between files: --profile dev",
+            )
+        return None if named else list(enumerate(listed))
 
     def _extended(self, path: Path, name: str, stack: tuple[Path, ...], place: Place) -> Document | None:
-        target = path.parent / name
-        resolved = target.resolve()
-        if Path(name).is_absolute() or not resolved.is_relative_to(self.root):
+        self.mentions += 1
+        if self.mentions > MAX_MENTIONS:
+            message = f"`extends` names more than {MAX_MENTIONS} files, all together"
             self.report.add(
-                reading.EXTENDS_OUTSIDE,
-                f"'{name}' is outside of {self.root.name}",
-                place=place,
-                help="copy the file into the repository of the spec and name it relative to this file",
+                reading.TOO_MANY_FILES, message, place=place, help="put what belongs together into one file"
             )
+            raise _TooMany
+        target = path.parent / name
+        resolved = self._inside(target, f"'{name}'", place, absolute=Path(name).is_absolute())
+        if resolved is None:
             return None
         if resolved in stack:
             circle = " → ".join(p.name for p in (*stack[stack.index(resolved) :], resolved))
@@ -198,45 +302,35 @@ class _Composition:
             )
             return None
         document = self.read(target, stack, place)
-        if document is None:
-            return None
+        return document if document is not None and self._is_defaults(document, name, place) else None
+
+    def _inside(self, target: Path, shown: str, place: Place, *, absolute: bool = False) -> Path | None:
+        """The file that a path leads to, links followed; None, and told, where it is outside of the repository."""
+        resolved = _followed(target)
+        if resolved is None:
+            message = f"{shown} is a link that leads back to itself"
+            self.report.add(reading.UNREADABLE, message, place=place, help="name the file itself")
+        elif absolute or not resolved.is_relative_to(self.root):
+            self.report.add(
+                reading.EXTENDS_OUTSIDE,
+                f"{shown} is outside of {self.root.name}",
+                place=place,
+                help="copy the file into the repository of the spec and name it relative to this file",
+            )
+        else:
+            return resolved
+        return None
+
+    def _is_defaults(self, document: Document, name: str, place: Place) -> bool:
         kind = document.value.get("kind")
         version = document.value.get("apiVersion")
-        if kind != "Defaults" or version != "fleetspec/v1":
-            said = f"kind: {kind}" if kind != "Defaults" else f"apiVersion: {version}"
-            self.report.add(
-                reading.NOT_DEFAULTS,
-                f"'{name}' is {said}" if kind and version else f"'{name}' does not say what it is",
-                place=place,
-                help="an extended file begins with apiVersion: fleetspec/v1 and kind: Defaults",
-            )
-            return None
-        return document
-
-
-def _merge(into: Document, later: Document, drop: tuple[str, ...]) -> None:
-    """Lay ``later`` over ``into``, values and places alike."""
-    dropped = set(drop)
-    into.values[()] = later.values[()]
-    replaced: list[Route] = []
-    _merge_maps(into.value, {k: v for k, v in later.value.items() if k not in dropped}, (), replaced)
-    if replaced:
-        gone = set(replaced)
-        for places in (into.keys, into.values):
-            for route in [r for r in places if any(r[:n] in gone for n in range(1, len(r)))]:
-                del places[route]
-    for places, new in ((into.keys, later.keys), (into.values, later.values)):
-        places.update((route, place) for route, place in new.items() if route and route[0] not in dropped)
-
-
-def _merge_maps(into: dict[str, Any], later: dict[str, Any], route: Route, replaced: list[Route]) -> None:
-    for key, value in later.items():
-        before = into.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            # A copy: the file's own document may be merged into others as well.
-            into[key] = dict(before)
-            _merge_maps(into[key], value, (*route, key), replaced)
-        else:
-            if key in into:
-                replaced.append((*route, key))
-            into[key] = value
+        if kind == "Defaults" and version == "fleetspec/v1":
+            return True
+        said = f"kind: {kind}" if kind != "Defaults" else f"apiVersion: {version}"
+        self.report.add(
+            reading.NOT_DEFAULTS,
+            f"'{name}' is {said}" if kind and version else f"'{name}' does not say what it is",
+            place=place,
+            help="the file begins with apiVersion: fleetspec/v1 and kind: Defaults",
+        )
+        return False

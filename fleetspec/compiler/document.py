@@ -21,6 +21,10 @@ MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 50
 MAX_ALIASED = 10_000
 """Values that aliases may add to a document, all together."""
+MAX_VALUES = 250_000
+"""Keys and values of a document, aliases followed. Each costs some 400 bytes and its place in every merge."""
+MAX_FAULTS = 100
+"""Faults told of one file; nobody mends more in one go."""
 
 # Controls, zero-width and text-direction signs, line separators other than \\n, surrogates.
 _UNSEEN = re.compile(
@@ -32,11 +36,21 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """Plain values (dict, list, str, None) and where each stands. Routes of list items end in their index."""
+    """Plain values (dict, list, str, None) and where each stands. Routes of list items end in their index.
+
+    ``origins`` holds every place a value was given in, oldest first, the one that counts last; a value that was given
+    in one place has no entry, ``values`` says it all. ``fills`` says of a text with ``${…}`` in it what filled it and
+    where that stands. ``environment`` maps environment variables that were read to the digest of their value, and
+    ``secrets`` names the secrets that a run will need.
+    """
 
     value: dict[str, Any]
     keys: dict[Route, Place] = field(default_factory=dict)
     values: dict[Route, Place] = field(default_factory=dict)
+    origins: dict[Route, tuple[Place, ...]] = field(default_factory=dict)
+    fills: dict[Route, tuple[tuple[Place, str], ...]] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set)
 
     def place(self, route: Route, *, key: bool = False) -> Place | None:
         """Where a value (or its key) stands; for what is not written, where the nearest thing above it does."""
@@ -46,6 +60,10 @@ class Document:
             exact = self.keys.get(route) or self.values.get(route)
             route = route[:-1]
         return exact or self.values.get(())
+
+    def related(self, route: Route) -> tuple[tuple[Place, str], ...]:
+        """Other places that a finding about a value should show: what filled the ``${…}`` in it."""
+        return self.fills.get(route, ())
 
 
 @dataclass(slots=True)
@@ -114,10 +132,21 @@ class _Composer:
         self.report = report
         self.anchors: dict[str, _Node] = {}
         self.aliased = 0
+        self.values = 0
+        self.faults = 0
         self.scalars: list[Span] = []
 
     def error(self, rule: Rule, span: Span, message: str, help: str | None = None, **more: Any) -> None:
         self.report.add(rule, message, place=Place(self.source, span), help=help, **more)
+        self.faults += 1
+        if self.faults == MAX_FAULTS:
+            raise _Unreadable
+
+    def count(self, span: Span, more: int) -> None:
+        self.values += more
+        if self.values > MAX_VALUES:
+            message = f"the file holds more than {MAX_VALUES:,} keys and values"
+            raise self.stop(reading.TOO_LARGE, span, message, "put data into a data file")
 
     def stop(self, rule: Rule, span: Span, message: str, help: str | None = None) -> _Unreadable:
         self.error(rule, span, message, help)
@@ -190,6 +219,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self.alias(event)
         span = _span(event)
+        self.count(span, 1)
         if event.tag is not None:
             # An anchor may stand before the tag.
             tag = re.compile(r"(?:&\S+\s+)?(![^\s,\]}]*)").match(self.source.text, span.start)
@@ -271,6 +301,7 @@ class _Composer:
             why = "stands inside of what it repeats" if target is not None else "has no anchor above it"
             self.error(reading.ALIAS, span, f"the alias '*{event.anchor}' {why}", "write the value out")
             return _Node(span, complete=True)
+        self.count(span, target.size)
         self.aliased += target.size
         if self.aliased > MAX_ALIASED:
             raise self.stop(
@@ -283,6 +314,11 @@ class _Composer:
 
 
 _TAB = ("a tab stands where only spaces count", "replace it by spaces")
+
+
+def unseen(text: str) -> re.Match[str] | None:
+    """The first character that cannot be seen, if the text has one."""
+    return _UNSEEN.search(text)
 
 
 def _span(event: Any) -> Span:

@@ -8,6 +8,7 @@ of a model. Parents are compressed sparse rows and always come before their chil
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
@@ -213,10 +214,9 @@ class JobGraph:
         )
 
 
+_NOT_IN_ADDRESSES = re.compile("[^0-9a-z]")
+
+
 def slug(series: str) -> str:
     """A series name as it stands in an address: ``BRK.B`` is ``brk-b``."""
-    folded = series.casefold()
-    if folded.isascii() and folded.isalnum():
-        return folded
-    kept = "".join(c if c.isalnum() and c.isascii() else "-" for c in folded)
-    return kept.strip("-") or "-"
+    return _NOT_IN_ADDRESSES.sub("-", series.casefold()).strip("-") or "-"

@@ -1,8 +1,8 @@
-"""FS0xx: what keeps a file from being read: encoding, YAML, and the files it extends."""
+"""FS0xx: what keeps a file from being read: encoding, YAML, the files it extends, its vars, and what `${…}` names."""
 
 from __future__ import annotations
 
-from fleetspec.diagnostics import Rule
+from fleetspec.diagnostics import Rule, Severity
 
 UNREADABLE = Rule(
     "FS001",
@@ -130,10 +130,144 @@ NOT_DEFAULTS = Rule(
     bad="extends: [prod.yaml]    # kind: Fleet",
     good="extends: [hardware.yaml]    # kind: Defaults",
 )
+NOTHING_BELOW = Rule(
+    "FS019",
+    "an operator with nothing below it",
+    "`+key`, `-key` and `key!` change what an extended file says. With nothing to change, a name is misspelt.",
+    bad="+horizon: [20 bars]    # the extended file has horizons",
+    good="+horizons: [20 bars]",
+)
+OPERATOR_SHAPE = Rule(
+    "FS020",
+    "an operator on the wrong shape",
+    "`+` takes a list for a list, `-` takes a list of what to remove, `!` replaces a map by a map.",
+    bad="+horizons: 20 bars",
+    good="+horizons: [20 bars]",
+)
 DRAFT_UNREADABLE = Rule(
     "FS021",
     "no spec can be drafted for the data file",
     "`init` recognises columns by their names and asks for a hand where it cannot.",
     bad="fleetspec init prices.csv    # with columns a, b, c",
     good="fleetspec init prices.csv    # with columns ticker, date, close",
+)
+TWO_OPERATORS = Rule(
+    "FS022",
+    "two keys of a file that decide the same thing",
+    "One replaces what the other adds to, and which comes first would be a guess.",
+    bad="horizons: [1 bar]\n+horizons: [20 bars]",
+    good="horizons: [1 bar, 20 bars]",
+)
+NOT_THERE = Rule(
+    "FS023",
+    "an item to remove that is not there",
+    "It was renamed below, or is misspelt here: what should go would stay in silence.",
+    bad="-horizons: [20 bar]    # the extended file has 20 bars",
+    good="-horizons: [20 bars]    # as it is written there",
+)
+TOO_MANY_FILES = Rule(
+    "FS024",
+    "a spec of too many files",
+    "A hundred mentions in `extends` are more than anybody can follow, or an attack.",
+    bad="extends: [0001.yaml, 0002.yaml, …]    # hundreds of them",
+    good="extends: [hardware.yaml, policies.yaml]",
+)
+UNKNOWN_PROFILE = Rule(
+    "FS025",
+    "there is no such profile",
+    "A profile is a file in the folder profiles beside the spec; without it the spec would run as it is.",
+    bad="fleetspec plan fleet.yaml --profile deV",
+    good="fleetspec plan fleet.yaml --profile dev    # profiles/dev.yaml",
+)
+UNKNOWN_VAR = Rule(
+    "FS026",
+    "there is no such var",
+    "A value for a var that nobody declares would change nothing, and nobody would notice.",
+    bad="fleetspec plan fleet.yaml --var trails=8",
+    good="fleetspec plan fleet.yaml --var trials=8    # vars: {trials: {type: int}}",
+)
+UNKNOWN_VAR_OF_ENVIRONMENT = Rule(
+    "FS027",
+    "an environment variable for a var that is not declared",
+    "It may be meant for another spec, or be misspelt; here it changes nothing.",
+    bad="FLEETSPEC_VAR_trails=8 fleetspec plan fleet.yaml",
+    good="FLEETSPEC_VAR_trials=8 fleetspec plan fleet.yaml",
+    severity=Severity.WARNING,
+)
+NO_VALUE = Rule(
+    "FS028",
+    "a var without a value",
+    "A var has a value from --var, from the environment, or from its default, in this order, or the spec is not whole.",
+    bad="vars: {trials: {type: int}}    # and no --var",
+    good="vars: {trials: {type: int, default: 32}}",
+)
+NOT_ALLOWED = Rule(
+    "FS029",
+    "a value that its var does not allow",
+    "Type, range and choices are what the author of the spec has thought of.",
+    bad="fleetspec plan fleet.yaml --var trials=1000    # vars: {trials: {type: int, max: 256}}",
+    good="fleetspec plan fleet.yaml --var trials=200",
+)
+BOUND_MAKES_NO_SENSE = Rule(
+    "FS030",
+    "a bound that the var cannot have",
+    "`min` and `max` are of the var's type, which must have an order, and leave something between them.",
+    bad="vars: {site: {type: text, max: 5}}",
+    good="vars: {site: {type: text, choices: [eu, us]}}",
+)
+VAR_CIRCLE = Rule(
+    "FS031",
+    "vars that rest on each other in a circle",
+    "A default may name other vars, as long as one of them has a value of its own.",
+    bad='vars: {a: {type: text, default: "${var.b}"}, b: {type: text, default: "${var.a}"}}',
+    good='vars: {a: {type: text, default: eu}, b: {type: text, default: "${var.a}-1"}}',
+)
+NOT_A_REFERENCE = Rule(
+    "FS032",
+    "`${…}` that names nothing",
+    "Only ${var.name}, ${env.NAME} and ${secret.name} mean something; anything else would end up in a path as it is.",
+    bad='data: {bars: {from: "${lake}/bars.parquet"}}',
+    good='data: {bars: {from: "${var.lake}/bars.parquet"}}',
+)
+REFERENCE_ELSEWHERE = Rule(
+    "FS033",
+    "`${…}` where it is not filled",
+    "Keys and files are read before vars have values, and the declaration of a var is what decides on them.",
+    bad='models: {"${var.group}": {…}}',
+    good="models: {vol: {…}}",
+)
+ENVIRONMENT_ELSEWHERE = Rule(
+    "FS034",
+    "the environment is read in a spec",
+    "A spec says what it depends on: its vars. Sites differ in Defaults files, and there the environment may be read.",
+    bad='data: {bars: {from: "${env.LAKE}/bars.parquet"}}',
+    good='vars: {lake: {type: text, default: "${env.LAKE}"}}',
+)
+ENVIRONMENT_UNSET = Rule(
+    "FS035",
+    "an environment variable that is not set",
+    "An empty text in its place would be a guess.",
+    bad='vars: {lake: {type: text, default: "${env.LAKE}"}}    # LAKE is not set',
+    good="LAKE=/mnt/lake fleetspec plan fleet.yaml",
+)
+SECRET_ELSEWHERE = Rule(
+    "FS036",
+    "a secret where none is used",
+    "A secret stays a name until a run reads data or publishes. Anywhere else its name would be taken for the value.",
+    bad='owner: "${secret.owner}"',
+    good='data: {bars: {from: "${secret.bars-url}"}}',
+)
+TEXT_TOO_LONG = Rule(
+    "FS037",
+    "filled texts grow too long",
+    "A var that repeats vars that repeat vars grows to gigabytes in a few lines.",
+    bad='vars: {b: {type: text, default: "${var.a}${var.a}"}, c: {type: text, default: "${var.b}${var.b}"}, …}',
+    good="vars: {a: {type: text, default: eu}}",
+)
+PLAN_IS_FIXED = Rule(
+    "FS038",
+    "vars or profiles for a saved plan",
+    "A saved plan holds the spec with every value filled in; it can be applied, not changed.",
+    bad="fleetspec apply night.fsp --var trials=8",
+    good="fleetspec plan fleet.yaml --var trials=8 --out night.fsp",
 )

@@ -45,6 +45,24 @@ def test_equals_a_pipeline_of_scikit_learn(windows):
     assert np.ptp(made.value) > 0
 
 
+def test_pooled_windows_are_one_regression(windows):
+    family, used = installed("elasticnet"), tuple(window.head(TRAIN) for window in windows[:3])
+    from sklearn.linear_model import ElasticNet
+
+    rows = [rows_by_hand(window) for window in used]
+    features, target = np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
+    mean, scale = features.mean(axis=0), features.std(axis=0)
+    oracle = ElasticNet(alpha=0.02, l1_ratio=0.3).fit(
+        (features - mean) / scale, (target - target.mean()) / target.std()
+    )
+    fit = family.fit(fit_request(family, used, alpha="0.02", l1_ratio="0.3"))
+    assert fit.observations == len(target)
+    for name, coefficient in zip(FEATURES, oracle.coef_, strict=True):
+        assert fit.estimates[f"coef[{name}]"] == pytest.approx(coefficient * target.std(), rel=1e-6, abs=1e-12)
+    made = family.forecast(forecast_request(family, fit, tuple(windows[:3]), TRAIN - 1))
+    assert set(made.series) == {window.series for window in used}
+
+
 def test_estimates_have_names(windows):
     family = installed("elasticnet")
     estimates = family.fit(fit_request(family, (windows[0].head(TRAIN),))).estimates

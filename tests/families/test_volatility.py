@@ -144,16 +144,21 @@ def test_a_fit_that_does_not_converge_is_rejected(sp500, monkeypatch):
         family.fit(fit_request(family, (sp500.head(TRAIN),)))
 
 
-def test_where_the_start_of_arch_fails_another_is_taken():
-    """arch alone ends this EGARCH at its iteration limit."""
+def test_where_the_start_of_arch_fails_another_is_taken(monkeypatch):
+    """Whether arch's own start ends at its iteration limit depends on the processor's arithmetic, so it is made to."""
     pytest.importorskip("arch")
     returns = synthetic.market(41, 2000, seed=1, only=[40])["SYN0041"].returns[-1000:]
     process = Process("egarch", 1, 1, 1, "t", "constant")
-    alone = arch_model("egarch", 100 * returns).fit(disp="off", show_warning=False)
+    attempt = arch_fit._attempt
+
+    def without_own_start(model, percent, process, start):
+        if start is None:
+            return arch_fit.Estimate({}, math.nan, False, "Iteration limit reached")
+        return attempt(model, percent, process, start)
+
+    monkeypatch.setattr(arch_fit, "_attempt", without_own_start)
     found = estimate(returns, process)
-    assert alone.convergence_flag != 0
     assert found.converged
-    assert found.log_likelihood > alone.loglikelihood
     # Oracle of the likelihood: arch's own, at these parameters.
     oracle = arch_model("egarch", 100 * returns).fix(list(found.parameters.values()))
     assert found.log_likelihood == pytest.approx(oracle.loglikelihood, rel=1e-9)

@@ -3,7 +3,8 @@
 ``# error: FS202 "grach" "there is no family"`` expects an error of that code on that line, with exactly that text
 underlined and that message (or a part of it). ``…`` at the end of the underlined text stands for the rest of it. A case
 has no other findings than those it names. ``# locked: CASE with SYN0001=1250 …`` checks it against the lock that
-another case, with series of so many bars, would have.
+another case, with series of so many bars, would have. ``# vars: trials=8; site=eu``, ``# profile: dev`` and
+``# environment: SITE=eu`` are what the command gives; findings about what stands there are expected on these lines.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fleetspec.catalog.loading import shipped
 from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
+from fleetspec.compiler.given import Given
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
@@ -30,13 +32,16 @@ CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
 EXPECTED = re.compile(rf"(error|warning): (FS\d\d\d) {QUOTED} {QUOTED}")
 LOCKED = re.compile(r"# locked: (\S+) with (.+)")
+GIVEN = re.compile(r"^# (vars|profile|environment): (.*?)(?: +# .*)?$", re.MULTILINE)
+SOURCES = {"vars": "--var", "profile": "--profile", "environment": "environment"}
+"""The name of what is given, as findings show it."""
 
 Finding = tuple[str, int, str, str, str, str]
 """File, line, severity, code, underlined text, message."""
 
 
 def read(path: Path, report: Report) -> FleetSpec | None:
-    document = compose(path, report)
+    document = compose(path, report, given(path))
     if document is None:
         return None
     spec = decode(document, report)
@@ -49,6 +54,12 @@ def read(path: Path, report: Report) -> FleetSpec | None:
         check_the_rest(document, lambda rest, said: check(rest, registry(), shipped(), said), report)
     report.locate(document)
     return spec
+
+
+def given(path: Path) -> Given:
+    told = {kind: [entry.strip() for entry in listed.split(";")] for kind, listed in GIVEN.findall(path.read_text())}
+    pairs = {kind: dict(entry.split("=", 1) for entry in told.get(kind, ())) for kind in ("vars", "environment")}
+    return Given(pairs["vars"], tuple(told.get("profile", ())), pairs["environment"])
 
 
 def lock_of(path: Path, listed: str) -> Lock:
@@ -69,11 +80,16 @@ def lock_of(path: Path, listed: str) -> Lock:
 
 def expected(paths: list[Path]) -> set[Finding]:
     return {
-        (path.name, number, severity, code, unescaped(text), unescaped(message))
+        (*where(path, number, line), severity, code, unescaped(text), unescaped(message))
         for path in paths
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         for severity, code, text, message in EXPECTED.findall(line)
     }
+
+
+def where(path: Path, number: int, line: str) -> tuple[str, int]:
+    found = GIVEN.match(line)
+    return (SOURCES[found[1]], 1) if found else (path.name, number)
 
 
 def unescaped(text: str) -> str:
@@ -81,10 +97,16 @@ def unescaped(text: str) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The case and everything it extends, by a plain reading of the text."""
+    """The case, everything it extends and its profiles, by a plain reading of the text."""
     found = re.search(r"^extends: \[(.*)\]", path.read_text(), re.MULTILINE)
     below = [path.parent / name.strip() for name in found[1].split(",")] if found else []
-    return [path, *(file for name in below for file in sorted(name.parent.glob("*.yaml")) if name.parent != CASES)]
+    profiles = [path.parent / "profiles" / f"{name}.yaml" for name in given(path).profiles]
+    profiles = [file for file in profiles if file.exists()]
+    return [
+        path,
+        *profiles,
+        *(file for name in below for file in sorted(name.parent.glob("*.yaml")) if name.parent != CASES),
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yaml")))
@@ -124,7 +146,22 @@ def test_every_rule_of_the_language_has_a_case() -> None:
     written = {found[1] for path in CASES.rglob("*.yaml") for found in EXPECTED.findall(path.read_text())}
     elsewhere = {
         # files and commands, tested in tests/compiler
-        *("FS002", "FS004", "FS021", "FS230", "FS231", "FS232", "FS238", "FS239", "FS240", "FS241", "FS242", "FS243"),
+        *(
+            "FS002",
+            "FS004",
+            "FS021",
+            "FS024",
+            "FS038",
+            "FS230",
+            "FS231",
+            "FS232",
+            "FS238",
+            "FS239",
+            "FS240",
+            "FS241",
+            "FS242",
+            "FS243",
+        ),
     }
     codes = {v.code for m in (reading, shape, meaning) for v in vars(m).values() if isinstance(v, Rule)}
     assert codes == written | elsewhere

@@ -1,0 +1,24 @@
+"""What a command adds to a spec from outside: vars, profiles, and the environment they may be read from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+VAR_PREFIX = "FLEETSPEC_VAR_"
+"""An environment variable of this prefix and a var's name gives that var its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Values of vars by name (``--var``), names of profiles in order (``--profile``), and the environment.
+
+    The environment is an argument like the others: what a spec means never depends on what nobody handed over.
+    """
+
+    vars: Mapping[str, str] = field(default_factory=dict)
+    profiles: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+NOTHING = Given()
