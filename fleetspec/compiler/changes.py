@@ -150,11 +150,11 @@ def _joined(then: Ints, there: Ints, now: Ints) -> tuple[Ints, tuple[int, int] |
 
 
 def _tell_clash(base: JobGraph, head: Side, clash: tuple[int, int], report: Report) -> None:
-    from fleetspec.rules import meaning
+    from fleetspec.rules import changing
 
     one, other = (base.address(model).partition("/")[2] for model in clash)
     report.add(
-        meaning.MOVED_TOGETHER,
+        changing.MOVED_TOGETHER,
         f"'{one}' and '{other}' would have one address after the moves; the first one counts as moved",
         route=("moved", len(head.spec.moved) - 1),
         help="let each move go to an address of its own",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fleetspec.compiler.jobgraph import JobGraph, slug
 from fleetspec.compiler.spec import FleetSpec, Move
 from fleetspec.diagnostics import Report
-from fleetspec.rules import meaning
+from fleetspec.rules import changing
 
 SLOTS = ("universe", "group", "family", "series", "horizon")
 """The slots of an address after the fleet."""
@@ -93,9 +93,7 @@ def backwards(moves: Sequence[Move]) -> list[Move]:
     return [Move.model_validate({"from": move.to, "to": move.from_}) for move in reversed(moves)]
 
 
-def follow(
-    base: Codes, head: Codes, moves: Sequence[Move], alphabet: Alphabet, report: Report | None = None
-) -> Codes:
+def follow(base: Codes, head: Codes, moves: Sequence[Move], alphabet: Alphabet, report: Report | None = None) -> Codes:
     """(5, b) codes of the base's addresses after the moves. A model whose address the head still has stays.
 
     Adds to the report (routes of the head's ``moved``) which moves do nothing, and why (FS292, FS293).
@@ -112,14 +110,14 @@ def follow(
             continue
         if _matching(head, before, alphabet).any():
             report.add(
-                meaning.MOVED_STILL_THERE,
+                changing.MOVED_STILL_THERE,
                 f"'{move.from_}' is still in the fleet, so its models were not moved to '{move.to}'",
                 route=("moved", number, "from"),
                 help="take this entry out, or rename what it names",
             )
         elif not len(found):
             report.add(
-                meaning.MOVED_NOTHING,
+                changing.MOVED_NOTHING,
                 f"the fleet it is compared with has no model '{move.from_}'",
                 route=("moved", number, "from"),
                 help="once the move is deployed the entry can go; else correct the address",

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from posixpath import normpath
 from typing import Any
 
+from fleetspec.compiler.changes import Side
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.document import Document
 from fleetspec.compiler.moves import Renames
@@ -73,6 +74,14 @@ class Said:
     document: Document
     families: Mapping[str, tuple[Family, ...]]
 
+    @classmethod
+    def of(cls, side: Side, document: Document) -> Said:
+        """The families are those of the groups in the graph."""
+        families: dict[str, dict[str, Family]] = {}
+        for setting in side.graph.models.settings:
+            families.setdefault(setting.group, {})[setting.family.name] = setting.family
+        return cls(side.spec, document, {group: tuple(some.values()) for group, some in families.items()})
+
 
 @dataclass(slots=True)
 class _Leaves:
@@ -96,8 +105,8 @@ def setting_changes(base: Said, head: Said, renames: Renames) -> tuple[SettingCh
         whole = _whole(route, old.values, new.values)
         if whole not in seen:
             seen.add(whole)
-            there = route in old.values or whole != route and _has(old.values, whole)
-            here = route in new.values or whole != route and _has(new.values, whole)
+            there = route in old.values or (whole != route and _has(old.values, whole))
+            here = route in new.values or (whole != route and _has(new.values, whole))
             text = _text(base, _origin(old, whole), old.values.get(route)) if there else None
             other = _text(head, whole, new.values.get(route)) if here else None
             place = _place(head, whole) if here else _place(base, _origin(old, whole))

@@ -1,6 +1,6 @@
-"""Every code the tool may print, by room: FS0xx reading · FS1xx shape · FS2xx meaning · FS3xx capacity ·
-FS4xx manifests · FS5xx running. A module of this folder holds :class:`~fleetspec.diagnostics.Rule` constants and
-nothing else; a new module is found by being here."""
+"""Every code the tool may print, by room: FS0xx reading · FS1xx shape · FS2xx meaning, of them FS29x change ·
+FS3xx capacity · FS4xx manifests · FS5xx running. A module of this folder holds
+:class:`~fleetspec.diagnostics.Rule` constants and nothing else; a new module is found by being here."""
 
 from __future__ import annotations
 
@@ -50,4 +50,4 @@ def rooms() -> tuple[Room, ...]:
                 codes.add(value.code)
         span, _, about = (loaded.__doc__ or "").strip().partition(": ")
         made.append(Room(module.name, span, about, tuple(found[code][0] for code in sorted(codes))))
-    return tuple(sorted(made, key=lambda room: room.span))
+    return tuple(sorted(made, key=lambda room: room.rules[0].code))

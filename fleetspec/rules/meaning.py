@@ -303,27 +303,3 @@ NO_BACKTEST = Rule(
     bad="fleetspec plan fleet.yaml --run backtest    # without backtest: in fleet.yaml",
     good="backtest: {scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}",
 )
-MOVED_STILL_THERE = Rule(
-    "FS292",
-    "what was moved is still in the fleet",
-    "A move says what models used to be called. Where the old address still has models, those are meant by it.",
-    bad="moved: [{from: equities/vol, to: equities/volatility}]    # and the fleet still has vol",
-    good="moved: [{from: equities/vol, to: equities/volatility}]    # vol is called volatility now",
-    severity=Severity.WARNING,
-)
-MOVED_NOTHING = Rule(
-    "FS293",
-    "a move finds no model",
-    "Either its address is misspelt, and the models count as removed and added, or the move is long done.",
-    bad="moved: [{from: equities/vlo, to: equities/volatility}]",
-    good="moved: [{from: equities/vol, to: equities/volatility}]",
-    severity=Severity.WARNING,
-)
-MOVED_TOGETHER = Rule(
-    "FS294",
-    "two models would have one address",
-    "Only one of them can be the model that is there now; the other counts as removed.",
-    bad="moved: [{from: us/vol, to: equities/vol}, {from: eu/vol, to: equities/vol}]",
-    good="moved: [{from: us/vol, to: equities/vol-us}, {from: eu/vol, to: equities/vol-eu}]",
-    severity=Severity.WARNING,
-)
