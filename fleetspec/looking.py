@@ -53,7 +53,8 @@ def status(
     from fleetspec.diagnostics import Rejected
     from fleetspec.runtime.inventory import run_status
 
-    runs, fleet = [], ""
+    runs: list[dict[str, Any]] = []
+    fleet = ""
     every = every_run(path, session, store, report, given)
     for number, (compiled, _) in enumerate(every):
         fleet = compiled.graph.fleet

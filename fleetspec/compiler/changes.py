@@ -60,8 +60,9 @@ class Changes:
     def state(self, name: str) -> Mask:
         """The head's models in one of :data:`STATES`."""
         if name in CLASSES:
-            return self.klass == 1 + CLASSES.index(name)
-        same = (self.klass == SAME) & ~self.new
+            found: Mask = self.klass == 1 + CLASSES.index(name)
+            return found
+        same: Mask = (self.klass == SAME) & ~self.new
         states: dict[str, Callable[[], Mask]] = {
             "new": lambda: self.new,
             "changed": lambda: self.klass != SAME,

@@ -1,8 +1,8 @@
 """Selectors: ``family:garch,universe:fx group:var+`` → a mask over the models of a graph.
 
 A space is a union, a comma an intersection. A term is ``field:glob``, or a glob over addresses (missing slots match
-anything). ``+`` before a term adds what it is made from, ``+`` after it what is made from it. ``state:`` holds the graph
-against a base, ``result:`` against a store; both may match nothing, all other terms match something.
+anything). ``+`` before a term adds what it is made from, ``+`` after it what is made from it. ``state:`` holds the
+graph against a base, ``result:`` against a store; both may match nothing, all other terms match something.
 """
 
 from __future__ import annotations

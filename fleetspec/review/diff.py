@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.changes import CLASSES, Changes, Side, contained, first_of_each
-from fleetspec.compiler.jobgraph import JobGraph, Task
+from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
 from fleetspec.planner.plans import Plan
 from fleetspec.review.reasons import Pair, Reasons
@@ -142,7 +142,8 @@ def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
         was = None
         if pair is not None and (pair[0], pair[1].group) != key[:2]:
             was = pair[1].group if pair[0] == key[0] else f"{pair[0]}/{pair[1].group}"
-        made.append(GroupChange(*key, **counts, was=was, reasons=told))
+        numbers = [counts[name] for name in _COUNTS]
+        made.append(GroupChange(*key, *numbers, was=was, reasons=told))
     return tuple(made)
 
 
@@ -162,9 +163,11 @@ def _blocks(graph: JobGraph) -> NDArray[np.int64]:
     return graph.models.universe.astype(np.int64) * max(len(graph.models.settings), 1) + graph.models.setting
 
 
-def _pairs(changed: Changes, blocks: NDArray[np.int64]) -> dict[tuple[str, str, str], tuple[str, Any, Any]]:
+def _pairs(
+    changed: Changes, blocks: NDArray[np.int64]
+) -> dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]]:
     """By the head's names, a changed model's (else any renamed one's) universe in the base, and both its settings."""
-    found = {}
+    found: dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]] = {}
     models, before = changed.head.models, changed.base.models
     concerned = np.flatnonzero(changed.state("changed") | changed.state("renamed"))
     firsts = np.unique(blocks[concerned], return_index=True)[1] if len(concerned) else concerned

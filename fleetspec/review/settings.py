@@ -189,7 +189,7 @@ class _Reading:
                 item = {name: tuple(map(canonical_feature, texts)) for name, texts in item.items()}
             elif isinstance(value, DataSource) and key in ("from", "seed"):
                 item = (item if ":" in item else normpath(item)) if key == "from" else item or None
-            if item is None or item == {} or (key == "axes" and not item):
+            if item is None or item in ({}, ()):
                 continue
             if key in _NAMES and not isinstance(item, dict):
                 item = self.named(listed(item), _NAMES[key])
@@ -297,25 +297,25 @@ def _row_changes(
         if match is not None:
             left.remove(match)
             right.remove(number)
-    for at in range(max(len(left), len(right))):
-        before = left[at] if at < len(left) else None
-        after = right[at] if at < len(right) else None
-        if before is None or after is None:
-            side, number = (head, after) if after is not None else (base, before)
-            assert number is not None
-            text = _text(side, (*route, number), None)
-            texts = (None, text) if after is not None else (text, None)
-            klass = "metadata" if same else class_of(route)
-            yield SettingChange(dotted((*route, number)), *texts, klass, _place(side, (*route, number)))
-            continue
+
+    def klass(here: Route) -> str:
+        return "metadata" if same else class_of(here)
+
+    for before, after in zip(left, right, strict=False):
         for key in sorted(old[before].keys() | new[after].keys(), key=str):
             was, now = old[before].get(key), new[after].get(key)
             if was != now:
                 here, there = (*route, after, *key), (*route, before, *key)
                 text = None if was is None else _text(base, there, was)
                 other = None if now is None else _text(head, here, now)
-                place = _place(head, here)
-                yield SettingChange(dotted(here), text, other, "metadata" if same else class_of(here), place)
+                yield SettingChange(dotted(here), text, other, klass(here), _place(head, here))
+    paired = min(len(left), len(right))
+    for number in left[paired:]:
+        here = (*route, number)
+        yield SettingChange(dotted(here), _text(base, here, None), None, klass(here), _place(base, here))
+    for number in right[paired:]:
+        here = (*route, number)
+        yield SettingChange(dotted(here), None, _text(head, here, None), klass(here), _place(head, here))
 
 
 def _written(said: Said, route: Route) -> Route:

@@ -27,12 +27,12 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
         blocks += [_groups(data["groups"]), *_causes(data["groups"])]
     if data["settings"]:
         shown = data["settings"][:_SHOWN_SETTINGS]
-        rows = tuple(
+        values = tuple(
             (change["route"], change["base"] or "-", change["head"] or "-", change["class"], change["place"] or "")
             for change in shown
         )
         columns = ("setting", "base", "head", "class", "line")
-        blocks += [Heading("What the spec says otherwise"), Table(columns, rows)]
+        blocks += [Heading("What the spec says otherwise"), Table(columns, values)]
         if len(data["settings"]) > len(shown):
             blocks.append(Line(f"and {plural(len(data['settings']) - len(shown), 'setting')} more", "dim"))
         told = sorted({change["class"] for change in data["settings"]}, key=list(_EFFECTS).index)
@@ -60,11 +60,8 @@ def _headline(data: dict[str, Any]) -> str:
     total = {key: sum(group[key] for group in data["groups"]) for key in ("added", "changed", "removed", "renamed")}
     classes = {key: sum(group[key] for group in data["groups"]) for key in _CLASSES}
     split = ", ".join(f"{count(number)} {name}" for name, number in classes.items() if number)
-    counted = [
-        f"{count(total['added'])} added",
-        f"{count(total['changed'])} changed" + (f" ({split})" if split else ""),
-    ]
-    counted.append(f"{count(total['removed'])} removed")
+    changed = f"{count(total['changed'])} changed" + (f" ({split})" if split else "")
+    counted = [f"{count(total['added'])} added", changed, f"{count(total['removed'])} removed"]
     if total["renamed"]:
         counted.append(f"{count(total['renamed'])} renamed")
     return ", ".join([*counted, f"{count(data['unchanged'])} unchanged"])
