@@ -13,6 +13,7 @@ ROOMS = {
     "meaning_models": "FS2",
     "meaning_operation": "FS2",
     "data": "FS2",
+    "changing": "FS2",
     "capacity": "FS3",
     "manifests": "FS4",
     "running": "FS5",
