@@ -18,7 +18,7 @@ class Dialect(Protocol):
     maximum: str
     minimum: str
 
-    def function(self, name: str, parameters: int, outputs: tuple[str, ...]) -> str: ...
+    def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
     def assign(self, name: str, value: str) -> str: ...
     def loop(self) -> str: ...
@@ -28,6 +28,7 @@ class Dialect(Protocol):
     def select(self, condition: str, yes: str, no: str) -> str: ...
     def parameter(self, index: int) -> str: ...
     def observation(self, ahead: int) -> str: ...
+    def constant(self, value: float) -> str: ...
 
 
 class Python:
@@ -36,7 +37,7 @@ class Python:
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
     log, exp, sqrt, absolute, maximum, minimum = "math.log", "math.exp", "math.sqrt", "abs", "max", "min"
 
-    def function(self, name: str, parameters: int, outputs: tuple[str, ...]) -> str:
+    def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
 
     def declare(self, name: str, value: str) -> str:
@@ -66,6 +67,9 @@ class Python:
     def observation(self, ahead: int) -> str:
         return f"y[t + {ahead}]" if ahead else "y[t]"
 
+    def constant(self, value: float) -> str:
+        return repr(value)
+
 
 class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
@@ -73,11 +77,11 @@ class Cpp:
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
     log, exp, sqrt, absolute, maximum, minimum = "log", "exp", "sqrt", "absolute", "maximum", "minimum"
 
-    def function(self, name: str, parameters: int, outputs: tuple[str, ...]) -> str:
+    def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)
         return (
-            f"static Lanes {name}(const Lanes *__restrict x, const double *__restrict y, int64_t count, "
-            f"Lanes presample{arrays}) {{"
+            f"Lanes {name}(const Lanes *__restrict x, const double *__restrict y, int64_t length, "
+            f"Lanes presample{arrays}) {{\n    const double count = double(length);"
         )
 
     def declare(self, name: str, value: str) -> str:
@@ -87,7 +91,7 @@ class Cpp:
         return f"{name} = lanes({value});"
 
     def loop(self) -> str:
-        return "for (int64_t t = 0; t < count; ++t) {"
+        return "for (int64_t t = 0; t < length; ++t) {"
 
     def every_eighth(self) -> str:
         return "if ((t & 7) == 7) {"
@@ -106,3 +110,6 @@ class Cpp:
 
     def observation(self, ahead: int) -> str:
         return f"load(y, t + {ahead})"
+
+    def constant(self, value: float) -> str:
+        return f"lanes({value!r})"

@@ -56,3 +56,12 @@ def _shares(order: int, split: bool) -> list[tuple[float, ...]]:
         return [even]
     first, last = (1.0,) + (0.0,) * (order - 1), (0.0,) * (order - 1) + (1.0,)
     return [even, first, last]
+
+
+def others(specification: Specification) -> Floats:
+    """Starts (c, k) far from where the likeliest point of the grid leads."""
+    if specification.process == "egarch":
+        levels = [(0.02, 0.0, 0.995), (0.1, -0.05, 0.85), (0.25, 0.0, 0.4), (0.1, 0.0, 0.05)]
+    else:
+        levels = [(0.01, 0.0, 0.995), (0.05, 0.0, 0.6), (0.005, 0.0, 0.9), (0.15, 0.05, 0.3)]
+    return points(specification, levels)

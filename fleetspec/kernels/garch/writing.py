@@ -66,7 +66,7 @@ class _Writer:
 
     def function(self, name: str) -> str:
         outputs = {"value": (), "score": ("g", "F"), "check": ("limits", "margin")}[self.mode]
-        self.open(self.dialect.function(name, len(self.spec.names), outputs))
+        self.open(self.dialect.function(name, outputs))
         for index, parameter in enumerate([*self.moving, *self.shapes]):
             self.put(parameter, self.dialect.parameter(index))
         if self.mode != "check":
@@ -128,8 +128,8 @@ class _Writer:
             if self.scored:
                 self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
         if self.spec.distribution == "skewt":
-            bounded = f"{d.minimum}({d.maximum}(lam, lanes(-{LARGEST_SKEW!r})), lanes({LARGEST_SKEW!r}))"
-            self.put("lam", bounded if d.end() else bounded.replace("lanes(", "("))
+            least, most = d.constant(-LARGEST_SKEW), d.constant(LARGEST_SKEW)
+            self.put("lam", f"{d.minimum}({d.maximum}(lam, {least}), {most})")
             self.put("a_lam", f"4.0 * {d.exp}(c) * m / (nu - 1.0)")
             self.put("sa", "a_lam * lam")
             self.put("sb", f"{d.sqrt}(1.0 + 3.0 * lam * lam - sa * sa)")
@@ -342,8 +342,7 @@ class _Writer:
 
     def ged(self) -> None:
         d = self.dialect
-        small = f"lanes({SMALLEST_INNOVATION!r})" if d.end() else repr(SMALLEST_INNOVATION)
-        self.put("size", f"{d.maximum}({d.absolute}(z), {small})")
+        self.put("size", f"{d.maximum}({d.absolute}(z), {d.constant(SMALLEST_INNOVATION)})")
         self.put("lz", f"{d.log}(size) - logc")
         self.put("power", f"{d.exp}(nu * lz)")
         self.add("squares", "power")
@@ -459,8 +458,7 @@ class _Writer:
             largest = f"{d.absolute}(P0)"
             for j in range(1, self.depths):
                 largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
-            tiny = "lanes(1e-300)" if d.end() else "1e-300"
-            self.put("largest", f"{d.maximum}({largest}, {tiny})")
+            self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
             self.add("growth", f"{d.log}(largest)")
             for j in range(self.depths):
                 self.put(f"P{j}", f"P{j} / largest")
