@@ -63,7 +63,9 @@ def digest() -> str:
     """Of every source of the libraries, in this package."""
     content = hashlib.sha256()
     here = Path(__file__).parent
-    for path in sorted([*SOURCES.glob("*.[ch]*"), *(here / f"{name}.py" for name in ("building", "dialects", "writing", "types"))]):
+    for path in sorted(
+        [*SOURCES.glob("*.[ch]*"), *(here / f"{name}.py" for name in ("building", "dialects", "writing", "types"))]
+    ):
         content.update(path.read_bytes())
     return content.hexdigest()[:16]
 

@@ -41,7 +41,7 @@ MATHS = {{"contract", "arcp", "nsz", "reassoc"}}
 
 '''
 _FAST = '@njit(nogil=True, error_model="numpy", fastmath=MATHS)\n'
-_DRIVERS = '''\
+_DRIVERS = """\
 @njit(cache=True, nogil=True, error_model="numpy")
 def values(y, count, presample, rows, candidates, shared, out):
     for i in range(len(rows)):
@@ -78,7 +78,7 @@ def checks(y, count, presample, rows, points, limits, margins, growths):
     for i in range(len(rows)):
         row = rows[i]
         growths[i] = check(points[i], y[row], count, presample[row], limits[row], margins[i : i + 1])
-'''
+"""
 
 
 class NumbaEngine:

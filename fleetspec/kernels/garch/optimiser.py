@@ -180,7 +180,9 @@ def spread(packed: Any, B: Any, frozen: int) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def proposed(x: Any, g: Any, B: Any, d: Any, trial: Any, A: Any, b: Any, reals: Any, counts: Any, active: Any, work: Any) -> bool:
+def proposed(
+    x: Any, g: Any, B: Any, d: Any, trial: Any, A: Any, b: Any, reals: Any, counts: Any, active: Any, work: Any
+) -> bool:
     """Sets the next ``trial``; False where the model promises nothing more, or iterations have run out."""
     n, rows = len(x), len(b)
     if counts[ITERATIONS] >= MOST_ITERATIONS:
@@ -216,8 +218,22 @@ def proposed(x: Any, g: Any, B: Any, d: Any, trial: Any, A: Any, b: Any, reals: 
 
 @njit(cache=True, error_model="numpy")
 def advance(
-    value: float, new: Any, packed: Any, frozen: int, x: Any, g: Any, B: Any, kept: Any, d: Any, trial: Any, A: Any, b: Any,
-    reals: Any, counts: Any, active: Any, work: Any,
+    value: float,
+    new: Any,
+    packed: Any,
+    frozen: int,
+    x: Any,
+    g: Any,
+    B: Any,
+    kept: Any,
+    d: Any,
+    trial: Any,
+    A: Any,
+    b: Any,
+    reals: Any,
+    counts: Any,
+    active: Any,
+    work: Any,
 ) -> bool:
     """Takes an evaluation at ``trial``: its value, gradient ``new`` and packed information. False: finished at ``x``."""
     n = len(x)

@@ -167,8 +167,8 @@ class Search:
         beta = self.x[:, means + 1 + spec.p + spec.o : means + 1 + spec.p + spec.o + spec.q].sum(axis=1)
         with np.errstate(invalid="ignore"):
             if spec.process == "egarch":
-                clear = (beta > 0.9) & (beta < 0.9995) & (np.abs(alpha) > 0.03)
+                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.05)
             else:
                 news = alpha + gamma / 2
-                clear = (news + beta > 0.93) & (news + beta < 0.9998) & (news > 0.035)
+                clear = (news + beta > 0.94) & (news + beta < 0.9995) & (news > 0.045)
         return np.asarray(~clear | (self.fault != 0))

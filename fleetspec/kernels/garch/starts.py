@@ -59,9 +59,11 @@ def _shares(order: int, split: bool) -> list[tuple[float, ...]]:
 
 
 def others(specification: Specification) -> Floats:
-    """Starts (c, k) far from where the likeliest point of the grid leads."""
+    """Starts (c, k) far from where the likeliest point of the grid leads: near a unit root, and near no memory."""
     if specification.process == "egarch":
-        levels = [(0.02, 0.0, 0.995), (0.1, -0.05, 0.85), (0.25, 0.0, 0.4), (0.1, 0.0, 0.05)]
+        levels = [(-0.05, 0.0, 0.97), (0.3, -0.05, 0.5), (-0.1, -0.05, 0.6), (0.03, -0.05, 0.99)]
+    elif specification.process == "tgarch":
+        levels = [(0.03, 0.0, 0.998), (0.03, 0.05, 0.3), (0.005, 0.0, 0.95)]
     else:
-        levels = [(0.01, 0.0, 0.995), (0.05, 0.0, 0.6), (0.005, 0.0, 0.9), (0.15, 0.05, 0.3)]
+        levels = [(0.005, 0.0, 0.998), (0.04, 0.06, 0.3)]
     return points(specification, levels)

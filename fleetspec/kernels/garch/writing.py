@@ -22,7 +22,7 @@ from fleetspec.kernels.garch.types import Specification
 Mode = Literal["value", "score", "check"]
 
 NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
-SMALLEST_INNOVATION = 1e-12
+SMALLEST_SQUARE = 1e-24
 LARGEST_SKEW = 1.0 - 1e-6
 EWMA = 0.94
 BOUND_RATIO = 1e6
@@ -97,9 +97,7 @@ class _Writer:
     def put(self, name: str, value: str) -> None:
         """Sets a name, declaring it where it is new."""
         known = name in self.declared or "[" in name
-        self.lines.append(
-            "    " * self.depth + (self.dialect.assign if known else self.dialect.declare)(name, value)
-        )
+        self.lines.append("    " * self.depth + (self.dialect.assign if known else self.dialect.declare)(name, value))
         if "[" not in name:
             self.declared.add(name)
 
@@ -253,7 +251,7 @@ class _Writer:
         else:
             self.put("e2", "e * e")
             self.put("u", "e2 * r")
-            if self.spec.distribution in ("ged", "skewt"):
+            if self.spec.distribution == "skewt":
                 self.put("rs", f"{self.dialect.sqrt}(r)")
                 self.put("z", "e * rs")
         if self.mode != "check":
@@ -323,7 +321,9 @@ class _Writer:
             self.add("squares", "u * q")
             self.put("uq", "up * q")
             self.put("sc", "0.5 * (uq * u) - 0.5")
-            self.put_mean_score("0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)")
+            self.put_mean_score(
+                "0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)"
+            )
 
     def skewt(self) -> None:
         self.put("side", self.dialect.select("z < cut", "left", "right"))
@@ -342,15 +342,15 @@ class _Writer:
 
     def ged(self) -> None:
         d = self.dialect
-        self.put("size", f"{d.maximum}({d.absolute}(z), {d.constant(SMALLEST_INNOVATION)})")
-        self.put("lz", f"{d.log}(size) - logc")
+        self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
+        self.put("lz", f"0.5 * {d.log}(size) - logc")
         self.put("power", f"{d.exp}(nu * lz)")
         self.add("squares", "power")
         if self.scored:
             self.put("sc", "0.25 * nu * power - 0.5")
             self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
-            signed = d.select("z < 0.0", "0.5 * nu * power / size", "-0.5 * nu * power / size")
-            self.put_mean_score(f"{signed} * rs")
+            slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
+            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
 
     def put_mean_score(self, value: str) -> None:
         """dl/de; residuals fall by the regressor for a unit of its coefficient."""
