@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
 
-.PHONY: demo test check golden rules bench clean
+.PHONY: demo test check golden rules native bench clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -41,6 +41,10 @@ golden: $(VENV)/test.stamp
 # Writes docs/rules/ from fleetspec/rules/.
 rules: $(VENV)/run.stamp
 	$(BIN)/python docs/rules/generate.py
+
+# Builds the GARCH engine for this processor, where a C++ compiler is; nothing needs it.
+native: $(VENV)/run.stamp
+	$(BIN)/python -m fleetspec.kernels.garch.building
 
 bench: $(VENV)/test.stamp
 	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done

@@ -15,6 +15,7 @@
 
 typedef double Lanes __attribute__((vector_size(8 * LANES)));
 typedef int64_t Mask __attribute__((vector_size(8 * LANES)));
+typedef uint64_t Bits __attribute__((vector_size(8 * LANES)));
 
 static inline Lanes lanes(double x) {
     Lanes all;
@@ -22,11 +23,6 @@ static inline Lanes lanes(double x) {
     return all;
 }
 static inline Lanes lanes(Lanes x) { return x; }
-static inline Mask bits(int64_t x) {
-    Mask all;
-    for (int l = 0; l < LANES; ++l) all[l] = x;
-    return all;
-}
 
 static inline Lanes load(const double *y, int64_t t) {
     Lanes row;
@@ -37,7 +33,7 @@ static inline Lanes load(const double *y, int64_t t) {
 static inline Lanes select(Mask which, Lanes yes, Lanes no) { return which ? yes : no; }
 static inline Lanes maximum(Lanes a, Lanes b) { return a > b ? a : b; }
 static inline Lanes minimum(Lanes a, Lanes b) { return a < b ? a : b; }
-static inline Lanes absolute(Lanes a) { return (Lanes)((Mask)a & bits(0x7fffffffffffffffLL)); }
+static inline Lanes absolute(Lanes a) { return (Lanes)((Bits)a & 0x7fffffffffffffffULL); }
 
 static inline Lanes sqrt(Lanes a) {
     Lanes root;
@@ -47,9 +43,11 @@ static inline Lanes sqrt(Lanes a) {
 
 // NaN where x is not positive, infinite where it is.
 static inline Lanes log(Lanes x) {
-    const Mask exponent = ((Mask)x - bits(0x3fe6a09e667f3bcdLL)) >> 52;
-    const Lanes f = (Lanes)((Mask)x - (exponent << 52)) - 1.0;
-    const Lanes k = __builtin_convertvector(exponent, Lanes);
+    // Shifts are logical and the exponent becomes a double by its bits: AVX2 has neither the signed shift nor the
+    // conversion of 64-bit integers. The exponent carries a bias of 1024 to stay positive.
+    const Bits shifted = (Bits)x - 0x3fe6a09e667f3bcdULL + (1024ULL << 52), biased = shifted >> 52;
+    const Lanes k = (Lanes)(biased | 0x4330000000000000ULL) - (4503599627370496.0 + 1024.0);
+    const Lanes f = (Lanes)((Bits)x - ((biased - 1024ULL) << 52)) - 1.0;
     const Lanes s = f / (2.0 + f), z = s * s, w = z * z;
     const Lanes odd = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01));
     const Lanes even = z * (6.666666666666735130e-01 +
@@ -57,8 +55,7 @@ static inline Lanes log(Lanes x) {
     const Lanes half = 0.5 * f * f;
     const Lanes value = k * 6.93147180369123816490e-01 -
                         ((half - (s * (half + odd + even) + k * 1.90821492927058770002e-10)) - f);
-    const Lanes infinite = lanes(std::numeric_limits<double>::infinity());
-    const Lanes finite = select(x < infinite, value, x);
+    const Lanes finite = select(x < lanes(std::numeric_limits<double>::infinity()), value, x);
     return select(x > 0.0, finite, lanes(std::numeric_limits<double>::quiet_NaN()));
 }
 
@@ -69,21 +66,13 @@ static inline Lanes exp(Lanes x) {
     const Lanes shifted = x * 1.44269504088896338700 + shift;
     const Lanes k = shifted - shift;
     const Lanes r = (x - k * 6.93147180369123816490e-01) - k * 1.90821492927058770002e-10;
-    Lanes series = lanes(1.0 / 6227020800.0);
-    series = series * r + 1.0 / 479001600.0;
-    series = series * r + 1.0 / 39916800.0;
-    series = series * r + 1.0 / 3628800.0;
-    series = series * r + 1.0 / 362880.0;
-    series = series * r + 1.0 / 40320.0;
-    series = series * r + 1.0 / 5040.0;
-    series = series * r + 1.0 / 720.0;
-    series = series * r + 1.0 / 120.0;
-    series = series * r + 1.0 / 24.0;
-    series = series * r + 1.0 / 6.0;
-    series = series * r + 0.5;
-    series = series * r + 1.0;
-    series = series * r + 1.0;
-    return (Lanes)((Mask)series + ((Mask)shifted << 52));
+    // Pairs first (Estrin): a chain of thirteen products would be waited for.
+    const Lanes r2 = r * r, r4 = r2 * r2, r8 = r4 * r4;
+    const Lanes p01 = 1.0 + r, p23 = 0.5 + r * (1.0 / 6.0), p45 = 1.0 / 24.0 + r * (1.0 / 120.0);
+    const Lanes p67 = 1.0 / 720.0 + r * (1.0 / 5040.0), p89 = 1.0 / 40320.0 + r * (1.0 / 362880.0);
+    const Lanes pab = 1.0 / 3628800.0 + r * (1.0 / 39916800.0), pcd = 1.0 / 479001600.0 + r * (1.0 / 6227020800.0);
+    const Lanes series = (p01 + r2 * p23) + r4 * (p45 + r2 * p67) + r8 * ((p89 + r2 * pab) + r4 * pcd);
+    return (Lanes)((Bits)series + ((Bits)shifted << 52));
 }
 
 static Lanes log_gamma(Lanes x) {
