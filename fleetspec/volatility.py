@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal, TypeVar, cast
 
 import numpy as np
@@ -81,21 +82,18 @@ class _Estimated:
 
 
 def _estimated(percent: list[Floats], specification: Specification, device: str) -> _Estimated:
-    if device == "cuda":
-        from fleetspec.kernels.garch.on_torch import fit_many as fit_on_torch
-        from fleetspec.kernels.garch.on_torch import has_gpu
-
-        if has_gpu():
-            return _Estimated(fit_on_torch(percent, specification, device="cuda"), "cuda")
     from fleetspec.kernels.garch import fit_many as fit_batch
 
+    if device == "cuda" and find_spec("torch") is not None:
+        import torch
+
+        if torch.cuda.is_available():
+            return _Estimated(fit_batch(percent, specification, engine="torch"), "cuda")
     return _Estimated(fit_batch(percent, specification), "cpu")
 
 
 def _by_arch(returns: Floats, specification: Specification, reason: str) -> Fit | Rejection:
     """What arch makes of a row the engine would not vouch for."""
-    from importlib.util import find_spec
-
     if find_spec("arch") is None:
         return Rejection(f"{reason}; arch, which might fit it, is not installed")
     from fleetspec.kernels.arch_fit import estimate

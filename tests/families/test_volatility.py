@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from family_cases import fit_request, installed, rows
 
+from fleetspec import volatility
 from fleetspec.family import FitRequest, ForecastRequest, Rejection, SeriesWindow
 from fleetspec.kernels import arch_fit
 from fleetspec.kernels.arch_fit import estimate
@@ -109,7 +110,7 @@ def test_arch_fits_what_the_engine_flags_and_the_note_says_so(sp500, monkeypatch
 def test_without_arch_a_flagged_series_is_rejected(sp500, monkeypatch):
     family = installed("garch")
     monkeypatch.setattr("fleetspec.kernels.garch.fit_many", flagged(Status.NOT_CONVERGED))
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.setattr(volatility, "find_spec", lambda name: None)
     with pytest.raises(Rejection, match=r"did not converge; arch, which might fit it, is not installed"):
         family.fit(fit_request(family, (sp500.head(TRAIN),)))
 

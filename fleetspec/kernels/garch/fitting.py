@@ -27,8 +27,9 @@ def fit_many(
 
     ``returns`` is (n, T), one series a row, or a sequence of 1-D arrays of any lengths, in any units. ``starts``
     (n, k) are parameters in those units to start from, such as yesterday's fits; a row with a NaN has none. ``engine``
-    is ``native`` (built by ``make native``), ``numba``, or ``auto``: native where it is built and knows the
-    specification. ``standard_errors`` adds arch's ``robust`` (Bollerslev-Wooldridge) or ``classic`` ones.
+    is ``native`` (built by ``make native``), ``numba``, ``torch`` (a GPU where there is one), or ``auto``: native where
+    it is built and knows the specification, else numba. ``standard_errors`` adds arch's ``robust``
+    (Bollerslev-Wooldridge) or ``classic`` ones.
 
     A row never fails the batch, and its result does not depend on the other rows: see ``Fits.status``. Raises
     ValueError for arrays of the wrong shape, LookupError where the named engine is not installed.
@@ -57,8 +58,14 @@ def fit_many(
 
 def engine_for(specification: Specification, engine: EngineName = "auto") -> Engine:
     """The engine that runs ``specification``. Raises LookupError where the named one is not there for it."""
-    if engine not in ("auto", "native", "numba"):
-        raise ValueError(f"engine is {engine!r}; it is one of auto, native, numba")
+    if engine not in ("auto", "native", "numba", "torch"):
+        raise ValueError(f"engine is {engine!r}; it is one of auto, native, numba, torch")
+    if engine == "torch":
+        try:
+            from fleetspec.kernels.garch.on_torch import TorchEngine
+        except ImportError as error:
+            raise LookupError("the torch engine needs torch: install fleetspec[neural]") from error
+        return TorchEngine()
     if engine != "numba":
         from fleetspec.kernels.garch.on_native import native_engine
 
