@@ -88,7 +88,7 @@ def compiler() -> str | None:
 
 
 def build(folder: Path, targets: tuple[str, ...] = tuple(TARGETS)) -> list[Path]:
-    """Compiles the libraries into ``folder``. Raises LookupError without a compiler, CalledProcessError where it fails."""
+    """Compiles the libraries into ``folder``. Raises LookupError without a compiler, CalledProcessError if it fails."""
     cxx = compiler()
     if cxx is None:
         raise LookupError("no C++ compiler was found: install g++ or clang, or name one in CXX")

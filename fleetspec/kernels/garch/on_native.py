@@ -43,9 +43,10 @@ class NativeEngine:
         given = np.ascontiguousarray(starts, dtype=np.float64)
         found, reached = np.empty(given.shape), np.empty(len(rows))
         outcomes, evaluations = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-        A, b = batch.constraints
+        normals, bounds = batch.constraints
         self._call(
-            self._functions.garch_minimise, batch, rows, _floats(given), _floats(A), _floats(b), len(b), frozen,
+            self._functions.garch_minimise, batch, rows, _floats(given), _floats(normals), _floats(bounds), len(bounds),
+            frozen, batch.restarts(frozen),
             _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
         )  # fmt: skip
         return found, reached, outcomes, evaluations

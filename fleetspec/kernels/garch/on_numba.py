@@ -52,10 +52,11 @@ def values(y, count, presample, rows, candidates, shared, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def minimise(y, count, presample, rows, starts, A, b, frozen, work_rows, out, reached, outcomes, evaluations):
+def minimise(y, count, presample, rows, starts, region, out, reached, outcomes, evaluations):
+    normals, bounds, frozen, restarts, work_rows = region
     n = out.shape[1]
     g, new, d, trial, active = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n + 1, np.int64)
-    B, packed, kept = np.empty((n, n)), np.empty(n * (n + 1) // 2), np.empty(n * (n + 1) // 2)
+    hessian, packed, kept = np.empty((n, n)), np.empty(n * (n + 1) // 2), np.empty(n * (n + 1) // 2)
     work, reals, counts = np.empty((work_rows, n)), np.empty(REALS), np.empty(COUNTS, np.int64)
     for i in range(len(rows)):
         row = rows[i]
@@ -67,7 +68,10 @@ def minimise(y, count, presample, rows, starts, A, b, frozen, work_rows, out, re
         while going:
             found = score(trial, y[row], count, presample[row], new, packed)
             spent += 1
-            going = advance(found, new, packed, frozen, out[i], g, B, kept, d, trial, A, b, reals, counts, active, work)
+            going = advance(
+                found, new, packed, frozen, restarts, out[i], g, hessian, kept, d, trial, normals, bounds,
+                reals, counts, active, work,
+            )
         reached[i] = reals[VALUE]
         outcomes[i] = counts[OUTCOME]
         evaluations[i] = spent
@@ -103,10 +107,10 @@ class NumbaEngine:
 
         found, reached = np.empty(starts.shape), np.empty(len(rows))
         outcomes, evaluations = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
-        A, b = batch.constraints
-        work = scratch_rows(starts.shape[1], len(b))
+        normals, bounds = batch.constraints
+        region = (normals, bounds, frozen, batch.restarts(frozen), scratch_rows(starts.shape[1], len(bounds)))
         _compiled(batch.specification).minimise(
-            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), A, b, frozen, work,
+            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), region,
             found, reached, outcomes, evaluations,
         )  # fmt: skip
         return found, reached, outcomes, evaluations

@@ -9,13 +9,12 @@ halved towards sufficient decrease.
 ``native/optimiser.hpp`` is the same for lanes; a change here is a change there.
 """
 
-# mypy: disable-error-code="untyped-decorator"
+# mypy: disable-error-code="untyped-decorator, no-any-return"
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 from numba import njit
 
 CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
@@ -23,7 +22,7 @@ CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
 
 SCORING_STEPS = 4
 MOST_ITERATIONS = 100
-MOST_HALVINGS = 9
+MOST_HALVINGS = 7
 TOLERANCE = 1e-8
 """Of the decrease that the quadratic model still promises, in units of log-likelihood."""
 
@@ -70,8 +69,8 @@ def solved(lower: Any, right: Any, size: int, out: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def stepped(B: Any, g: Any, A: Any, slack: Any, d: Any, active: Any, count: int, work: Any) -> int:
-    """Sets ``d`` to the minimum of g'd + d'Bd/2 with A d >= -slack; returns how many constraints are active there.
+def stepped(hessian: Any, g: Any, normals: Any, slack: Any, d: Any, active: Any, count: int, work: Any) -> int:
+    """Sets ``d`` to the minimum of g'd + d'Bd/2 with normals d >= -slack; returns how many constraints are active there.
 
     ``slack`` is not negative, so d = 0 is feasible. ``active`` starts with ``count`` tight rows to try first.
     ``work`` is (2 n + 6, n) scratch.
@@ -80,7 +79,7 @@ def stepped(B: Any, g: Any, A: Any, slack: Any, d: Any, active: Any, count: int,
     lower, pulls = work[:n], work[n : 2 * n]
     free, target, right, gram = work[2 * n], work[2 * n + 1], work[2 * n + 2], work[2 * n + 6 :]
     multipliers = work[2 * n + 3]
-    factored(B, lower, n)
+    factored(hessian, lower, n)
     for i in range(n):
         right[i] = -g[i]
         d[i] = 0.0
@@ -91,15 +90,15 @@ def stepped(B: Any, g: Any, A: Any, slack: Any, d: Any, active: Any, count: int,
         if count:
             for a in range(count):
                 row = active[a]
-                solved(lower, A[row], n, pulls[a])
+                solved(lower, normals[row], n, pulls[a])
                 rest = -slack[row]
                 for i in range(n):
-                    rest -= A[row, i] * free[i]
+                    rest -= normals[row, i] * free[i]
                 right[a] = rest
                 for c in range(a + 1):
                     product = 0.0
                     for i in range(n):
-                        product += A[active[c], i] * pulls[a, i]
+                        product += normals[active[c], i] * pulls[a, i]
                     gram[a, c] = product
             factored(gram, gram, count)
             solved(gram, right, count, multipliers)
@@ -115,8 +114,8 @@ def stepped(B: Any, g: Any, A: Any, slack: Any, d: Any, active: Any, count: int,
                 continue
             change, room = 0.0, slack[row]
             for i in range(n):
-                change += A[row, i] * (target[i] - d[i])
-                room += A[row, i] * d[i]
+                change += normals[row, i] * (target[i] - d[i])
+                room += normals[row, i] * d[i]
             if change < -1e-14 and room + share * change < 0.0:
                 share, blocking = max(room, 0.0) / -change, row
         for i in range(n):
@@ -140,14 +139,14 @@ def stepped(B: Any, g: Any, A: Any, slack: Any, d: Any, active: Any, count: int,
 
 
 @njit(cache=True, error_model="numpy")
-def updated(B: Any, step: Any, change: Any, product: Any) -> None:
-    """Damped BFGS: ``B`` learns that ``step`` changed the gradient by ``change``, and stays positive definite."""
+def updated(hessian: Any, step: Any, change: Any, product: Any) -> None:
+    """Damped BFGS: ``hessian`` learns that ``step`` changed the gradient by ``change``, and stays positive definite."""
     n = len(step)
     curvature, seen = 0.0, 0.0
     for i in range(n):
         total = 0.0
         for j in range(n):
-            total += B[i, j] * step[j]
+            total += hessian[i, j] * step[j]
         product[i] = total
         curvature += total * step[i]
         seen += step[i] * change[i]
@@ -162,45 +161,55 @@ def updated(B: Any, step: Any, change: Any, product: Any) -> None:
         seen += step[i] * change[i]
     for i in range(n):
         for j in range(n):
-            B[i, j] += change[i] * change[j] / seen - product[i] * product[j] / curvature
+            hessian[i, j] += change[i] * change[j] / seen - product[i] * product[j] / curvature
 
 
 @njit(cache=True, error_model="numpy")
-def spread(packed: Any, B: Any, frozen: int) -> None:
+def spread(packed: Any, hessian: Any, frozen: int) -> None:
     """The packed lower triangle as a full matrix; the first ``frozen`` parameters do not move."""
-    n, at = len(B), 0
+    n, at = len(hessian), 0
     for i in range(n):
         for j in range(i + 1):
-            B[i, j] = B[j, i] = packed[at]
+            hessian[i, j] = hessian[j, i] = packed[at]
             at += 1
     for i in range(frozen):
         for j in range(n):
-            B[i, j] = B[j, i] = 0.0
-        B[i, i] = 1.0
+            hessian[i, j] = hessian[j, i] = 0.0
+        hessian[i, i] = 1.0
 
 
 @njit(cache=True, error_model="numpy")
 def proposed(
-    x: Any, g: Any, B: Any, d: Any, trial: Any, A: Any, b: Any, reals: Any, counts: Any, active: Any, work: Any
+    x: Any,
+    g: Any,
+    hessian: Any,
+    d: Any,
+    trial: Any,
+    normals: Any,
+    bounds: Any,
+    reals: Any,
+    counts: Any,
+    active: Any,
+    work: Any,
 ) -> bool:
     """Sets the next ``trial``; False where the model promises nothing more, or iterations have run out."""
-    n, rows = len(x), len(b)
+    n, rows = len(x), len(bounds)
     if counts[ITERATIONS] >= MOST_ITERATIONS:
         counts[OUTCOME] = OUT_OF_ITERATIONS
         return False
     counts[ITERATIONS] += 1
     slack = work[3 * n + 6 :].ravel()[:rows]
     for row in range(rows):
-        room = -b[row]
+        room = -bounds[row]
         for i in range(n):
-            room += A[row, i] * x[i]
+            room += normals[row, i] * x[i]
         slack[row] = max(room, 0.0)
     kept = 0
     for a in range(counts[ACTIVE]):
         if slack[active[a]] <= _TIGHT:
             active[kept] = active[a]
             kept += 1
-    counts[ACTIVE] = stepped(B, g, A, slack, d, active, kept, work)
+    counts[ACTIVE] = stepped(hessian, g, normals, slack, d, active, kept, work)
     slope = 0.0
     for i in range(n):
         slope += g[i] * d[i]
@@ -222,20 +231,24 @@ def advance(
     new: Any,
     packed: Any,
     frozen: int,
+    restarts: int,
     x: Any,
     g: Any,
-    B: Any,
+    hessian: Any,
     kept: Any,
     d: Any,
     trial: Any,
-    A: Any,
-    b: Any,
+    normals: Any,
+    bounds: Any,
     reals: Any,
     counts: Any,
     active: Any,
     work: Any,
 ) -> bool:
-    """Takes an evaluation at ``trial``: its value, gradient ``new`` and packed information. False: finished at ``x``."""
+    """Takes an evaluation at ``trial``: its value, gradient ``new`` and packed information. False: finished at ``x``.
+
+    The first ``frozen`` parameters do not move. Where no step descends, the curvature is begun anew ``restarts`` times.
+    """
     n = len(x)
     for i in range(frozen):
         new[i] = 0.0
@@ -250,19 +263,19 @@ def advance(
             g[i] = new[i]
         for i in range(len(packed)):
             kept[i] = packed[i]
-        spread(packed, B, frozen)
-        return proposed(x, g, B, d, trial, A, b, reals, counts, active, work)
+        spread(packed, hessian, frozen)
+        return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
     length, slope, before = reals[LENGTH], reals[SLOPE], reals[VALUE]
     if not value <= before + _SUFFICIENT * length * slope:
         counts[HALVINGS] += 1
         if counts[HALVINGS] > MOST_HALVINGS:
-            if counts[RESTARTS] or counts[SCORINGS] <= SCORING_STEPS and counts[ITERATIONS] <= SCORING_STEPS:
+            if counts[RESTARTS] or (counts[SCORINGS] <= SCORING_STEPS and counts[ITERATIONS] <= SCORING_STEPS):
                 counts[OUTCOME] = STALLED
                 return False
-            counts[RESTARTS] = 1
+            counts[RESTARTS] += 1
             counts[ACTIVE] = 0
-            spread(kept, B, frozen)
-            return proposed(x, g, B, d, trial, A, b, reals, counts, active, work)
+            spread(kept, hessian, frozen)
+            return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
         shorter = 0.1 * length
         if abs(value) < 1e300:
             fitted = -slope * length * length / (2.0 * (value - before - slope * length))
@@ -275,18 +288,18 @@ def advance(
         kept[i] = packed[i]
     if counts[SCORINGS] < SCORING_STEPS:
         counts[SCORINGS] += 1
-        spread(packed, B, frozen)
+        spread(packed, hessian, frozen)
     else:
         step, change, product = work[0], work[1], work[2]
         for i in range(n):
             step[i] = length * d[i]
             change[i] = new[i] - g[i]
-        updated(B, step, change, product)
+        updated(hessian, step, change, product)
     reals[VALUE] = value
     for i in range(n):
         x[i] = trial[i]
         g[i] = new[i]
-    return proposed(x, g, B, d, trial, A, b, reals, counts, active, work)
+    return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
 
 
 def scratch_rows(parameters: int, constraints: int) -> int:
@@ -296,6 +309,3 @@ def scratch_rows(parameters: int, constraints: int) -> int:
 
 def packed_size(parameters: int) -> int:
     return parameters * (parameters + 1) // 2
-
-
-EMPTY = np.empty(0)

@@ -37,6 +37,16 @@ class Batch:
     status: Integers
     constraints: tuple[Floats, Floats]
 
+    @property
+    def kinked(self) -> bool:
+        """Whether the likelihood has kinks in the mean: wherever a residual that enters by its size is zero."""
+        spec = self.specification
+        return bool(spec.mean_names) and (spec.process in ("tgarch", "egarch") or spec.distribution == "ged")
+
+    def restarts(self, frozen: int) -> int:
+        """How often a minimisation begins its curvature anew: not on a kink, where no curvature helps."""
+        return 0 if self.kinked and not frozen else 1
+
 
 class Engine(Protocol):
     """Evaluates and minimises negative log-likelihoods of rows inside (``Batch``), row by row independent."""

@@ -19,9 +19,10 @@ CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
 FEASIBLE_SLIP = 1e-9
-SCAN = np.array([-0.024, -0.017, -0.012, -0.009, -0.0065, -0.0045, -0.003, -0.002, -0.001])
+SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
 SCAN_OFFSETS = np.concatenate([SCAN, -SCAN[::-1]])
-WORTH_A_LOOK = 0.05
+WORTH_A_LOOK = 0.002
+"""In log-likelihood: how far below the minimum a point of the scan may lie and still lead to a better one."""
 
 
 @dataclass
@@ -46,12 +47,6 @@ class Search:
     def specification(self) -> Specification:
         return self.batch.specification
 
-    @property
-    def kinked(self) -> bool:
-        """Whether the likelihood has kinks in the mean: wherever a residual that enters by its size is zero."""
-        spec = self.specification
-        return bool(spec.mean_names) and (spec.process in ("tgarch", "egarch") or spec.distribution == "ged")
-
     def run(self, given: Floats | None) -> None:
         """All of it; ``given`` (rows, k) are starts inside, with NaN where there is none."""
         everyone = np.arange(len(self.rows))
@@ -63,7 +58,7 @@ class Search:
         if len(doubted):
             for point in others:
                 self.offer(doubted, self.with_mean(doubted, np.repeat(point[None], len(doubted), axis=0)))
-        if self.kinked:
+        if self.batch.kinked:
             self.scan_mean(everyone)
 
     def first_starts(self, given: Floats | None) -> Floats:
@@ -90,11 +85,11 @@ class Search:
             points[:, : 1 + lags] = self.batch.mean_starts[self.rows[at]]
         return points
 
-    def offer(self, at: Integers, begin: Floats, frozen: int = 0) -> None:
+    def offer(self, at: Integers, begin: Floats) -> None:
         """Minimises rows ``at`` from ``begin`` and keeps what counts and is better."""
-        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, frozen)
+        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0)
         self.evaluations[at] += spent
-        if self.kinked and not frozen:
+        if self.batch.kinked:
             stalled = np.flatnonzero(outcome == STALLED)
             if len(stalled):
                 x[stalled], value[stalled], outcome[stalled] = self.settled(at[stalled], x[stalled])
@@ -152,9 +147,9 @@ class Search:
         return fault
 
     def feasible(self, x: Floats) -> Flags:
-        A, b = self.batch.constraints
+        normals, least = self.batch.constraints
         with np.errstate(invalid="ignore"):
-            return np.asarray(((x[:, None, :] * A).sum(axis=2) >= b - FEASIBLE_SLIP).all(axis=1))
+            return np.asarray(((x[:, None, :] * normals).sum(axis=2) >= least - FEASIBLE_SLIP).all(axis=1))
 
     def doubtful(self) -> Flags:
         """Rows whose first minimum may not be the lowest."""
@@ -167,7 +162,7 @@ class Search:
         beta = self.x[:, means + 1 + spec.p + spec.o : means + 1 + spec.p + spec.o + spec.q].sum(axis=1)
         with np.errstate(invalid="ignore"):
             if spec.process == "egarch":
-                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.05)
+                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.07)
             else:
                 news = alpha + gamma / 2
                 clear = (news + beta > 0.94) & (news + beta < 0.9995) & (news > 0.045)

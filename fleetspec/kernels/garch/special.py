@@ -1,4 +1,4 @@
-"""Digamma and trigamma of positive numbers for numba, by recurrence and asymptotic series (Abramowitz, Stegun 6.3-4)."""
+"""Digamma and trigamma of positive numbers for numba: recurrence and asymptotic series (Abramowitz, Stegun 6.3-4)."""
 
 from __future__ import annotations
 

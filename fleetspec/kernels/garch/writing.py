@@ -193,9 +193,9 @@ class _Writer:
                 self.put(f"G{n}", "0.0")
             for n, m in self.pairs():
                 self.put(f"F{n}{m}", "0.0")
-            for k in range(len(self.means)):
-                for j in range(k + 1):
-                    self.put(f"M{k}{j}", "0.0")
+            for row in range(len(self.means)):
+                for column in range(row + 1):
+                    self.put(f"M{row}{column}", "0.0")
             if self.crossed:
                 for n in self.moving:
                     self.put(f"S{n}", "0.0")
@@ -374,9 +374,9 @@ class _Writer:
         for shape in self.shapes:
             if shape != "eta":
                 self.add(f"G{shape}", f"d{shape}")
-        for k in range(len(self.means)):
-            for j in range(k + 1):
-                self.add(f"M{k}{j}", "le * le" + self.regressor(f"m{k}") + self.regressor(f"m{j}"))
+        for row, regressor in enumerate(self.means):
+            for column in range(row + 1):
+                self.add(f"M{row}{column}", "le * le" + self.regressor(regressor) + self.regressor(f"m{column}"))
         if self.crossed:
             for n in self.moving:
                 self.add(f"S{n}", f"d{n}")

@@ -10,7 +10,7 @@ constexpr int MOST_CONSTRAINTS = 32;
 enum Outcome { CONVERGED = 0, STALLED = 1, OUT_OF_ITERATIONS = 2, NOT_FINITE = 3 };
 constexpr int SCORING_STEPS = 4;
 constexpr int MOST_ITERATIONS = 100;
-constexpr int MOST_HALVINGS = 9;
+constexpr int MOST_HALVINGS = 7;
 constexpr int MOST_CHANGES = 60;
 constexpr double TOLERANCE = 1e-8;
 constexpr double SUFFICIENT = 1e-4;
@@ -20,7 +20,7 @@ constexpr double RIDGE = 1e-10;
 typedef double Square[MOST_PARAMETERS][MOST_PARAMETERS];
 
 struct Region {
-    int parameters, constraints, frozen;
+    int parameters, constraints, frozen, restarts;
     double A[MOST_CONSTRAINTS][MOST_PARAMETERS], b[MOST_CONSTRAINTS];
 };
 
@@ -215,11 +215,11 @@ struct Minimisation {
         }
         if (!(found <= value + SUFFICIENT * length * slope)) {
             if (++halvings > MOST_HALVINGS) {
-                if (restarts || (scorings <= SCORING_STEPS && iterations <= SCORING_STEPS)) {
+                if (restarts >= region.restarts || iterations <= SCORING_STEPS) {
                     outcome = STALLED;
                     return false;
                 }
-                restarts = 1;
+                ++restarts;
                 count = 0;
                 spread(kept, region);
                 return proposed(region);
