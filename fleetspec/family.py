@@ -206,7 +206,8 @@ class Family:
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
-    ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
+    ``effort`` says how many times longer a fit takes with given parameters than with the defaults. ``warm`` does what
+    a process does once for given parameters, such as compiling; it is called before the clock of the jobs starts.
 
     ``fit_many`` and ``forecast_many`` answer a whole bundle in one call, in order, and return what the single call
     would raise. An answer must be that of the single call to the last bit: bundles are cut by cost, and a result
@@ -228,6 +229,7 @@ class Family:
     fit_many: FitManyFunction | None = None
     forecast_many: ForecastManyFunction | None = None
     effort: Callable[[BaseModel], float] | None = None
+    warm: Callable[[BaseModel], None] | None = None
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.util import find_spec
 from typing import Literal, TypeVar, cast
 
@@ -103,6 +104,22 @@ def _by_arch(returns: Floats, specification: Specification, reason: str) -> Fit 
         return Rejection(f"the optimiser did not converge: {found.message}")
     note = f"fitted by arch: in the engine {reason}"
     return Fit(found.parameters, observations=len(returns), log_likelihood=found.log_likelihood, note=note)
+
+
+@cache
+def _warmed(specification: Specification) -> None:
+    from fleetspec.kernels.garch import fit_many as fit_batch
+    from fleetspec.kernels.garch.forecasting import cumulative_variances
+
+    ripples = np.sin(np.arange(2 * MIN_BARS) ** 2.0)[None]
+    fits = fit_batch(ripples, specification)
+    start = np.where(np.isfinite(fits.parameters), fits.parameters, 0.5)
+    cumulative_variances(list(ripples), specification, start, [2 * MIN_BARS - 1], (1, 2))
+
+
+def warm(params: BaseModel) -> None:
+    """Load or compile what fits and forecasts of these parameters run on."""
+    _warmed(_specification(params))
 
 
 def forecast(request: ForecastRequest) -> Forecasts:

@@ -130,7 +130,7 @@ def _fit_request(work: Workload, job: int, station: Station) -> tuple[FitRequest
     windows, note = _training_windows(work, job, setting)
     request = FitRequest(
         windows=windows,
-        params=_params(setting),
+        params=params_of(setting),
         features=setting.features,
         horizon=_own_horizon(work, job),
         seed=work.seed(job),
@@ -195,7 +195,7 @@ def _forecast_request(
         windows=windows,
         first_origin=first_origin,
         horizons=work.horizons(job),
-        params=_params(setting),
+        params=params_of(setting),
         features=setting.features,
         levels=setting.levels,
         members=tuple(members),
@@ -266,5 +266,13 @@ def _own_horizon(work: Workload, job: int) -> int | None:
     return None if work.setting(job).family.horizon_free else work.horizons(job)[0]
 
 
-def _params(setting: GroupFamily) -> BaseModel:
-    return setting.family.params.model_validate(setting.params)
+def params_of(setting: GroupFamily) -> BaseModel:
+    """The family's parameters of a setting; one object for all its jobs."""
+    # The setting is kept beside its parameters: its id is not given to another one while it lives.
+    known = _PARAMS.get(id(setting))
+    if known is None:
+        known = _PARAMS[id(setting)] = setting, setting.family.params.model_validate(setting.params)
+    return known[1]
+
+
+_PARAMS: dict[int, tuple[GroupFamily, BaseModel]] = {}

@@ -21,7 +21,8 @@ from fleetspec.kernels.garch.preparation import Batch
 from fleetspec.kernels.garch.types import Floats, Integers, Specification
 from fleetspec.kernels.garch.writing import Mode, written
 
-Tensor = torch.Tensor
+Tensor = Any
+"""``torch.Tensor``; the type checker does not read torch."""
 
 
 class Tensors(Python):
@@ -66,6 +67,7 @@ class TorchEngine:
             counts=np.zeros((n, COUNTS), np.int64), active=np.empty((n, k + 1), np.int64),
         )  # fmt: skip
         loads, least = batch.constraints
+        restarts = batch.restarts(frozen)
         work = np.empty((scratch_rows(k, len(least)), k))
         evaluations, going, held = np.zeros(n, np.int64), np.arange(n), np.arange(n)
         while len(going):
@@ -81,7 +83,7 @@ class TorchEngine:
             )
             new, packed = (np.ascontiguousarray(t.cpu().numpy().T[columns]) for t in (gradient, information))
             evaluations[going] += 1
-            going = _advanced(going, found[columns], new, packed, frozen, state, loads, least, work)
+            going = _advanced(going, found[columns], new, packed, frozen, restarts, state, loads, least, work)
         return state.x, state.reals[:, VALUE].copy(), state.counts[:, OUTCOME].copy(), evaluations
 
     def checks(self, batch: Batch, rows: Integers, points: Floats) -> tuple[Floats, Floats]:
@@ -102,25 +104,25 @@ class TorchEngine:
 
     def _back(self, value: Any, n: int) -> Floats:
         """A tensor, or a number that stands for all rows, (n,)."""
-        array = value.cpu().numpy() if isinstance(value, Tensor) else value
+        array = value.cpu().numpy() if isinstance(value, torch.Tensor) else value
         return np.array(np.broadcast_to(array, (n,)), dtype=np.float64)
 
 
 def _advanced(
-    going: Integers, values: Floats, new: Floats, packed: Floats, frozen: int, state: Any, loads: Floats,
-    least: Floats, work: Floats,
+    going: Integers, values: Floats, new: Floats, packed: Floats, frozen: int, restarts: int, state: Any,
+    loads: Floats, least: Floats, work: Floats,
 ) -> Integers:  # fmt: skip
     """The rows that go on, after each has taken its evaluation."""
     from fleetspec.kernels.garch.optimiser import advance
 
     on = [
         advance(
-            values[i], new[i], packed[i], frozen, state.x[row], state.g[row], state.b[row], state.kept[row],
+            values[i], new[i], packed[i], frozen, restarts, state.x[row], state.g[row], state.b[row], state.kept[row],
             state.d[row], state.trial[row], loads, least, state.reals[row], state.counts[row], state.active[row], work,
         )
         for i, row in enumerate(going)
     ]  # fmt: skip
-    return going[np.array(on, dtype=bool)]
+    return np.asarray(going[np.array(on, dtype=bool)])
 
 
 @cache
@@ -135,9 +137,9 @@ def _maths() -> SimpleNamespace:
     """Functions of tensors and plain numbers alike."""
 
     def tensor(value: Any, like: Any = None) -> Tensor:
-        if isinstance(value, Tensor):
+        if isinstance(value, torch.Tensor):
             return value
-        device = like.device if isinstance(like, Tensor) else None
+        device = like.device if isinstance(like, torch.Tensor) else None
         return torch.tensor(value, dtype=torch.float64, device=device)
 
     def unary(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
