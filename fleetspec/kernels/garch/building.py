@@ -7,6 +7,7 @@ package cannot be written.
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import os
 import platform
@@ -14,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import product
@@ -38,6 +39,8 @@ TARGETS: dict[str, tuple[int, tuple[str, ...]]] = (
     else {"portable": (2, ())}
 )
 """Instruction sets: lanes of a vector and what the compiler is told."""
+_LEVELS = {0: (), 1: ("avx2",), 2: ("avx512", "avx2")}
+"""By what ``cpu.c`` finds, the targets that a processor runs, the fastest first."""
 _FLAGS = ("-O3", "-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-math-errno", "-fno-trapping-math", "-w")
 
 
@@ -87,18 +90,19 @@ def compiler() -> str | None:
     return named or next(filter(None, map(shutil.which, ("g++", "clang++", "c++"))), None)
 
 
-def build(folder: Path, targets: tuple[str, ...] = tuple(TARGETS)) -> list[Path]:
-    """Compiles the libraries into ``folder``. Raises LookupError without a compiler, CalledProcessError if it fails."""
+def build(folder: Path, targets: Iterable[str], chosen: Iterable[Specification]) -> list[Path]:
+    """Compiles libraries of ``chosen`` into ``folder``, a minute of one core for fifty and a target.
+
+    Raises LookupError without a compiler and CalledProcessError where it fails.
+    """
     cxx = compiler()
     if cxx is None:
         raise LookupError("no C++ compiler was found: install g++ or clang, or name one in CXX")
+    chosen = tuple(chosen)
     with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         made = Path(scratch)
-        units = _write_units(made)
-        compiled = {
-            target: [pool.submit(_compile, cxx, unit, made, target) for unit in [*units, SOURCES / "engine.cpp"]]
-            for target in targets
-        }
+        units = [*_write_units(made, chosen), SOURCES / "engine.cpp"]
+        compiled = {target: [pool.submit(_compile, cxx, unit, made, target) for unit in units] for target in targets}
         built = []
         for target, futures in compiled.items():
             objects = [str(future.result()) for future in futures]
@@ -108,12 +112,12 @@ def build(folder: Path, targets: tuple[str, ...] = tuple(TARGETS)) -> list[Path]
     return built
 
 
-def _write_units(folder: Path) -> list[Path]:
+def _write_units(folder: Path, chosen: Iterable[Specification]) -> list[Path]:
     """A file of likelihoods for every process and distribution, and the table of all."""
     texts: dict[str, list[str]] = {}
     table, declared = [], []
     modes: tuple[Mode, ...] = ("value", "score", "check")
-    for number, specification in enumerate(specifications()):
+    for number, specification in enumerate(chosen):
         unit = texts.setdefault(f"{specification.process}_{specification.distribution}", [])
         unit += [written(specification, Cpp(), mode, f"{mode}_{number}") for mode in modes]
         arrays = {"value": "", "score": ", Lanes *, Lanes *", "check": ", Lanes *, Lanes *"}
@@ -153,27 +157,45 @@ def _link(cxx: str, inputs: list[str], folder: Path, path: Path) -> Path:
     return path
 
 
-def main() -> int:
-    """Builds into the package, or into the cache folder where that cannot be written; tells where."""
-    for folder in folders():
-        if not os.access(folder if folder.exists() else folder.parent, os.W_OK):
-            continue
-        try:
-            built = build(folder)
-        except LookupError as error:
-            print(error, file=sys.stderr)
+def runnable(cpu: Path) -> tuple[str, ...]:
+    """The targets that this processor runs, the fastest first, by the library ``cpu``."""
+    level = ctypes.CDLL(str(cpu)).garch_cpu_level()
+    return _LEVELS[level] if "avx2" in TARGETS else tuple(TARGETS)
+
+
+def main(arguments: list[str]) -> int:
+    """Builds for this processor, with ``--every`` for all, into the first folder that can be written; tells where."""
+    folder = next((f for f in folders() if _writable(f)), None)
+    if folder is None:
+        print(f"neither {folders()[0]} nor {folders()[1]} can be written", file=sys.stderr)
+        return 1
+    try:
+        (cpu,) = build(folder, (), ())
+        targets = tuple(TARGETS) if "--every" in arguments else runnable(cpu)[:1]
+        if not targets:
+            print("this processor has no AVX2: numba is the engine", file=sys.stderr)
             return 1
-        except subprocess.CalledProcessError as error:
-            print(error.stderr, file=sys.stderr)
-            return 1
-        for outdated in folder.glob("garch-*.so"):
-            if outdated not in built:
-                outdated.unlink()
-        print("\n".join(map(str, built)))
-        return 0
-    print(f"neither {folders()[0]} nor {folders()[1]} can be written", file=sys.stderr)
-    return 1
+        built = build(folder, targets, tuple(specifications()))
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except subprocess.CalledProcessError as error:
+        print(error.stderr, file=sys.stderr)
+        return 1
+    for outdated in folder.glob("garch-*.so"):
+        if digest() not in outdated.name:
+            outdated.unlink()
+    print("\n".join(map(str, built)))
+    return 0
+
+
+def _writable(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -8,11 +8,12 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fleetspec.kernels.garch.building import TARGETS, folders, key, library
+from fleetspec.kernels.garch.building import folders, key, library, runnable
 from fleetspec.kernels.garch.preparation import Batch
 from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
@@ -76,16 +77,16 @@ class NativeEngine:
 @cache
 def native_engine() -> NativeEngine | None:
     """The engine for this processor, or None where none is built."""
-    for folder in folders():
-        cpu = folder / library("cpu")
-        if not cpu.is_file():
-            continue
-        level = ctypes.CDLL(str(cpu)).garch_cpu_level()
-        wanted = {0: [], 1: ["avx2"], 2: ["avx512", "avx2"]}[level] if "avx2" in TARGETS else ["portable"]
-        for target in wanted:
-            if (folder / library(target)).is_file():
-                return NativeEngine(ctypes.CDLL(str(folder / library(target))))
-    return None
+    return next(filter(None, map(loaded, folders())), None)
+
+
+def loaded(folder: Path) -> NativeEngine | None:
+    """The fastest library in ``folder`` that this processor runs and that is of this version's sources."""
+    cpu = folder / library("cpu")
+    if not cpu.is_file():
+        return None
+    paths = (folder / library(target) for target in runnable(cpu))
+    return next((NativeEngine(ctypes.CDLL(str(path))) for path in paths if path.is_file()), None)
 
 
 def _floats(array: Floats) -> Any:

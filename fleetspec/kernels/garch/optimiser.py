@@ -70,7 +70,7 @@ def solved(lower: Any, right: Any, size: int, out: Any) -> None:
 
 @njit(cache=True, error_model="numpy")
 def stepped(hessian: Any, g: Any, normals: Any, slack: Any, d: Any, active: Any, count: int, work: Any) -> int:
-    """Sets ``d`` to the minimum of g'd + d'Bd/2 with normals d >= -slack; returns how many constraints are active there.
+    """Sets ``d`` to the minimum of g'd + d'Hd/2 with normals d >= -slack; returns how many rows hold it.
 
     ``slack`` is not negative, so d = 0 is feasible. ``active`` starts with ``count`` tight rows to try first.
     ``work`` is (2 n + 6, n) scratch.

@@ -44,8 +44,9 @@ class Batch:
         return bool(spec.mean_names) and (spec.process in ("tgarch", "egarch") or spec.distribution == "ged")
 
     def restarts(self, frozen: int) -> int:
-        """How often a minimisation begins its curvature anew: not on a kink, where no curvature helps."""
-        return 0 if self.kinked and not frozen else 1
+        """How often a minimisation begins its curvature anew: not where sharp kinks stop it, which no curvature helps."""
+        sharp = self.kinked and self.specification.process in ("tgarch", "egarch")
+        return 0 if sharp and not frozen else 1
 
 
 class Engine(Protocol):
@@ -101,8 +102,9 @@ def _prepare(
     """One chunk, written into views. Sums run along rows, so a row's figures do not depend on its neighbours."""
     lags = specification.lags
     with np.errstate(all="ignore"):
-        status[~np.isfinite(returns.sum(axis=1))] = Status.NOT_FINITE
-        largest = np.abs(returns).max(axis=1)
+        highest, lowest = returns.max(axis=1), returns.min(axis=1)
+        largest = np.maximum(highest, -lowest)
+        status[~np.isfinite(largest)] = Status.NOT_FINITE
         # Numbers near the ends of the range of floats would overflow when squared.
         unit = np.where((largest > 0) & np.isfinite(largest), 2.0 ** -np.floor(np.log2(largest)), 1.0)
         values = returns * unit[:, None]
@@ -112,7 +114,7 @@ def _prepare(
         squares = residuals * residuals
         mean_square = squares.mean(axis=1)
         deviation = np.sqrt(mean_square)
-        status[(status == 0) & (returns.max(axis=1) == returns.min(axis=1))] = Status.CONSTANT
+        status[(status == 0) & (highest == lowest)] = Status.CONSTANT
         status[(status == 0) & ~(deviation > 1e-9)] = Status.CONSTANT
         status[(status == 0) & _mostly_constant(returns)] = Status.MOSTLY_CONSTANT
         sound = status == 0
