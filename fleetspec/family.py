@@ -129,9 +129,10 @@ class ForecastRequest:
 class Forecasts:
     """Predictions in long form; all arrays have one length.
 
-    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
-    of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``; NaN elsewhere). ``origin`` is the date of the last bar used.
+    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
+    a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
+    log return) or ``value_at_risk`` (a positive loss fraction at ``level``; NaN elsewhere). ``origin`` is the date of
+    the last bar used.
     """
 
     series: NDArray[np.str_]

@@ -72,6 +72,14 @@ def test_two_sides_are_archs_quantiles(name, shape):
     np.testing.assert_allclose(below[0, at], lower, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "shape"), SHAPES)
+def test_quantiles_are_those_of_arch(name, shape):
+    for probability in (0.001, 0.025, 0.4, 0.5, 0.9, 0.99):
+        found = innovations.quantiles(name, np.array([shape] * 2), probability)
+        oracle = arch_distribution(name).ppf(probability, np.array(shape))
+        np.testing.assert_allclose(found, np.broadcast_to(oracle, 2), rtol=1e-9, atol=1e-12)
+
+
 def test_a_row_does_not_depend_on_its_neighbours():
     many = np.linspace(2.1, 40.0, 17)[:, None]
     whole = innovations.two_sided("t", many)[0]

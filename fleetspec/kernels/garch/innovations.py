@@ -41,6 +41,25 @@ def square_below_zero(distribution: DistributionName, shape: Floats) -> Floats:
     return _skewt_below_zero(shape)[1] if distribution == "skewt" else np.full(len(shape), 0.5)
 
 
+def quantiles(distribution: DistributionName, shape: Floats, probability: float) -> Floats:
+    """The value below which an innovation falls with ``probability``, of every row, (n,)."""
+    from scipy.special import gammaincinv, gammaln, ndtri, stdtrit
+
+    if distribution == "normal":
+        return np.full(len(shape), float(ndtri(probability)))
+    nu = shape[:, 0]
+    if distribution == "ged":
+        size = (gammaincinv(1 / nu, abs(2 * probability - 1))) ** (1 / nu)
+        return np.asarray(np.sign(probability - 0.5) * size * np.exp(0.5 * (gammaln(1 / nu) - gammaln(3 / nu))))
+    unit = np.sqrt((nu - 2) / nu)
+    if distribution == "t":
+        return np.asarray(stdtrit(nu, probability) * unit)
+    a, b, lam = _hansen(shape)
+    left = probability < (1 - lam) / 2
+    side = np.where(left, 1 - lam, 1 + lam)
+    return np.asarray((side * stdtrit(nu, np.where(left, probability, probability + lam) / side) * unit - a) / b)
+
+
 def two_sided(distribution: DistributionName, shape: Floats) -> tuple[Floats, Floats, Floats]:
     """Values that stand for a distribution: above (n, HALF), below (n, HALF), and the weight of each above, (n,).
 
