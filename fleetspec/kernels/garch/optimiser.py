@@ -23,7 +23,7 @@ CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
 SCORING_STEPS = 4
 MOST_ITERATIONS = 100
 MOST_HALVINGS = 7
-TOLERANCE = 1e-8
+TOLERANCE = 1e-9
 """Of the decrease that the quadratic model still promises, in units of log-likelihood."""
 
 # Places in the state arrays.

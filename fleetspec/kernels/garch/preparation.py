@@ -44,7 +44,7 @@ class Batch:
         return bool(spec.mean_names) and (spec.process in ("tgarch", "egarch") or spec.distribution == "ged")
 
     def restarts(self, frozen: int) -> int:
-        """How often a minimisation begins its curvature anew: not where sharp kinks stop it, which no curvature helps."""
+        """How often a minimisation begins its curvature anew: not where sharp kinks stop it; no curvature helps there."""
         sharp = self.kinked and self.specification.process in ("tgarch", "egarch")
         return 0 if sharp and not frozen else 1
 
