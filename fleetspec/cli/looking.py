@@ -62,7 +62,7 @@ def graph_command(
 @click.command("ls", short_help="List the models of a spec, all or selected.")
 @options(spec_argument)
 @click.option("-s", "--select", "selector", multiple=True, metavar="SELECTOR",
-              help="Which, such as 'family:garch,universe:fx': a space joins, a comma intersects; may be repeated.")  # fmt: skip
+              help="Which: family:garch,universe:fx. A space joins, a comma intersects; may be repeated.")  # fmt: skip
 @options(exclude_option, base_option)
 @click.option("--limit", type=click.IntRange(0), default=_LISTED, show_default=True, help="At most so many; 0 is all.")
 @options(given_options, run_option, session_option, store_option, format_option, color_option)
