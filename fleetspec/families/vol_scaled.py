@@ -32,9 +32,7 @@ def forecast(request: ForecastRequest) -> Forecasts:
     for horizon in request.horizons:
         members = [_member(forecasts, window.series, horizon, origins) for forecasts in request.members]
         for level in request.levels:
-            # The innovations are symmetric, so the two sides differ by the sign of the mean alone.
-            sign = -1.0 if request.side == "long" else 1.0
-            at_risk = np.mean(at_risk=np.mean([_at_risk(member, level, request.side) for member in members], axis=0))
+            at_risk = np.mean([_at_risk(member, level, request.side) for member in members], axis=0)
             blocks.append(Forecasts.block(window.series, origins, horizon, "value_at_risk", at_risk, level))
     if not blocks:
         raise Rejection("value at risk needs at least one level")
