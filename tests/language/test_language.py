@@ -23,8 +23,9 @@ from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose, repository
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.given import Given
-from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, make_lock
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
 from fleetspec.compiler.named_files import inline
+from fleetspec.compiler.pinning import make_lock
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Place, Rejected, Report, Rule
