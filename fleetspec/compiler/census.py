@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.jobgraph import JobGraph, Task
-from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.lock import Lock, cadences, panel_key
+from fleetspec.compiler.spec import DataSource, FleetSpec
+from fleetspec.units import BarSize
 
 _KEYS = ("models", "windows", "fits", "forecasts", "evaluations", "reused")
 
@@ -53,14 +54,14 @@ _KINDS = {"sample": "real, shipped with arch", "synthetic": "synthetic, made fro
 def describe_data(spec: FleetSpec, lock: Lock) -> list[dict[str, Any]]:
     """Where the series come from, how many and how long they are, and which dates they cover."""
     described = []
-    for name, source in spec.data.items():
-        series = lock.data.get(name, {}).values()
+    for key, source in _panels(spec, lock):
+        series = lock.data[key].values()
         bars = [one.bars for one in series] or [0]
         first = min((one.first for one in series if one.first is not None), default=None)
         last = [one.last for one in series if one.last is not None]
         described.append(
             {
-                "name": name,
+                "name": key,
                 "kind": _KINDS.get(source.from_.split(":")[0], "your file"),
                 "location": source.from_,
                 "series": len(series),
@@ -73,6 +74,17 @@ def describe_data(spec: FleetSpec, lock: Lock) -> list[dict[str, Any]]:
             }
         )
     return described
+
+
+def _panels(spec: FleetSpec, lock: Lock) -> list[tuple[str, DataSource]]:
+    """Every source of the spec by its key in the lock, at each of its bars, the finest first."""
+    found = []
+    for name, source in spec.data.items():
+        using = [universe for universe in spec.universes if spec.universes[universe].data == name]
+        asked = {bar for universe in using for bar in cadences(spec, universe)}
+        for bar in sorted(asked, key=lambda bar: BarSize.parse(bar).sessions):
+            found.append((panel_key(name, bar), source))
+    return [(key, source) for key, source in found if key in lock.data]
 
 
 def describe_graph(graph: JobGraph) -> dict[str, Any]:

@@ -11,17 +11,19 @@ from datetime import date
 from fleetspec.catalog.types import Catalog
 from fleetspec.compiler import check_lock
 from fleetspec.compiler.check_acted import check_acted
+from fleetspec.compiler.check_arrival import check_arrival
 from fleetspec.compiler.check_backtest import check_backtest, check_gates, check_judged
 from fleetspec.compiler.check_fleet import check_fleet
 from fleetspec.compiler.check_groups import check_groups
 from fleetspec.compiler.check_hardware import check_hardware
-from fleetspec.compiler.check_lock import address_clash, check_session
+from fleetspec.compiler.check_lock import address_clash, check_night, check_session
 from fleetspec.compiler.check_moved import check_moved
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.lock import Lock
+from fleetspec.compiler.membership import check_members
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Override
 from fleetspec.diagnostics import Report, nearest
@@ -30,12 +32,13 @@ from fleetspec.panel.features import FeatureError, canonical
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning
 
-__all__ = ["check", "check_against_lock", "check_session"]
+__all__ = ["check", "check_against_lock", "check_night", "check_session"]
 
 
 def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report) -> None:
     """Add to the report what is wrong with a spec, without its data or lock."""
     _check_universes(spec, report)
+    check_members(spec, report)
     check_listed(("horizons",), spec.horizons, report)
     _check_features(spec, report)
     check_groups(spec, registry, report)
@@ -43,6 +46,7 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     check_backtest(spec, report)
     check_gates(spec, report)
     check_schedule(spec, report)
+    check_arrival(spec, report)
     check_operation(spec, report)
     check_hardware(spec, catalog, report)
     check_moved(spec, report)

@@ -12,9 +12,13 @@ from pathlib import Path
 
 import numpy as np
 
-from fleetspec.diagnostics import reject
+from fleetspec.compiler.formatting import formatted
+from fleetspec.diagnostics import Report, Source, reject
 from fleetspec.panel.sources import SourceError, SourceRequest, load
 from fleetspec.rules.reading import DRAFT_UNREADABLE
+
+SCHEMA = "fleet.schema.json"
+"""The JSON Schema beside a drafted spec, which its first line names for editors."""
 
 _KEYS = ("ticker", "symbol", "series", "asset", "id", "unique_id", "name", "key")
 _TIMES = ("date", "time", "timestamp", "datetime", "day", "ds")
@@ -139,7 +143,8 @@ def _quote(text: str) -> str:
 
 def _text(name: str, source: str, train: int, volume: bool) -> str:
     features = "momentum(5), momentum(20), rsi(14), bollinger(20)" + (", volume_ratio(20)" if volume else "")
-    return f"""\
+    text = f"""\
+# yaml-language-server: $schema={SCHEMA}
 # Written by `fleetspec init`. Every value is yours to change; `fleetspec validate` says what is wrong with it.
 apiVersion: fleetspec/v1
 kind: Fleet
@@ -177,3 +182,4 @@ hardware:
   laptop: {{cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1, boot: 0s}}
 cluster: {{startup: 5s}}
 """
+    return formatted(Source(name, text), Report()) or text

@@ -13,8 +13,9 @@ from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose, compose_text, resolved_text
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.jobgraph import JobGraph, RunKind
-from fleetspec.compiler.lock import Lock, lock_path, make_lock, read_lock
+from fleetspec.compiler.lock import Lock, lock_path, read_lock
 from fleetspec.compiler.lower import default_session, lower
+from fleetspec.compiler.pinning import make_lock
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Source
 from fleetspec.families import registry

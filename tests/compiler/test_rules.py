@@ -12,6 +12,8 @@ ROOMS = {
     "meaning": "FS2",
     "meaning_models": "FS2",
     "meaning_operation": "FS2",
+    "data": "FS2",
+    "changing": "FS2",
     "capacity": "FS3",
     "manifests": "FS4",
     "running": "FS5",

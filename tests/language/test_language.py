@@ -20,17 +20,18 @@ import pytest
 from fleetspec.catalog.loading import shipped
 from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check, check_against_lock
-from fleetspec.compiler.compose import compose
+from fleetspec.compiler.compose import compose, repository
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.given import Given
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, make_lock
+from fleetspec.compiler.named_files import inline
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Place, Rejected, Report, Rule
 from fleetspec.families import registry
-from fleetspec.rules import meaning, meaning_models, meaning_operation, reading, shape
+from fleetspec.rules import data, meaning, meaning_models, meaning_operation, reading, shape
 
-LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation)
+LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data)
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
 RELATED = re.compile(rf"related: (FS\d\d\d) {QUOTED} {QUOTED}")
@@ -46,7 +47,9 @@ Finding = tuple[str, int, str, str, str, str]
 
 def read(path: Path, report: Report) -> FleetSpec | None:
     document = compose(path, report, given(path))
-    if document is None:
+    if document is not None:
+        inline(document, repository(path), report)
+    if document is None or report.errors:
         return None
     spec = decode(document, report)
     if spec is not None:
@@ -101,15 +104,17 @@ def unescaped(text: str) -> str:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The case, everything it extends and its profiles, by a plain reading of the text."""
+    """The case, everything it extends or names and its profiles, by a plain reading of the text."""
     found = re.search(r"^extends: \[(.*)\]", path.read_text(), re.MULTILINE)
     below = [path.parent / name.strip() for name in found[1].split(",")] if found else []
     profiles = [path.parent / "profiles" / f"{name}.yaml" for name in given(path).profiles]
     profiles = [file for file in profiles if file.exists()]
+    named = [path.parent / name for name in re.findall(r"file:([\w/.-]+)", path.read_text())]
     return [
         path,
         *profiles,
         *(file for name in below for file in sorted(name.parent.glob("*.yaml")) if name.parent != CASES),
+        *(file for file in dict.fromkeys(named) if file.is_file() and CASES in file.parents),
     ]
 
 
@@ -185,6 +190,9 @@ def test_every_rule_of_the_language_has_a_case() -> None:
             "FS241",
             "FS242",
             "FS243",
+            "FS274",
+            "FS275",
+            "FS276",
         ),
     }
     codes = {v.code for m in LANGUAGE for v in vars(m).values() if isinstance(v, Rule)}
