@@ -198,11 +198,11 @@ def _check_bars_and_cadence(scope: Scope) -> None:
                 _, _, bars, related = said.setdefault(one.route, (what, one, {}, {}))
                 bars |= dict.fromkeys(odd)
                 if bar.axis is not None:
-                    related[bar.route, "such bars are here"] = None
+                    related[(*scope.route, "axes", bar.axis), "the bars are here"] = None
     for what, one, bars, places in said.values():
         scope.add(
             meaning_models.CADENCE_IN_BARS,
-            f"{what}: {one.value} is counted in bars: with bars of {' and '.join(bars)} it comes every "
+            f"{what}: {one.value} is counted in bars: with bars of {_some(list(bars))} it comes every "
             f"{one.value.sessions} bars",
             one,
             f"write what you mean in bars: {Bars(one.value.sessions)}",
@@ -212,3 +212,8 @@ def _check_bars_and_cadence(scope: Scope) -> None:
 
 def _in_sessions(cadence: Cadence) -> bool:
     return cadence.sessions > 1 and not cadence.in_bars
+
+
+def _some(words: list[str]) -> str:
+    """The first of many words, and how many more there are."""
+    return " and ".join(words) if len(words) < 4 else f"{words[0]}, {words[1]} and {len(words) - 2} other sizes"
