@@ -151,9 +151,10 @@ class ForecastRequest:
 class Forecasts:
     """Predictions in long form; all arrays have one length.
 
-    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
-    of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``; NaN elsewhere). ``origin`` is the stamp of the last bar used.
+    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
+    a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
+    log return) or ``value_at_risk`` (a positive loss fraction at ``level``; NaN elsewhere). ``origin`` is the
+    stamp of the last bar used.
     """
 
     series: NDArray[np.str_]
@@ -239,7 +240,8 @@ class Family:
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
-    ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
+    ``effort`` says how many times longer a fit takes with given parameters than with the defaults. ``warm`` does what
+    a process does once for given parameters, such as compiling; it is called before the clock of the jobs starts.
 
     ``fit_many`` and ``forecast_many`` answer a whole bundle in one call, in order, and return what the single call
     would raise. An answer must be that of the single call to the last bit: bundles are cut by cost, and a result
@@ -265,6 +267,7 @@ class Family:
     """What of a series it reads: its returns, or measures of its volatility."""
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
+    warm: Callable[[BaseModel], None] | None = None
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

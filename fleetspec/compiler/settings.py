@@ -124,7 +124,7 @@ def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> G
         per=model.per,
         params=canonical_params(family, params | variant.params),
         features=tuple(map(canonical_feature, feature_list(spec, model, variant))) if family.uses_features else (),
-        over=model.over_names,
+        over=tuple(sorted(model.over_names)),
         train=train,
         refit=refit.sessions if refit is not None else 1,
         levels=tuple(sorted(level.fraction for level in model.levels)),

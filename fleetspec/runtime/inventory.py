@@ -90,15 +90,16 @@ def export(table: pa.Table, path: Path) -> None:
     write_atomically(path, sink.getvalue().to_pybytes())
 
 
-def run_status(store: Path, graph: JobGraph) -> dict[str, Any]:
-    """Counts of a run's jobs by state, the last run that touched it, and why models are quarantined."""
-    jobs = stored.read_jobs(store, graph)
+def run_status(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Counts by state of a run's jobs (of the masked models), the last run that touched it, and why models are
+    quarantined."""
+    jobs = stored.read_jobs(store, graph, mask)
     state = np.array(jobs["state"].to_pylist(), dtype=object)
     records = [record for record in stored.read_records(store, graph.fleet) if record["kind"] == str(graph.run)]
     return {
         "kind": str(graph.run),
         "session": graph.session.isoformat(),
-        "jobs": len(graph),
+        "jobs": len(jobs),
         "done": int((state == stored.DONE).sum()),
         "quarantined": int((state == stored.QUARANTINED).sum()),
         "missing": int(sum(value is None for value in state)),

@@ -75,7 +75,11 @@ FORECASTS = pa.schema(
         _column("series", pa.string(), "series forecast"),
         _column("origin", pa.timestamp("s"), "end of the last bar used; midnight of its last session, or its time"),
         _column("horizon", pa.int32(), "bars ahead"),
-        _column("quantity", pa.string(), "variance, mean, nu, return or value_at_risk (a positive loss fraction)"),
+        _column(
+            "quantity",
+            pa.string(),
+            "variance, mean, nu, skew, power, return or value_at_risk (a positive loss fraction)",
+        ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),
     ]

@@ -37,8 +37,17 @@ class Trial:
 
 
 def params_of(setting: GroupFamily, chosen: Chosen | None) -> BaseModel:
-    """The parameters of a setting, with those a search has chosen."""
-    return setting.family.params.model_validate(setting.params | dict(chosen or {}))
+    """The parameters of a setting, with those a search has chosen; without a search one object for all its jobs."""
+    if chosen:
+        return setting.family.params.model_validate(setting.params | dict(chosen))
+    # The setting is kept beside its parameters: its id is not given to another one while it lives.
+    known = _PARAMS.get(id(setting))
+    if known is None:
+        known = _PARAMS[id(setting)] = setting, setting.family.params.model_validate(setting.params)
+    return known[1]
+
+
+_PARAMS: dict[int, tuple[GroupFamily, BaseModel]] = {}
 
 
 def ranked(trials: Iterable[Trial]) -> list[Trial]:

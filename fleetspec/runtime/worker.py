@@ -26,7 +26,7 @@ from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
 from fleetspec.runtime.store import DONE, Store
 from fleetspec.runtime.tasks import Answer, ParentLost, Parents, has_many, run_job, run_jobs
-from fleetspec.runtime.trials import Chosen, Trial
+from fleetspec.runtime.trials import Chosen, Trial, params_of
 from fleetspec.runtime.workload import Station, Workload
 
 _LONGEST_REASON = 500
@@ -87,8 +87,11 @@ def run_bundle(
     """
     if len(bundle):
         # Once per process and outside the clock: importing a library takes longer than a hundred small fits.
-        for module in work.setting(int(bundle.jobs[0])).family.needs:
+        setting = work.setting(int(bundle.jobs[0]))
+        for module in setting.family.needs:
             importlib.import_module(module)
+        if setting.family.warm is not None:
+            setting.family.warm(params_of(setting, None))
     parents = read_parents(work, bundle)
     rows: list[LedgerRow] = []
     output = _Output(work.graph)

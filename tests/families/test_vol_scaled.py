@@ -50,6 +50,22 @@ def test_mean_over_members_against_scipy():
         assert found.value[found.level == level] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("tail", "oracle"),
+    [({"nu": 6.0, "skew": -0.3}, "SkewStudent"), ({"nu": math.inf, "power": 1.3}, "GeneralizedError")],
+)
+def test_tails_of_other_distributions_are_those_of_arch(tail, oracle):
+    univariate = pytest.importorskip("arch.univariate")
+    shape = [value for value in tail.values() if math.isfinite(value)]
+    blocks = [
+        Forecasts.block("A", DATES[FIRST:], 1, name, value)
+        for name, value in ({"variance": 0.0004, "mean": 0.001} | tail).items()
+    ]
+    found = at_risk(Forecasts.joined(blocks))
+    quantile = getattr(univariate, oracle)().ppf(0.01, np.array(shape))
+    assert found.value == pytest.approx(-(0.001 + 0.02 * float(quantile)), rel=1e-9)
+
+
 def test_quantile_has_variance_one():
     """The Student-t is scaled: over many levels its squared quantiles average to 1."""
     levels = tuple(np.linspace(0, 1, 4001)[1:-1])

@@ -30,7 +30,7 @@ Flags = NDArray[np.bool_]
 ProcessName = Literal["garch", "gjr", "tgarch", "egarch"]
 DistributionName = Literal["normal", "t", "skewt", "ged"]
 MeanName = Literal["zero", "constant", "ar"]
-EngineName = Literal["auto", "native", "numba"]
+EngineName = Literal["auto", "native", "numba", "torch"]
 ErrorKind = Literal["robust", "classic"]
 
 PROCESSES: tuple[ProcessName, ...] = ("garch", "gjr", "tgarch", "egarch")
