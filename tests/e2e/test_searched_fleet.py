@@ -35,7 +35,7 @@ models:
     per: universe
     target: return
     features: tech
-    train: 300 bars
+    train: 400 bars
     refit: 20 sessions
     params: {n_estimators: 10}
     axes: {hold: {every: [1 session, 5 sessions], effect: evaluates}}
@@ -60,7 +60,7 @@ def shell(tmp_path_factory: pytest.TempPathFactory) -> Shell:
     pytest.importorskip("sklearn", reason="elasticnet needs scikit-learn: pip install 'fleetspec[run]'")
     pytest.importorskip("xgboost", reason="trees need xgboost: pip install 'fleetspec[run]'")
     shell = Shell(tmp_path_factory.mktemp("searched"))
-    write_prices(shell.folder / "bars.csv", NAMES, 460)
+    write_prices(shell.folder / "bars.csv", NAMES, 560)
     shell.write("fleet.yaml", SPEC)
     shell.good("lock", "fleet.yaml")
     return shell
