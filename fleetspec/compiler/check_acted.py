@@ -26,10 +26,6 @@ class Waiting:
 WAITING = (
     Waiting(("gates",), "hold back forecasts of groups whose backtest fails a test",
             "read the tests with `fleetspec results SPEC --run backtest` and decide by hand"),
-    Waiting(("backtest", "tests", "*"), "test whether exceptions come in clusters",
-            "kupiec tests how many there are", "christoffersen"),
-    Waiting(("backtest", "tests", "*"), "say how many exceptions there are among the last 250 days",
-            "take them from the counts that kupiec is made from", "basel"),
     Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
     Waiting(("publish",), "copy forecasts to where others read them",
             "take them from the store with `fleetspec results`"),
