@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
+MINUTES ?= 30
 
-.PHONY: demo test check golden rules bench clean
+.PHONY: demo test check golden rules schema native bench fuzz clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -42,8 +43,25 @@ golden: $(VENV)/test.stamp
 rules: $(VENV)/run.stamp
 	$(BIN)/python docs/rules/generate.py
 
+# Writes docs/*.schema.json from the language.
+schema: $(VENV)/run.stamp
+	$(BIN)/fleetspec schema --kind fleet --out docs/fleet.schema.json
+	$(BIN)/fleetspec schema --kind defaults --out docs/defaults.schema.json
+
+# Builds the GARCH engine for this processor, where a C++ compiler is; nothing needs it.
+native: $(VENV)/run.stamp
+	$(BIN)/python -m fleetspec.kernels.garch.building
+
 bench: $(VENV)/test.stamp
 	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done
+
+# Random files through the reading of specs; what is found lies in build/fuzz, a failing input in build/crash-….
+fuzz: $(VENV)/test.stamp
+	$(PIP) install -c constraints.txt -e '.[fuzz]'
+	mkdir -p build/fuzz
+	FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest tests/fuzz
+	$(BIN)/python tests/fuzz/fuzz_atheris.py -max_total_time=$$((60 * $(MINUTES))) -timeout=20 -rss_limit_mb=2048 \
+	  -artifact_prefix=build/ build/fuzz tests/fuzz/corpus
 
 clean:
 	rm -rf $(VENV) build dist .fleetspec report.html

@@ -7,13 +7,15 @@ are imported inside ``fit`` and ``forecast``. :class:`Registry` finds them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
+
+from fleetspec.panel.series import stamp_text
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
@@ -38,14 +40,16 @@ class Rejection(Exception):
 class SeriesWindow:
     """One series as a job may see it: nothing after its last bar exists here.
 
-    ``dates`` (T,) datetime64[D]; ``returns`` (T,) log returns as fractions per bar; ``volume`` (T,) or None.
-    Arrays are read-only.
+    ``dates`` (T,) datetime64[s], midnight for bars of a session or longer; ``returns`` (T,) log returns as fractions
+    per bar; ``volume`` (T,) or None; ``measures`` (T,) each by name (``realised``, ``range``, ``implied``): variances
+    of a bar as fractions squared, NaN where there is none. Arrays are read-only.
     """
 
     series: str
     dates: Dates
     returns: Floats
     volume: Floats | None
+    measures: Mapping[str, Floats] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -53,8 +57,20 @@ class SeriesWindow:
     def head(self, end: int) -> SeriesWindow:
         """The first ``end`` bars."""
         return SeriesWindow(
-            self.series, self.dates[:end], self.returns[:end], None if self.volume is None else self.volume[:end]
+            self.series,
+            self.dates[:end],
+            self.returns[:end],
+            None if self.volume is None else self.volume[:end],
+            {name: values[:end] for name, values in self.measures.items()},
         )
+
+    def observed(self, measure: str) -> Floats:
+        """The returns, or a measure (T,). Raises :class:`Rejection` where the series has no such measure."""
+        if measure == "returns":
+            return self.returns
+        if measure not in self.measures:
+            raise Rejection(f"the series has no {measure} variance")
+        return self.measures[measure]
 
     def require(self, bars: int) -> None:
         """Raise :class:`Rejection` unless there are at least ``bars`` finite returns that vary."""
@@ -63,14 +79,16 @@ class SeriesWindow:
         if len(self) < bars:
             raise Rejection(f"{len(self)} usable bars, at least {bars} are needed")
         if not np.isfinite(self.returns).all():
-            raise Rejection(f"the return of {self.dates[~np.isfinite(self.returns)][0]} is not a finite number")
+            wrong = stamp_text(self.dates[~np.isfinite(self.returns)][0])
+            raise Rejection(f"the return of {wrong} is not a finite number")
         if np.ptp(self.returns) == 0:
             raise Rejection("the series is constant: its returns have no variance")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
-    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family."""
+    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family; ``measure`` is what to read
+    of each series (:meth:`SeriesWindow.observed`)."""
 
     windows: tuple[SeriesWindow, ...]
     params: BaseModel
@@ -78,6 +96,7 @@ class FitRequest:
     horizon: int | None
     seed: int
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
 
     def require(self, bars: int) -> None:
         """:meth:`SeriesWindow.require` of every window; the reason names the series where there are several."""
@@ -93,7 +112,8 @@ class FitRequest:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """An estimated model. ``estimates`` are named parameters in the units the family documents;
-    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle."""
+    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle.
+    ``note`` goes into the ledger's row: what was done otherwise than usual."""
 
     estimates: Mapping[str, float]
     observations: int
@@ -101,6 +121,7 @@ class Fit:
     converged: bool = True
     artifact: bytes | None = None
     device: str = "cpu"
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +129,8 @@ class ForecastRequest:
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
-    forecasts of the group this family is ``over``.
+    forecasts of the groups this family is ``over``. ``side`` is the position whose value at risk is asked for: a
+    ``short`` one loses when the price rises.
     """
 
     fit: Fit | None
@@ -121,15 +143,18 @@ class ForecastRequest:
     members: tuple[Forecasts, ...] = ()
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
+    side: Literal["long", "short"] | str = "long"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
     """Predictions in long form; all arrays have one length.
 
-    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
-    of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``; NaN elsewhere). ``origin`` is the date of the last bar used.
+    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
+    a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
+    log return) or ``value_at_risk`` (a positive loss fraction at ``level``; NaN elsewhere). ``origin`` is the
+    stamp of the last bar used.
     """
 
     series: NDArray[np.str_]
@@ -141,6 +166,17 @@ class Forecasts:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def at(self, rows: NDArray[np.bool_]) -> Forecasts:
+        """Some of the rows."""
+        return Forecasts(
+            self.series[rows],
+            self.origin[rows],
+            self.horizon[rows],
+            self.quantity[rows],
+            self.level[rows],
+            self.value[rows],
+        )
 
     @classmethod
     def block(
@@ -194,6 +230,8 @@ class Profile:
 
 FitFunction = Callable[[FitRequest], Fit]
 ForecastFunction = Callable[[ForecastRequest], Forecasts]
+FitManyFunction = Callable[[Sequence[FitRequest]], "list[Fit | Rejection]"]
+ForecastManyFunction = Callable[[Sequence[ForecastRequest]], "list[Forecasts | Rejection]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +240,12 @@ class Family:
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
-    ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
+    ``effort`` says how many times longer a fit takes with given parameters than with the defaults. ``warm`` does what
+    a process does once for given parameters, such as compiling; it is called before the clock of the jobs starts.
+
+    ``fit_many`` and ``forecast_many`` answer a whole bundle in one call, in order, and return what the single call
+    would raise. An answer must be that of the single call to the last bit: bundles are cut by cost, and a result
+    may not depend on its neighbours. Where such a call raises, the jobs are run one by one.
     """
 
     name: str
@@ -217,9 +260,14 @@ class Family:
     profile: Profile
     forecast: ForecastFunction
     fit: FitFunction | None = None
+    fit_many: FitManyFunction | None = None
+    forecast_many: ForecastManyFunction | None = None
     effort: Callable[[BaseModel], float] | None = None
+    measures: frozenset[str] = frozenset({"returns"})
+    """What of a series it reads: its returns, or measures of its volatility."""
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
+    warm: Callable[[BaseModel], None] | None = None
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

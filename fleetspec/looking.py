@@ -86,6 +86,25 @@ def results(
     return read_results(store, compiled.graph, chosen_models(compiled, chosen, store, report, given), table)
 
 
+def listing(compiled: Compiled, mask: Mask, limit: int) -> dict[str, Any]:
+    """Addresses of the chosen models, at most ``limit`` of them (0: all), and how many more there are."""
+    import numpy as np
+
+    found = np.flatnonzero(mask)
+    shown = found[:limit] if limit else found
+    addresses = [compiled.graph.address(int(one)) for one in shown]
+    return {"models": len(found), "addresses": addresses, "more": len(found) - len(shown)}
+
+
+def origin(compiled: Compiled, address: str) -> dict[str, Any]:
+    """Where every setting of one model comes from: files, lines, defaults."""
+    from fleetspec.compiler.ancestry import ancestry
+    from fleetspec.compiler.select import find_model, full_address
+
+    graph, source = compiled.graph, compiled.read
+    return ancestry(source.spec, source.document, graph, find_model(graph, full_address(graph, address)))
+
+
 def model(
     path: Path,
     run: RunKind,

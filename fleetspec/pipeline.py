@@ -106,13 +106,16 @@ def world(store: Path | None = None, fleet: str | None = None) -> World:
 def read(path: Path, around: World, report: Report, given: Given = NOTHING) -> Read:
     """Spec file → sound FleetSpec."""
     from fleetspec.compiler.checks import check
-    from fleetspec.compiler.compose import compose
+    from fleetspec.compiler.compose import compose, repository
     from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.named_files import inline
     from fleetspec.compiler.salvage import check_the_rest
 
     document = compose(path, report, given)
     report.require()
     assert document is not None
+    inline(document, repository(path), report)
+    report.require()
     spec = decode(document, report)
     if spec is not None:
         check(spec, around.registry, around.catalog, report)
@@ -144,7 +147,7 @@ def read_text(text: str, name: str) -> None:
 
 def lock(source: Read, around: World) -> Lock:
     """Members, lengths and data versions as they are now in the data."""
-    from fleetspec.compiler.lock import make_lock
+    from fleetspec.compiler.pinning import make_lock
 
     try:
         return make_lock(source.spec, source.path.parent, around.catalog)
@@ -166,7 +169,7 @@ def compile(
     A change is compiled on the data and for the session of its ``base``.
     """
     from fleetspec.compiler.change_lock import pinned as pinned_to
-    from fleetspec.compiler.checks import check_against_lock
+    from fleetspec.compiler.checks import check_against_lock, check_night
     from fleetspec.compiler.limits import check_limits
     from fleetspec.compiler.lock import lock_path, read_lock
     from fleetspec.compiler.lower import default_session, lower
@@ -183,6 +186,9 @@ def compile(
         pinned = pinned_to(pinned, base.lock)
         lock_bytes, chosen = pinned.to_bytes(), base.session
     check_limits(source.spec, pinned, around.registry, run, report)
+    report.locate(source.document)
+    report.require()
+    check_night(source.spec, pinned, run, chosen, report)
     report.locate(source.document)
     report.require()
     graph = lower(source.spec, pinned, around.registry, run, chosen)

@@ -112,6 +112,44 @@ def session_on_or_before(calendar: str, day: date) -> date:
     return date(found.year, found.month, found.day)
 
 
+def session_on_or_after(calendar: str, day: date) -> date:
+    """The first session not before ``day``."""
+    found: Any = _around(calendar, day).date_to_session(day.isoformat(), direction="next")
+    return date(found.year, found.month, found.day)
+
+
+def sessions_between(calendar: str, first: date, last: date) -> frozenset[date]:
+    """The sessions from ``first`` to ``last``. Raises ValueError where the calendar does not reach them."""
+    cal = _calendar(calendar, first - timedelta(days=7), last + timedelta(days=7))
+    return frozenset(day for label in cal.sessions if first <= (day := _day(label)) <= last)
+
+
+def shortened_by(calendar: str, day: date) -> int:
+    """Minutes that a session is shorter than the longest of the ten up to it; 0 for a day that is no session."""
+    cal = _around(calendar, day)
+    if not cal.is_session(day.isoformat()):
+        return 0
+    window = cal.sessions_window(day.isoformat(), -10)
+    lengths = [int((cal.session_close(s) - cal.session_open(s)).total_seconds()) // 60 for s in window]
+    return max(lengths) - lengths[-1]
+
+
+def sessions_before(calendar: str, day: date, count: int) -> date:
+    """The session ``count`` sessions before the last one not after ``day``."""
+    span = timedelta(days=2 * count + 30)
+    cal = _calendar(calendar, date((day - span).year, 1, 1), date(day.year + 1, 12, 31))
+    label: Any = cal.date_to_session(day.isoformat(), direction="previous")
+    found: Any = cal.session_offset(label, -count)
+    return date(found.year, found.month, found.day)
+
+
+def moments(calendar: str, time: SessionTime, session: date, count: int) -> dict[date, datetime]:
+    """When a time of the session is, in UTC, on the ``count`` sessions from the first not before ``session``."""
+    cal = _around(calendar, session)
+    labels = cal.sessions_window(cal.date_to_session(session.isoformat(), direction="next"), count)
+    return {_day(label): _moment(cal, label, time) for label in labels}
+
+
 def nights(
     calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5
 ) -> tuple[Night, ...]:

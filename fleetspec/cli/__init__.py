@@ -18,9 +18,13 @@ from fleetspec.diagnostics import ExitCode, Rejected
 _COMMANDS = {
     "init": ("starting", "Write a first spec, from a CSV or Parquet file of yours or from sample data."),
     "validate": ("reading", "Read a spec and say everything that is wrong with it."),
+    "fmt": ("formatting", "Lay specs out in one canonical way; comments stay."),
+    "schema": ("formatting", "Print the JSON Schema of the language, for editors."),
     "explain": ("explaining", "Say what a code like FS201 means; without one, list all."),
     "lock": ("reading", "Pin universe members, lengths and data versions beside the spec."),
     "compile": ("reading", "Expand a spec to its job graph and count what is in it."),
+    "ls": ("looking", "List the models of a spec, all or selected."),
+    "graph": ("looking", "Draw the job graph in a few boxes."),
     "plan": ("planning", "Say what to buy, what it costs, and whether the night ends in time."),
     "show": ("planning", "Show one model by address, or a saved plan."),
     "diff": ("reviewing", "Say what changes between two specs: models, cost, capacity, slack."),

@@ -65,10 +65,12 @@ def plan_command(
 @click.command("show", short_help="Show one model by address, or a saved plan.")
 @click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("address", required=False)
+@click.option("--origin", is_flag=True, help="Where each setting comes from: every file and line, the oldest first.")
 @options(given_options, run_option, session_option, store_option, format_option, color_option)
 def show_command(
     spec: Path,
     address: str | None,
+    origin: bool,
     given: Given,
     run: str,
     session: date | None,
@@ -85,13 +87,16 @@ def show_command(
 
     report = Report()
     if spec.suffix == ".fsp":
-        if address is not None:
+        if address is not None or origin:
             raise click.UsageError("a saved plan is shown whole; name the spec to show one model")
         data, view = pipeline.reopened(spec, None, report, given).to_json(), "plan"
     elif address is None:
         raise click.UsageError(
-            "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `results` lists them"
+            "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `ls` lists them"
         )
+    elif origin:
+        compiled, _ = pipeline.compiled_for(spec, RunKind(run), session, None, report, given)
+        data, view = looking.origin(compiled, address), "origin"
     else:
         data, view = looking.model(spec, RunKind(run), session, store, address, report, given), "model"
     answer(view, data, format_, no_color)

@@ -79,8 +79,12 @@ def lock_command(spec: Path, given: Given, format_: str, no_color: bool) -> None
 
 
 @click.command("compile", short_help="Expand a spec to its job graph and count what is in it.")
-@options(spec_argument, given_options, run_option, session_option, format_option, color_option)
-def compile_command(spec: Path, given: Given, run: str, session: date | None, format_: str, no_color: bool) -> None:
+@options(spec_argument, given_options, run_option, session_option)
+@click.option("--show-defaults", is_flag=True, help="Print every value of the spec with its origin; compile nothing.")
+@options(format_option, color_option)
+def compile_command(
+    spec: Path, given: Given, run: str, session: date | None, show_defaults: bool, format_: str, no_color: bool
+) -> None:
     """Expand SPEC and its lock to the job graph of a run, and count models, fits, forecasts and stages."""
     from fleetspec import pipeline
     from fleetspec.compiler.census import describe_graph
@@ -88,6 +92,14 @@ def compile_command(spec: Path, given: Given, run: str, session: date | None, fo
 
     report = Report()
     around = pipeline.world()
-    compiled = pipeline.compile(pipeline.read(spec, around, report, given), around, report, RunKind(run), session)
+    read = pipeline.read(spec, around, report, given)
+    if show_defaults:
+        from fleetspec.compiler.defaults import every_value
+
+        show_findings(report, no_color)
+        values = every_value(read.spec, read.document)
+        answer("defaults", {"file": str(spec), "values": values}, format_, no_color)
+        return
+    compiled = pipeline.compile(read, around, report, RunKind(run), session)
     show_findings(report, no_color)
     answer("compile", describe_graph(compiled.graph), format_, no_color)

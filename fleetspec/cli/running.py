@@ -157,7 +157,7 @@ def status_command(
 @click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@click.option("--table", type=click.Choice(["forecasts", "fits", "evaluations", "quarantine"]), default=None,
+@click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")

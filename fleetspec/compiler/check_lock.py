@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 
-from fleetspec.compiler.jobgraph import slug
+from fleetspec.compiler.check_arrival import check_lag, newest_session
+from fleetspec.compiler.jobgraph import RunKind, slug
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared, panel_key
 from fleetspec.compiler.settings import cadences
 from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.standards import check_quality
 from fleetspec.diagnostics import Report, Route, Rule
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
+from fleetspec.units import BarSize
 
 _AGAIN = "lock the data as they are now: fleetspec lock SPEC"
 _SHOWN = 3
@@ -36,8 +39,9 @@ def _check_universe(spec: FleetSpec, lock: Lock, name: str, report: Report) -> b
     before = len(report.errors)
     said = declared(spec)
     of_data, of_universe = f"data.{universe.data}", f"universes.{name}"
-    if universe.data not in lock.data:
-        message = f"data '{universe.data}' is not in the lock"
+    key = panel_key(universe.data, str(universe.bar))
+    if key not in lock.data:
+        message = f"data '{universe.data}' is not in the lock" + _at_bar(universe.bar)
         _once(report, meaning.NOT_IN_LOCK, message, ("data", universe.data))
     elif lock.declared.get(of_data) != said[of_data]:
         message = f"data '{universe.data}' was another source when it was locked"
@@ -45,11 +49,11 @@ def _check_universe(spec: FleetSpec, lock: Lock, name: str, report: Report) -> b
     if name not in lock.universes:
         _once(report, meaning.NOT_IN_LOCK, f"universe '{name}' is not in the lock", ("universes", name))
     elif lock.declared.get(of_universe) != said[of_universe]:
-        message = f"universe '{name}' had other members when it was locked"
+        message = f"universe '{name}' had other members or sessions when it was locked"
         _once(report, meaning.LOCK_OUTDATED, message, ("universes", name))
-    if len(report.errors) > before or universe.data not in lock.data:
+    if len(report.errors) > before or key not in lock.data:
         return False
-    held = lock.data[universe.data]
+    held = lock.data[key]
     absent = [member for member in lock.universes[name] if member not in held]
     if absent:
         message = f"the lock lists '{absent[0]}' in universe '{name}' and holds no data of it"
@@ -62,6 +66,11 @@ def _check_universe(spec: FleetSpec, lock: Lock, name: str, report: Report) -> b
         )
         return False
     return _check_addresses(name, lock.universes[name], report)
+
+
+def _at_bar(bar: BarSize) -> str:
+    """`` at bars of 5m``; nothing for sessions, which nobody needs to be told."""
+    return "" if str(bar) == "1 session" else f" at bars of {bar}"
 
 
 def _check_addresses(universe: str, members: tuple[str, ...], report: Report) -> bool:
@@ -152,7 +161,7 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
         message = f"{session} is not a session of {calendar}"
         report.add(meaning.NOT_A_SESSION, message, help=f"the session before it is {before}")
         return
-    newest = lock.newest()
+    newest = newest_session(spec, lock)
     if newest is None or session_on_or_before(calendar, newest) == session:
         return
     if session > newest:
@@ -167,3 +176,10 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
         f"the lock ends with {newest}, after session {session}: its forecasts would see the future",
         help=f"leave --session out for {session_on_or_before(calendar, newest)}, or lock data that end with {session}",
     )
+
+
+def check_night(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
+    """What the locked data must be for the night after ``session``: known by then, and good enough."""
+    if run is not RunKind.BACKTEST:
+        check_lag(spec, lock, session, report)
+    check_quality(spec, lock, run, session, report)

@@ -34,7 +34,7 @@ def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | No
     """
     before = len(report.errors)
     try:
-        walk = _Composition(_root(path), report)
+        walk = _Composition(repository(path), report)
         document = walk.read(path, ())
         if document is None:
             return None
@@ -159,7 +159,7 @@ def _beside(path: Path) -> str:
     return did_you_mean(path.name, names)
 
 
-def _followed(path: Path) -> Path | None:
+def followed(path: Path) -> Path | None:
     """Where a path leads, links followed; None when they lead in a circle."""
     try:
         return path.resolve()
@@ -167,9 +167,9 @@ def _followed(path: Path) -> Path | None:
         return None
 
 
-def _root(path: Path) -> Path:
-    """The repository a spec is in, else its folder: what it may extend lies inside."""
-    folder = (_followed(path) or path.absolute()).parent
+def repository(path: Path) -> Path:
+    """The repository a spec is in, else its folder: what it may extend or name lies inside."""
+    folder = (followed(path) or path.absolute()).parent
     return next((above for above in (folder, *folder.parents) if (above / ".git").exists()), folder)
 
 
@@ -194,7 +194,7 @@ class _Composition:
 
     def read(self, path: Path, stack: tuple[Path, ...], place: Place | None = None) -> Document | None:
         """The file with everything it extends merged in. ``stack`` holds the files that lead here."""
-        resolved = _followed(path)
+        resolved = followed(path)
         if resolved is None:
             message = f"{path} is a link that leads back to itself"
             self.report.add(reading.UNREADABLE, message, place=place, help="name the file itself")
@@ -306,7 +306,7 @@ class _Composition:
 
     def _inside(self, target: Path, shown: str, place: Place, *, absolute: bool = False) -> Path | None:
         """The file that a path leads to, links followed; None, and told, where it is outside of the repository."""
-        resolved = _followed(target)
+        resolved = followed(target)
         if resolved is None:
             message = f"{shown} is a link that leads back to itself"
             self.report.add(reading.UNREADABLE, message, place=place, help="name the file itself")

@@ -87,18 +87,31 @@ def parse(source: Source, report: Report, loader: Any = None) -> Document | None
 
     ``loader`` is a PyYAML loader class, by default the quickest that is installed; all give the same result.
     """
+    found = _parsed(_Composer(source, report), loader or _Loader)
+    if found is None:
+        return None
+    value, document = found
+    document.value.update(value)
+    return document
+
+
+def parse_part(source: Source, report: Report) -> tuple[Any, Document] | None:
+    """Read a text that may be a map or a list: its value, and a document with the places of everything in it."""
+    return _parsed(_Composer(source, report, lists=True), _Loader)
+
+
+def _parsed(composer: _Composer, loader: Any) -> tuple[Any, Document] | None:
+    source, report = composer.source, composer.report
     before = len(report.errors)
-    composer = _Composer(source, report)
     try:
-        root = composer.compose(loader or _Loader)
+        root = composer.compose(loader)
     except _Unreadable:
         return None
     if len(report.errors) > before:
         return None
     document = Document({})
     document.values[()] = Place(source, Span(root.span.start, root.span.start))
-    document.value.update(_plain(root, (), source, document))
-    return document
+    return _plain(root, (), source, document), document
 
 
 def _plain(node: _Node, route: Route, source: Source, document: Document) -> Any:
@@ -127,9 +140,10 @@ def _plain(node: _Node, route: Route, source: Source, document: Document) -> Any
 class _Composer:
     """Builds nodes from PyYAML's events, so that keys, aliases and depth are in our hands."""
 
-    def __init__(self, source: Source, report: Report) -> None:
+    def __init__(self, source: Source, report: Report, *, lists: bool = False) -> None:
         self.source = source
         self.report = report
+        self.lists = lists
         self.anchors: dict[str, _Node] = {}
         self.aliased = 0
         self.values = 0
@@ -201,7 +215,8 @@ class _Composer:
         event = next(self.events)
         while not isinstance(event, yaml.NodeEvent):
             if isinstance(event, yaml.StreamEndEvent):
-                raise self.stop(reading.NOT_A_MAP, start, "the file is empty", "`fleetspec init` writes a first spec")
+                help = _LISTED if self.lists else "`fleetspec init` writes a first spec"
+                raise self.stop(reading.NOT_A_MAP, start, "the file is empty", help)
             event = next(self.events)
         root = self.node(event, 1)
         for event in self.events:
@@ -209,10 +224,11 @@ class _Composer:
                 raise self.stop(
                     reading.MANY_DOCUMENTS, _span(event), "a second document begins here", "one fleet per file"
                 )
-        if root.entries is None:
+        if root.entries is None and not (self.lists and root.items is not None):
             empty = root.items is None and not root.scalar
             what = "the file is empty" if empty else "the file is " + ("a list" if root.items is not None else "a word")
-            raise self.stop(reading.NOT_A_MAP, root.span, what, "a spec begins with keys: apiVersion: fleetspec/v1")
+            help = _LISTED if self.lists else "a spec begins with keys: apiVersion: fleetspec/v1"
+            raise self.stop(reading.NOT_A_MAP, root.span, what, help)
         return root
 
     def node(self, event: Any, depth: int) -> _Node:
@@ -313,6 +329,7 @@ class _Composer:
         return _Node(span, target.scalar, target.items, target.entries, target.size, complete=True)
 
 
+_LISTED = "write a list (- AAPL) or a map (fast: [momentum(5)])"
 _TAB = ("a tab stands where only spaces count", "replace it by spaces")
 
 

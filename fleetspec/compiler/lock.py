@@ -7,29 +7,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from fleetspec.catalog.types import Catalog
 from fleetspec.compiler.identity import canonical, digest
 from fleetspec.compiler.settings import cadences as group_cadences
 from fleetspec.compiler.spec import DataSource, FleetSpec
-from fleetspec.compiler.windows import nightly_window
-from fleetspec.diagnostics import Place, Report, Source, Span, did_you_mean
-from fleetspec.panel.sources import Series, SourceError, SourceRequest, load
+from fleetspec.diagnostics import Place, Report, Source, Span
+from fleetspec.panel.sources import SourceRequest
 from fleetspec.rules import meaning
+from fleetspec.units import BarSize
 
-FORMAT = 1
+FORMAT = 2
+
+Spans = tuple[tuple[int, int], ...]
+"""Half-open ranges of a series' bars."""
 
 
 @dataclass(frozen=True, slots=True)
 class LockedSeries:
-    """One series as it was when locked: valid bars, rows without a value, first and last date, content digest.
+    """One series at one bar as it was when locked: valid bars, those without a value, first and last date, content
+    digest of its returns.
 
     ``windows`` maps a cadence (``"1000/5"``: train and refit in bars) to the digest of the current training window.
+    ``jump`` is the largest return in robust standard deviations, None where there is nothing to measure with;
+    ``measures`` are the digests of the measures that a group reads.
     """
 
     name: str
@@ -39,14 +44,18 @@ class LockedSeries:
     last: date | None
     digest: str
     windows: dict[str, str] = field(default_factory=dict)
+    jump: float | None = None
+    measures: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """What a spec's data were. ``data`` holds locked series by source and name, ``universes`` members in order.
+    """What a spec's data were. ``data`` holds locked series by source and bar (:func:`panel_key`) and name,
+    ``universes`` members in order.
 
     ``declared`` are digests of what the spec said of its data and universes, by dotted route, so that a later change
-    is noticed; ``catalog`` is the digest of prices and runtimes.
+    is noticed; ``catalog`` is the digest of prices and runtimes. ``spans`` holds, by universe and bar, the bars at
+    which a series was a member, for universes whose members change.
     """
 
     data: dict[str, dict[str, LockedSeries]]
@@ -54,6 +63,11 @@ class Lock:
     declared: dict[str, str] = field(default_factory=dict)
     catalog: str = ""
     version: int = FORMAT
+    spans: dict[str, dict[str, Spans]] = field(default_factory=dict)
+
+    def spans_of(self, universe: str, bar: str) -> Mapping[str, Spans] | None:
+        """The bars at which each member belongs to a universe; None where its members never change."""
+        return self.spans.get(panel_key(universe, bar))
 
     def to_bytes(self) -> bytes:
         """The file: canonical JSON, one series a line, with a checksum against edits and merges."""
@@ -73,20 +87,27 @@ class Lock:
             f"{json.dumps(name)}:{canonical(list(self.universes[name])).decode()}{_comma(names, name)}"
             for name in names
         ]
-        lines += ["},", '"data":{']
-        sources = sorted(self.data)
-        for source in sources:
-            lines.append(f"{json.dumps(source)}:{{")
-            members = sorted(self.data[source])
-            for name in members:
-                row = canonical(_row(self.data[source][name])).decode()
-                lines.append(f"{json.dumps(name, ensure_ascii=False)}:{row}{_comma(members, name)}")
-            lines.append("}" + _comma(sources, source))
-        return lines
+        spans = {key: {name: list(map(list, s)) for name, s in held.items()} for key, held in self.spans.items()}
+        lines += ["},", '"spans":{', *_groups(spans)]
+        data = {key: {name: _row(series) for name, series in held.items()} for key, held in self.data.items()}
+        return [*lines, "},", '"data":{', *_groups(data)]
 
     def newest(self) -> date | None:
         """The last date of any series; None when there is no bar at all."""
         return max((s.last for series in self.data.values() for s in series.values() if s.last), default=None)
+
+
+def _groups(groups: dict[str, dict[str, Any]]) -> list[str]:
+    """Maps of maps, an entry of the inner ones a line."""
+    lines = []
+    for group in (names := sorted(groups)):
+        lines.append(f"{json.dumps(group)}:{{")
+        members = sorted(groups[group])
+        for name in members:
+            row = canonical(groups[group][name]).decode()
+            lines.append(f"{json.dumps(name, ensure_ascii=False)}:{row}{_comma(members, name)}")
+        lines.append("}" + _comma(names, group))
+    return lines
 
 
 def _comma(names: list[str], name: str) -> str:
@@ -101,6 +122,8 @@ def _row(series: LockedSeries) -> dict[str, Any]:
         "last": None if series.last is None else series.last.isoformat(),
         "digest": series.digest,
         "windows": series.windows,
+        "jump": series.jump,
+        "measures": series.measures,
     }
 
 
@@ -109,8 +132,8 @@ def lock_path(spec_path: Path) -> Path:
     return spec_path.with_suffix(".lock")
 
 
-def source_request(source: DataSource, root: Path) -> SourceRequest:
-    """A data source of the spec as ``panel`` reads it; ``root`` is the folder of the spec."""
+def source_request(source: DataSource, root: Path, bar: BarSize, calendar: str) -> SourceRequest:
+    """A data source of the spec as ``panel`` reads it, at a bar; ``root`` is the folder of the spec."""
     return SourceRequest(
         location=source.from_,
         root=root,
@@ -120,9 +143,15 @@ def source_request(source: DataSource, root: Path) -> SourceRequest:
         price=source.price,
         returns=source.returns,
         volume=source.volume,
+        high=source.high,
+        low=source.low,
+        realised=source.realised,
+        implied=source.implied,
         series=source.series,
         length=None if source.length is None else source.length.count,
         seed=source.seed,
+        bar=bar,
+        calendar=calendar,
     )
 
 
@@ -134,8 +163,17 @@ def declared(spec: FleetSpec) -> dict[str, str]:
         for name, source in spec.data.items()
     }
     for name, universe in spec.universes.items():
-        said[f"universes.{name}"] = {"data": universe.data, "series": universe.series}
+        said[f"universes.{name}"] = {"data": universe.data, "series": universe.series} | _chosen_by(spec, name)
     return {route: digest("declared", canonical(content)).hex() for route, content in sorted(said.items())}
+
+
+def _chosen_by(spec: FleetSpec, name: str) -> dict[str, Any]:
+    """What else decides a universe's members and where its bars end, as far as it is said."""
+    universe = spec.universes[name]
+    said = {"where": universe.where, "as_of": None if universe.as_of is None else str(universe.as_of)}
+    if any(not BarSize.parse(bar).intraday and bar != "1 session" for bar in cadences(spec, name)):
+        said["calendar"] = universe.calendar
+    return {key: value for key, value in said.items() if value is not None}
 
 
 def cadence(train: int, refit: int, measure: str = "returns") -> str:
@@ -157,44 +195,6 @@ def cadences(spec: FleetSpec, universe: str) -> dict[str, set[tuple[int, int, st
         for bar, train, refit, measure in group_cadences(spec.models[name]):
             found.setdefault(bar or own, set()).add((train, refit, measure))
     return found
-
-
-def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
-    """Read the data and pin them. Rejected (FS230, FS201) with routes when a source or a member cannot be found."""
-    report = Report()
-    data: dict[str, dict[str, LockedSeries]] = {}
-    universes: dict[str, tuple[str, ...]] = {}
-    for name in sorted({universe.data for universe in spec.universes.values()}):
-        using = {key: universe for key, universe in spec.universes.items() if universe.data == name}
-        try:
-            found = load(source_request(spec.data[name], root))
-        except SourceError as error:
-            report.add(meaning.DATA_UNREADABLE, str(error), route=("data", name, "from"), help=error.help)
-            continue
-        needed: dict[str, set[tuple[int, int, str]]] = {}
-        for key, universe in using.items():
-            members = tuple(found) if universe.series == "all" else universe.series
-            for index, member in enumerate(members):
-                if member not in found:
-                    message = f"data '{name}' has no series '{member}'"
-                    route = ("universes", key, "series", index)
-                    report.add(meaning.UNKNOWN_NAME, message, route=route, help=did_you_mean(member, found))
-                else:
-                    needed.setdefault(member, set()).update(cadences(spec, key)[str(universe.bar)])
-            universes[key] = members
-        data[name] = {member: _locked(found[member], needed[member]) for member in sorted(needed)}
-    report.require()
-    return Lock(data, universes, declared(spec), catalog.digest)
-
-
-def _locked(series: Series, wanted: Iterable[tuple[int, int, str]]) -> LockedSeries:
-    bars = len(series)
-    windows = {
-        cadence(train, refit, measure): series.digest(*nightly_window(bars, train, refit))
-        for train, refit, measure in sorted(wanted)
-    }
-    first, last = (series.dates[0].astype(object), series.dates[-1].astype(object)) if bars else (None, None)
-    return LockedSeries(series.name, bars, series.missing, first, last, series.digest(), windows)
 
 
 def read_lock(path: Path, report: Report) -> Lock | None:
@@ -254,6 +254,7 @@ def _lock(content: dict[str, Any]) -> Lock:
         {name: str(value) for name, value in content["declared"].items()},
         str(content["catalog"]),
         content["version"],
+        {str(key): {str(name): _spans(rows) for name, rows in held.items()} for key, held in content["spans"].items()},
     )
 
 
@@ -262,7 +263,16 @@ def _series(name: str, row: dict[str, Any]) -> LockedSeries:
     if type(bars) is not int or type(missing) is not int or bars < 0 or missing < 0:
         raise ValueError(f"series '{name}' has {bars} bars and {missing} missing")
     windows = {str(key): _hex(value) for key, value in row["windows"].items()}
-    return LockedSeries(name, bars, missing, _day(row["first"]), _day(row["last"]), _hex(row["digest"]), windows)
+    measures = {str(key): _hex(value) for key, value in row["measures"].items()}
+    jump = None if row["jump"] is None else float(row["jump"])
+    first, last = _day(row["first"]), _day(row["last"])
+    return LockedSeries(name, bars, missing, first, last, _hex(row["digest"]), windows, jump, measures)
+
+
+def _spans(rows: list[list[int]]) -> Spans:
+    if any(type(edge) is not int for row in rows for edge in row) or any(len(row) != 2 for row in rows):
+        raise ValueError(f"{rows} are no spans")
+    return tuple((start, end) for start, end in rows)
 
 
 def _hex(text: Any) -> str:

@@ -13,12 +13,14 @@ import numpy as np
 from fleetspec.compiler import identity, timetable
 from fleetspec.compiler.assembly import Assembly
 from fleetspec.compiler.blocks import Block, Evaluation
+from fleetspec.compiler.check_arrival import newest_session
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Models, RunKind
 from fleetspec.compiler.lock import Lock, panel_key
 from fleetspec.compiler.panels import Panel
 from fleetspec.compiler.settings import common_start, group_order, group_settings, lineage, source_identity
 from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.standards import standard
 from fleetspec.diagnostics import reject
 from fleetspec.family import Registry
 from fleetspec.rules import meaning
@@ -26,8 +28,8 @@ from fleetspec.sessions import session_on_or_before
 
 
 def default_session(spec: FleetSpec, lock: Lock) -> date:
-    """The last session of the schedule's calendar on or before the newest locked bar."""
-    newest = lock.newest()
+    """The last session of the schedule's calendar whose night the locked bars are for."""
+    newest = newest_session(spec, lock)
     if newest is None:
         raise reject(meaning.NO_BARS, "the lock holds no bars", help="check the data, then lock again")
     return session_on_or_before(spec.schedule.calendar, newest)
@@ -38,14 +40,14 @@ def lower(spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind, session
 
     Rejected (FS242) for a backtest of a spec that has none.
     """
-    return _Lowering(spec, lock, registry, run).graph(session)
+    return _Lowering(spec, lock, registry, run, session).graph()
 
 
 class _Lowering:
     """The blocks of one run, built one after the other."""
 
-    def __init__(self, spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind) -> None:
-        self.spec, self.lock, self.run = spec, lock, run
+    def __init__(self, spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind, session: date) -> None:
+        self.spec, self.lock, self.run, self.session = spec, lock, run, session
         held = held_groups(spec, run)
         self.demand = Demand.of(spec, held)
         self.settings = [
@@ -59,12 +61,12 @@ class _Lowering:
         self.assembly = Assembly()
         self.blocks: list[Block] = []
 
-    def graph(self, session: date) -> JobGraph:
+    def graph(self) -> JobGraph:
         for code, universe in enumerate(self.demand.universes):
             self._universe(universe, code)
         members = tuple(self.lock.universes[universe] for universe in self.demand.universes)
         models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
-        return self.assembly.graph(self.spec.name, self.run, session, self.spec.seed, models)
+        return self.assembly.graph(self.spec.name, self.run, self.session, self.spec.seed, models)
 
     def _universe(self, universe: str, code: int) -> None:
         panels: dict[str, Panel] = {}
@@ -117,8 +119,9 @@ class _Lowering:
         source = self.spec.universes[universe].data
         held = self.lock.data[panel_key(source, bar)]
         series = tuple(held[name] for name in self.lock.universes[universe])
-        missing = self.spec.quality.max_missing.fraction
-        return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), missing)
+        at = None if self.run is RunKind.BACKTEST else self.session
+        asked = standard(self.spec, universe, bar, at)
+        return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), asked)
 
 
 def held_groups(spec: FleetSpec, run: RunKind) -> set[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Ints
 from fleetspec.compiler.lock import LockedSeries
+from fleetspec.panel.quality import Standard, verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +37,11 @@ class Panel:
         bar: str,
         series: tuple[LockedSeries, ...],
         source: dict[str, Any],
-        max_missing: float,
+        standard: Standard,
     ) -> Panel:
         bars = np.array([s.bars for s in series], dtype=np.int64)
-        missing = np.array([s.missing for s in series], dtype=np.int64)
-        # A share, as the runtime's gate computes it: a product could round to the other side.
-        gated = missing / np.maximum(bars + missing, 1) > max_missing
+        judged = (verdict(s.missing, s.bars, s.jump, s.last, standard) for s in series)
+        gated = np.array([reason is not None for reason in judged], dtype=bool)
         names = identity.digest_texts("series", [s.name for s in series])
         return cls(name, code, bar, series, bars, gated, names, identity.from_hex([s.digest for s in series]), source)
 

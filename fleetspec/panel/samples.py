@@ -7,21 +7,22 @@ from pathlib import Path
 
 import numpy as np
 
-from fleetspec.panel.series import Dates, Series, SourceError, from_prices
+from fleetspec.panel.series import Dates, Rows, SourceError, from_prices
 from fleetspec.panel.tables import numbers
 
-_FILES = {
-    "nasdaq": ("Adj Close", "Volume"),
-    "sp500": ("Adj Close", "Volume"),
-    "vix": ("vix", None),
-    "wti": ("DCOILWTICO", None),
+_BESIDE = {"volume": "Volume", "high": "High", "low": "Low"}
+_FILES: dict[str, tuple[str, dict[str, str]]] = {
+    "nasdaq": ("Adj Close", _BESIDE),
+    "sp500": ("Adj Close", _BESIDE),
+    "vix": ("vix", {}),
+    "wti": ("DCOILWTICO", {}),
 }
 
 NAMES: tuple[str, ...] = tuple(_FILES)
 
 
-def arch_series(only: frozenset[str] | None = None) -> dict[str, Series]:
-    """S&P 500 and NASDAQ (1999-2018, with volume), WTI crude (1986-2018) and VIX (2014-2018), daily.
+def arch_series(only: frozenset[str] | None = None) -> dict[str, Rows]:
+    """S&P 500 and NASDAQ (1999-2018, with volume, high and low), WTI crude (1986-2018) and VIX (2014-2018), daily.
 
     WTI and VIX have about 3 % of rows without a price; they are counted as missing.
     """
@@ -35,15 +36,15 @@ def arch_series(only: frozenset[str] | None = None) -> dict[str, Series]:
     return {name: _read(folder, name) for name in NAMES if only is None or name in only}
 
 
-def _read(folder: Path, name: str) -> Series:
+def _read(folder: Path, name: str) -> Rows:
     from pyarrow import csv
 
-    price, volume = _FILES[name]
+    price, columns = _FILES[name]
     file = folder / name / f"{name}.csv.gz"
     table = csv.read_csv(file)
     dates = _us_dates(table["Date"].to_pylist())
-    traded = None if volume is None else numbers(table[volume], file.name, volume)
-    return from_prices(name, dates, numbers(table[price], file.name, price), traded)
+    beside = {role: numbers(table[column], file.name, column) for role, column in columns.items()}
+    return from_prices(name, dates, numbers(table[price], file.name, price), beside)
 
 
 def _us_dates(texts: list[str]) -> Dates:

@@ -1,16 +1,28 @@
-"""One series as a source delivers it: dated log returns, cleaned once, hashed by content."""
+"""One series: the rows a source has of it, and the bars that are made from them, hashed by content.
+
+Time is datetime64[s] everywhere, on the clock that the source keeps. A bar of a session or longer is stamped with
+midnight of its last session, an intraday bar with the moment it ends.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Dates = NDArray[np.datetime64]
+Measure = Literal["returns", "realised", "range", "implied"]
+
+MEASURES: tuple[str, ...] = ("realised", "range", "implied")
+"""Measures of volatility that a series may have beside its returns; all are variances of one bar."""
+BESIDE: tuple[str, ...] = ("volume", "high", "low", "realised", "implied")
+"""Columns that a row may have beside its price or return."""
 
 
 class SourceError(Exception):
@@ -22,11 +34,30 @@ class SourceError(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
-    """Valid observations of one series, oldest first; arrays are read-only.
+class Rows:
+    """Valid observations of one series as fine as its source has them, oldest first.
 
-    ``dates`` (T,) datetime64[D], strictly increasing; ``returns`` (T,) log returns as fractions; ``volume`` (T,)
-    or None, NaN where it was not reported. ``missing`` counts rows dropped for want of a price or return.
+    ``stamps`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions; ``beside`` columns
+    (T,) of :data:`BESIDE`, NaN where a row has none. ``missing`` counts rows dropped for want of a price or return.
+    """
+
+    name: str
+    stamps: Dates
+    returns: Floats
+    beside: Mapping[str, Floats]
+    missing: int
+
+    def __len__(self) -> int:
+        return len(self.returns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    """Bars of one series, oldest first; arrays are read-only.
+
+    ``dates`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions per bar; ``volume``
+    (T,) or None, NaN where it was not reported. ``missing`` counts what was dropped for want of a price or return, in
+    bars. ``measures`` (T,) each are variances of a bar as fractions squared, NaN where there is none.
     """
 
     name: str
@@ -34,81 +65,115 @@ class Series:
     returns: Floats
     volume: Floats | None
     missing: int
+    measures: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for array in (self.dates, self.returns, self.volume):
+        for array in (self.dates, self.returns, self.volume, *self.measures.values()):
             if array is not None:
                 array.setflags(write=False)
 
     def __len__(self) -> int:
         return len(self.returns)
 
-    def digest(self, start: int = 0, end: int | None = None) -> str:
-        """128-bit BLAKE2b in hex of bars ``start:end``: little-endian dates, returns and volume, in this order.
+    def digest(self, start: int = 0, end: int | None = None, measure: str = "returns") -> str:
+        """128-bit BLAKE2b in hex of bars ``start:end``: little-endian dates, returns and volume, in this order, and
+        after them the ``measure`` where it is another than the returns.
 
-        The bytes do not depend on the machine, on the bars outside the slice or on the series' name.
+        The bytes do not depend on the machine, on the bars outside the slice, on the series' name or on measures that
+        were not asked for. A series that lacks the measure has a digest too, which no values have.
         """
         part = slice(start, end)
         hasher = hashlib.blake2b(digest_size=16)
         hasher.update(b"volume" if self.volume is not None else b"no volume")
-        hasher.update(np.ascontiguousarray(self.dates[part]).astype("datetime64[D]").astype("<i8").tobytes())
+        hasher.update(_time_bytes(self.dates[part]))
         hasher.update(np.ascontiguousarray(self.returns[part]).astype("<f8").tobytes())
         if self.volume is not None:
             hasher.update(np.ascontiguousarray(self.volume[part]).astype("<f8").tobytes())
+        if measure != "returns":
+            values = self.measures.get(measure)
+            hasher.update(f" {measure if values is not None else 'no ' + measure} ".encode())
+            if values is not None:
+                hasher.update(np.ascontiguousarray(values[part]).astype("<f8").tobytes())
         return hasher.hexdigest()
 
 
-def from_prices(name: str, dates: Dates, prices: Floats, volume: Floats | None) -> Series:
+def _time_bytes(dates: Dates) -> bytes:
+    """Days since 1970 where every bar is stamped with one, so that daily bars hash as days; else seconds, marked."""
+    days = dates.astype("datetime64[D]")
+    if (days == dates).all():
+        return days.astype("<i8").tobytes()
+    return b"seconds" + np.ascontiguousarray(dates).astype("datetime64[s]").astype("<i8").tobytes()
+
+
+def stamp_text(stamp: np.datetime64) -> str:
+    """A date where the stamp is a whole day, else date and time to the minute or second."""
+    seconds = stamp.astype("datetime64[s]")
+    for unit in ("D", "m"):
+        shorter = seconds.astype(f"datetime64[{unit}]")
+        if shorter == seconds:
+            return str(shorter).replace("T", " ")
+    return str(seconds).replace("T", " ")
+
+
+def from_prices(name: str, stamps: Dates, prices: Floats, beside: Mapping[str, Floats]) -> Rows:
     """Log returns between consecutive known prices; rows without a price (NaN) are dropped and counted.
 
-    A return after a gap spans the gap, and the first known price makes no return: T + 1 prices make T bars.
+    A return after a gap spans the gap, and the first known price makes no return: T + 1 prices make T rows.
     """
-    order, missing = _cleaned(name, dates, prices)
+    order, missing = _cleaned(name, stamps, prices)
     kept_prices = prices[order]
     wrong = np.flatnonzero(kept_prices <= 0)
     if len(wrong):
-        day = dates[order][wrong[0]]
+        when = stamp_text(stamps[order][wrong[0]])
         raise SourceError(
-            f"the price of '{name}' on {day} is {kept_prices[wrong[0]]:g}",
+            f"the price of '{name}' on {when} is {kept_prices[wrong[0]]:g}",
             "log returns need prices above 0: leave the row out or the price empty, or give `returns:` instead",
         )
-    # numpy's vectorised logarithm differs in the last bit from one kind of CPU to another, and digests would with it.
-    logs = np.array([math.log(price) for price in kept_prices], dtype=np.float64)
-    return Series(
-        name,
-        dates[order][1:].astype("datetime64[D]"),
-        np.diff(logs),
-        _kept_volume(volume, order[1:]),
-        missing,
-    )
+    returns = np.diff(exact_logs(kept_prices))
+    return Rows(name, _seconds(stamps[order][1:]), returns, _kept(beside, order[1:]), missing)
 
 
-def from_returns(name: str, dates: Dates, returns: Floats, volume: Floats | None) -> Series:
+def from_returns(name: str, stamps: Dates, returns: Floats, beside: Mapping[str, Floats]) -> Rows:
     """Log returns as given; rows without one (NaN) are dropped and counted."""
-    order, missing = _cleaned(name, dates, returns)
-    return Series(name, dates[order].astype("datetime64[D]"), returns[order], _kept_volume(volume, order), missing)
+    order, missing = _cleaned(name, stamps, returns)
+    return Rows(name, _seconds(stamps[order]), returns[order], _kept(beside, order), missing)
 
 
-def _cleaned(name: str, dates: Dates, values: Floats) -> tuple[NDArray[np.intp], int]:
-    """Row order by date without missing rows, and their number."""
-    order = np.argsort(dates, kind="stable")
-    twice = np.flatnonzero(np.diff(dates[order].astype(np.int64)) == 0)
+def exact_logs(values: Floats) -> Floats:
+    """Natural logarithms, the same on every machine; NaN stays NaN.
+
+    numpy's vectorised logarithm differs in the last bit from one kind of CPU to another, and digests would with it.
+    """
+    return np.array([math.log(value) for value in values], dtype=np.float64)
+
+
+def _seconds(stamps: Dates) -> Dates:
+    seconds: Dates = stamps.astype("datetime64[s]")
+    return seconds
+
+
+def _cleaned(name: str, stamps: Dates, values: Floats) -> tuple[NDArray[np.intp], int]:
+    """Row order by time without missing rows, and their number."""
+    order = np.argsort(stamps, kind="stable")
+    twice = np.flatnonzero(np.diff(stamps[order].astype(np.int64)) == 0)
     if len(twice):
+        when = stamp_text(stamps[order][twice[0]])
         raise SourceError(
-            f"series '{name}' has more than one row on {dates[order][twice[0]]}",
-            "keep one row per series and date: drop or aggregate the others",
+            f"series '{name}' has more than one row {'at' if ':' in when else 'on'} {when}",
+            "keep one row per series and time: drop or aggregate the others"
+            + ("; a clock that is set back in autumn has an hour twice, UTC has not" if ":" in when else ""),
         )
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise SourceError(
-            f"the value of '{name}' on {dates[infinite[0]]} is infinite", "leave the value empty where it is not known"
+            f"the value of '{name}' on {stamp_text(stamps[infinite[0]])} is infinite",
+            "leave the value empty where it is not known",
         )
     known = ~np.isnan(values[order])
     return order[known], int(len(values) - known.sum())
 
 
-def _kept_volume(volume: Floats | None, order: NDArray[np.intp]) -> Floats | None:
-    if volume is None:
-        return None
-    kept = volume[order]
-    return None if np.isnan(kept).all() else kept
+def _kept(beside: Mapping[str, Floats], order: NDArray[np.intp]) -> dict[str, Floats]:
+    """The columns in the order of the rows, without those that hold nothing."""
+    kept = {column: values[order] for column, values in beside.items()}
+    return {column: values for column, values in kept.items() if not np.isnan(values).all()}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.panel import samples, synthetic, tables
-from fleetspec.panel.series import Series, SourceError
+from fleetspec.panel import bars, samples, synthetic, tables
+from fleetspec.panel.bars import SESSION
+from fleetspec.panel.series import BESIDE, Rows, Series, SourceError
+from fleetspec.panel.tables import Attributes
+from fleetspec.units import BarSize
 
-__all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "load"]
+__all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "attributes", "load", "load_rows"]
 
 SAMPLE = "sample:arch"
 SYNTHETIC = "synthetic:market"
@@ -21,8 +24,10 @@ _FORMATS = {".csv": "csv", ".parquet": "parquet", ".pq": "parquet"}
 class SourceRequest:
     """A data source as the spec names it. ``root`` is the folder relative paths start from.
 
-    ``key``, ``time``, ``price``, ``returns`` and ``volume`` are column names of a file; without ``key`` the file is
-    one series, named by the file's stem. ``series``, ``length`` (in bars) and ``seed`` describe a synthetic market.
+    ``key``, ``time``, ``price``, ``returns`` and what may stand beside them (``volume``, ``high``, ``low``,
+    ``realised``, ``implied``) are column names of a file; without ``key`` the file is one series, named by the file's
+    stem. ``series``, ``length`` (in bars) and ``seed`` describe a synthetic market. ``bar`` is the size of the bars
+    wanted, ``calendar`` whose sessions they are of.
     """
 
     location: str
@@ -33,35 +38,62 @@ class SourceRequest:
     price: str | None = None
     returns: str | None = None
     volume: str | None = None
+    high: str | None = None
+    low: str | None = None
+    realised: str | None = None
+    implied: str | None = None
     series: int | None = None
     length: int | None = None
     seed: int | None = None
+    bar: BarSize = SESSION
+    calendar: str = "XNYS"
+
+    @property
+    def beside(self) -> dict[str, str]:
+        """Columns beside the value, by role."""
+        return {role: column for role in BESIDE if (column := getattr(self, role)) is not None}
+
+
+_COLUMNS = ("key", "time", "price", "returns", *BESIDE)
 
 
 def load(request: SourceRequest, only: Collection[str] | None = None) -> dict[str, Series]:
     """Every series of the source by name, names sorted; ``only`` reads no more than those of them that exist.
 
-    Raises :class:`SourceError` when the source cannot be read as declared.
+    Raises :class:`SourceError` when the source cannot be read as declared, and its :class:`~bars.TooCoarse` when its
+    rows are too far apart for the bars.
     """
     wanted = None if only is None else frozenset(only)
-    if request.location == SAMPLE:
-        _refuse(request, ("format", "key", "time", "price", "returns", "volume", "series", "length", "seed"))
-        return samples.arch_series(wanted)
     if request.location == SYNTHETIC:
         return _synthetic(request, wanted)
-    if "://" in request.location:
+    rows = load_rows(request, wanted)
+    bars.require_fine(rows, request.bar)
+    return {name: bars.series_of(one, request.bar, request.calendar) for name, one in rows.items()}
+
+
+def load_rows(request: SourceRequest, wanted: frozenset[str] | None = None) -> dict[str, Rows]:
+    """The rows of every series of a file or sample, as fine as they are."""
+    if request.location == SAMPLE:
+        _refuse(request, ("format", *_COLUMNS, "series", "length", "seed"))
+        return samples.arch_series(wanted)
+    path, kind = _file(request)
+    _refuse(request, ("series", "length", "seed"))
+    return tables.read(path, request.location, kind, _columns(request), wanted)
+
+
+def attributes(request: SourceRequest, names: Iterable[str]) -> dict[str, Attributes]:
+    """Columns of the source's table as text, by series: what members are chosen by."""
+    if request.location in (SAMPLE, SYNTHETIC):
         raise SourceError(
-            f"'{request.location}' is not a local file", "this version reads local files only: copy it beside the spec"
+            f"'{request.location}' has no columns to choose by", "list its members: series: [A, B], or take them all"
         )
-    if Path(request.location).suffix.lower() not in _FORMATS and ":" in request.location:
-        raise SourceError(
-            f"there is no source '{request.location}'", did_you_mean(request.location, (SAMPLE, SYNTHETIC))
-        )
-    return _file(request, wanted)
+    path, kind = _file(request)
+    columns = _columns(request)
+    return tables.read_attributes(path, request.location, kind, columns.key, columns.time, names)
 
 
 def _synthetic(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Series]:
-    _refuse(request, ("format", "key", "time", "price", "returns", "volume"))
+    _refuse(request, ("format", *_COLUMNS))
     if request.series is None or request.length is None:
         raise SourceError(
             f"{SYNTHETIC} needs its size", "write series: 200 and length: 1500 sessions (seed: is 0 unless given)"
@@ -73,10 +105,20 @@ def _synthetic(request: SourceRequest, wanted: frozenset[str] | None) -> dict[st
     indices = None
     if wanted is not None:
         indices = [index for index, name in enumerate(synthetic.names(request.series)) if name in wanted]
-    return dict(sorted(synthetic.market(request.series, request.length, request.seed or 0, indices).items()))
+    made = synthetic.market(request.series, request.length, request.seed or 0, indices, request.bar)
+    return dict(sorted(made.items()))
 
 
-def _file(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Series]:
+def _file(request: SourceRequest) -> tuple[Path, str]:
+    """The file of a request, and its format."""
+    if "://" in request.location:
+        raise SourceError(
+            f"'{request.location}' is not a local file", "this version reads local files only: copy it beside the spec"
+        )
+    if Path(request.location).suffix.lower() not in _FORMATS and ":" in request.location:
+        raise SourceError(
+            f"there is no source '{request.location}'", did_you_mean(request.location, (SAMPLE, SYNTHETIC))
+        )
     path = request.root / request.location
     if path.is_dir():
         raise SourceError(f"'{request.location}' is a folder", "name one .csv or .parquet file")
@@ -89,7 +131,10 @@ def _file(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Se
     kind = request.format or _FORMATS.get(path.suffix.lower())
     if kind not in ("csv", "parquet"):
         raise SourceError(f"'{request.location}' has no known format", "write format: csv or format: parquet")
-    _refuse(request, ("series", "length", "seed"))
+    return path, kind
+
+
+def _columns(request: SourceRequest) -> tables.Columns:
     if request.time is None:
         raise SourceError(
             f"'{request.location}' needs `time:`",
@@ -98,8 +143,12 @@ def _file(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Se
     if (request.price is None) == (request.returns is None):
         both = "both `price:` and `returns:`" if request.price is not None else "neither `price:` nor `returns:`"
         raise SourceError(f"'{request.location}' has {both}", "name exactly one of the two columns")
-    columns = tables.Columns(request.key, request.time, request.price, request.returns, request.volume)
-    return tables.read(path, request.location, kind, columns, wanted)
+    if (request.high is None) != (request.low is None):
+        given, lacking = ("high", "low") if request.low is None else ("low", "high")
+        raise SourceError(
+            f"'{request.location}' has `{given}:` and no `{lacking}:`", "a range needs both: name the other column too"
+        )
+    return tables.Columns(request.key, request.time, request.price, request.returns, request.beside)
 
 
 def _refuse(request: SourceRequest, fields: tuple[str, ...]) -> None:

@@ -1,13 +1,14 @@
-"""Long tables, one row per series and date, from CSV and Parquet.
+"""Long tables, one row per series and time, from CSV and Parquet.
 
 In CSV every cell is read as text and typed here, so the ticker ``ON`` or ``000660`` is never a flag or a number.
-An empty cell, ``NaN``, ``NA``, ``null`` or ``.`` in a numeric column is a missing value. A time of day in the date
-column is cut off: bars are daily.
+An empty cell, ``NaN``, ``NA``, ``null`` or ``.`` in a numeric column is a missing value. A stamp keeps the clock that
+the file keeps: its zone says which clock that is and changes nothing.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,71 +17,132 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.panel.series import Dates, Floats, Series, SourceError, from_prices, from_returns
+from fleetspec.panel.series import Dates, Floats, Rows, SourceError, from_prices, from_returns
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _EMPTY = frozenset({"", ".", "nan", "na", "n/a", "null", "none"})
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}([T ].*)?")
+_STAMP = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{2}:\d{2}(?::\d{2})?)(?:\.\d*)?\s*(?:Z|UTC|[+-]\d{2}:?\d{2})?)?")
+_PERCENT = 3.0
+"""An annualised volatility of 300 % at the median is no market's: it was written in percent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns to read; exactly one of ``price`` and ``returns`` is set, and no ``key`` means one series."""
+    """Which columns to read; exactly one of ``price`` and ``returns`` is set, and no ``key`` means one series.
+
+    ``beside`` maps roles of :data:`fleetspec.panel.series.BESIDE` to columns.
+    """
 
     key: str | None
     time: str
     price: str | None
     returns: str | None
-    volume: str | None
+    beside: Mapping[str, str]
 
     @property
     def value(self) -> str:
         return self.price or self.returns or ""
 
 
-def read(path: Path, shown: str, kind: str, columns: Columns, wanted: frozenset[str] | None) -> dict[str, Series]:
-    """The series of a file by name, sorted. ``shown`` is the file as the user wrote it, for messages."""
-    table = _table(path, shown, kind, columns)
-    if columns.key is None:
-        codes, keys = np.zeros(len(table), dtype=np.int64), [path.stem]
-    else:
-        codes, keys = _keys(table[columns.key], shown, columns.key)
-    dates = _dates(table[columns.time], shown, columns.time)
+def read(path: Path, shown: str, kind: str, columns: Columns, wanted: frozenset[str] | None) -> dict[str, Rows]:
+    """The rows of a file by series name, sorted. ``shown`` is the file as the user wrote it, for messages."""
+    named = (columns.key, columns.time, columns.value, *columns.beside.values())
+    table = _table(path, shown, kind, [column for column in named if column is not None])
+    groups = _by_series(table, path, shown, columns.key)
+    stamps = _stamps(table[columns.time], shown, columns.time)
     values = numbers(table[columns.value], shown, columns.value)
-    volume = None if columns.volume is None else numbers(table[columns.volume], shown, columns.volume)
-    if volume is not None and (volume < 0).any():
-        row = int(np.flatnonzero(volume < 0)[0])
-        raise SourceError(
-            f"{shown}: volume {volume[row]:g} in row {row + 1} is below 0", "leave it empty where it is not known"
-        )
-    order = np.argsort(codes, kind="stable")
-    bounds = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    beside = {role: numbers(table[column], shown, column) for role, column in columns.beside.items()}
+    _check_beside(beside, columns.beside, shown)
     build = from_prices if columns.price is not None else from_returns
     return {
-        name: build(name, dates[rows], values[rows], None if volume is None else volume[rows])
-        for name, rows in sorted((key, order[bounds[i] : bounds[i + 1]]) for i, key in enumerate(keys))
+        name: build(name, stamps[rows], values[rows], {role: column[rows] for role, column in beside.items()})
+        for name, rows in groups
         if wanted is None or name in wanted
     }
 
 
-def _table(path: Path, shown: str, kind: str, columns: Columns) -> pa.Table:
+@dataclass(frozen=True, slots=True, eq=False)
+class Attributes:
+    """What the rows of one series say of it, oldest first: ``stamps`` (R,) and text columns (R,), '' where empty."""
+
+    stamps: Dates
+    columns: Mapping[str, list[str]]
+
+
+def read_attributes(
+    path: Path, shown: str, kind: str, key: str | None, time: str, names: Iterable[str]
+) -> dict[str, Attributes]:
+    """Columns of a file as text by series name; rows without a value count too."""
+    listed = list(names)
+    table = _table(path, shown, kind, [column for column in (key, time, *listed) if column is not None])
+    stamps = _stamps(table[time], shown, time)
+    texts = {name: _texts(table[name]) for name in listed}
+    found = {}
+    for series, rows in _by_series(table, path, shown, key):
+        ordered = rows[np.argsort(stamps[rows], kind="stable")]
+        found[series] = Attributes(stamps[ordered], {n: [texts[n][row] for row in ordered] for n in listed})
+    return found
+
+
+def header(path: Path, kind: str) -> list[str]:
+    """The names of a file's columns. Raises pyarrow.ArrowInvalid where it is no such file."""
+    from pyarrow import csv, parquet
+
+    return list(csv.open_csv(path).schema.names if kind == "csv" else parquet.read_schema(path).names)
+
+
+def _check_beside(beside: Mapping[str, Floats], columns: Mapping[str, str], shown: str) -> None:
+    for role, values in beside.items():
+        # A price of 0 has no logarithm; volume and variance may be nothing.
+        wrong = np.flatnonzero((values <= 0) | np.isinf(values) if role in ("high", "low") else values < 0)
+        if len(wrong):
+            least = "not above 0" if role in ("high", "low") else "below 0"
+            raise SourceError(
+                f"{shown}: {role} {values[wrong[0]]:g} in row {wrong[0] + 1} is {least}",
+                "leave it empty where it is not known",
+            )
+    if "high" in beside and "low" in beside:
+        wrong = np.flatnonzero(beside["high"] < beside["low"])
+        if len(wrong):
+            row = int(wrong[0])
+            raise SourceError(
+                f"{shown}: the high {beside['high'][row]:g} in row {row + 1} is below the low {beside['low'][row]:g}",
+                f"check that high: {columns['high']} and low: {columns['low']} are not swapped",
+            )
+    implied = beside.get("implied")
+    if implied is not None and not np.isnan(implied).all() and np.nanmedian(implied) > _PERCENT:
+        raise SourceError(
+            f"{shown}: implied volatility '{columns['implied']}' is {np.nanmedian(implied):g} at the median",
+            "write it as a fraction a year: 0.20, not 20",
+        )
+
+
+def _by_series(table: pa.Table, path: Path, shown: str, key: str | None) -> list[tuple[str, NDArray[np.intp]]]:
+    """(series, its row numbers), by name."""
+    if key is None:
+        return [(path.stem, np.arange(len(table)))]
+    codes, keys = _keys(table[key], shown, key)
+    order = np.argsort(codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(len(keys) + 1))
+    return sorted((name, order[bounds[i] : bounds[i + 1]]) for i, name in enumerate(keys))
+
+
+def _table(path: Path, shown: str, kind: str, wanted: list[str]) -> pa.Table:
     import pyarrow as pa
     from pyarrow import csv, parquet
 
     try:
-        header = csv.open_csv(path).schema.names if kind == "csv" else parquet.read_schema(path).names
-        wanted = [c for c in (columns.key, columns.time, columns.value, columns.volume) if c is not None]
+        known = header(path, kind)
         for column in wanted:
-            if column not in header:
-                raise SourceError(f"{shown} has no column '{column}'", did_you_mean(column, header))
+            if column not in known:
+                raise SourceError(f"{shown} has no column '{column}'", did_you_mean(column, known))
+        distinct = list(dict.fromkeys(wanted))
         if kind == "parquet":
-            return parquet.read_table(path, columns=list(dict.fromkeys(wanted)))
+            return parquet.read_table(path, columns=distinct)
         options = csv.ConvertOptions(
-            include_columns=list(dict.fromkeys(wanted)),
-            column_types=dict.fromkeys(wanted, pa.string()),
-            strings_can_be_null=False,
+            include_columns=distinct, column_types=dict.fromkeys(distinct, pa.string()), strings_can_be_null=False
         )
         return csv.read_csv(path, convert_options=options)
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeDecodeError) as error:
@@ -102,20 +164,20 @@ def _keys(column: pa.ChunkedArray, shown: str, name: str) -> tuple[NDArray[np.in
     return codes, keys
 
 
-def _dates(column: pa.ChunkedArray, shown: str, name: str) -> Dates:
+def _stamps(column: pa.ChunkedArray, shown: str, name: str) -> Dates:
     import pyarrow as pa
     import pyarrow.compute as pc
 
     if pa.types.is_date(column.type) or pa.types.is_timestamp(column.type):
         if getattr(column.type, "tz", None):
-            # The day on the clock that the file keeps, not the one it is in Greenwich.
+            # The hour on the clock that the file keeps, not the one it is in Greenwich.
             column = pc.local_timestamp(column)
-        days = np.array(column.to_numpy(zero_copy_only=False)).astype("datetime64[D]")
-        _no_empty_date(np.isnat(days), shown, name)
-        return days
+        stamps = np.array(column.to_numpy(zero_copy_only=False)).astype("datetime64[s]")
+        _no_empty_date(np.isnat(stamps), shown, name)
+        return stamps
     text = column.cast(pa.string()).combine_chunks().dictionary_encode()
     distinct = text.dictionary.to_pylist()
-    parsed = np.array([_day(value) for value in distinct], dtype="datetime64[D]").reshape(len(distinct))
+    parsed = np.array([_stamp(value) for value in distinct], dtype="datetime64[s]").reshape(len(distinct))
     codes = np.array(text.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int64)
     _no_empty_date(codes < 0, shown, name)
     wrong = np.flatnonzero(np.isnat(parsed))
@@ -123,7 +185,8 @@ def _dates(column: pa.ChunkedArray, shown: str, name: str) -> Dates:
         value = distinct[int(wrong[0])]
         row = int(np.flatnonzero(codes == wrong[0])[0]) + 1
         raise SourceError(
-            f"{shown}: '{value}' in row {row} of '{name}' is not a date", "write year-month-day: 2025-12-31"
+            f"{shown}: '{value}' in row {row} of '{name}' is not a date",
+            "write year-month-day: 2025-12-31, or 2025-12-31 16:00 for bars within a day",
         )
     return parsed[codes]
 
@@ -134,13 +197,21 @@ def _no_empty_date(empty: NDArray[np.bool_], shown: str, name: str) -> None:
         raise SourceError(f"{shown}: '{name}' is empty in row {row}", "every row needs a date: 2025-12-31")
 
 
-def _day(text: str) -> np.datetime64:
-    if _DAY.fullmatch(text.strip()):
+def _stamp(text: str) -> np.datetime64:
+    """Date and time as written: an offset says whose clock it is, and each source is on one clock."""
+    found = _STAMP.fullmatch(text.strip())
+    if found:
         try:
-            return np.datetime64(text.strip()[:10], "D")
+            return np.datetime64(f"{found[1]}T{found[2] or '00:00'}", "s")
         except ValueError:
             pass
-    return np.datetime64("NaT", "D")
+    return np.datetime64("NaT", "s")
+
+
+def _texts(column: pa.ChunkedArray) -> list[str]:
+    import pyarrow as pa
+
+    return [text or "" for text in column.cast(pa.string()).to_pylist()]
 
 
 def numbers(column: pa.ChunkedArray, shown: str, name: str) -> Floats:

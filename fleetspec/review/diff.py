@@ -163,9 +163,7 @@ def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
     return tuple(made)
 
 
-def _count(
-    graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[Key, dict[str, int]]
-) -> None:
+def _count(graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[Key, dict[str, int]]) -> None:
     """Add up blocks (universe × setting) by universe, group and family: the variants of a group are one row."""
     settings = graph.models.settings
     numbers = np.bincount(blocks, minlength=1)
@@ -179,9 +177,7 @@ def _blocks(graph: JobGraph) -> NDArray[np.int64]:
     return graph.models.universe.astype(np.int64) * max(len(graph.models.settings), 1) + graph.models.setting
 
 
-def _pairs(
-    changed: Changes, blocks: NDArray[np.int64]
-) -> dict[Key, tuple[str, GroupFamily, GroupFamily]]:
+def _pairs(changed: Changes, blocks: NDArray[np.int64]) -> dict[Key, tuple[str, GroupFamily, GroupFamily]]:
     """By the head's names, a changed model's (else any renamed one's) universe in the base, and both its settings."""
     found: dict[Key, tuple[str, GroupFamily, GroupFamily]] = {}
     models, before = changed.head.models, changed.base.models

@@ -1,4 +1,4 @@
-"""FS29x: what a spec may not turn into from what is deployed, and what it cannot be compared with."""
+"""FS2xx: what a spec may not turn into from what is deployed, and what it cannot be compared with."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fleetspec.compiler.jobgraph import JobGraph
 from fleetspec.compiler.lock import Lock
 from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.standards import standards
 from fleetspec.diagnostics import Report
 from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
@@ -160,7 +161,8 @@ class _Run:
             graph=graph,
             blocks=self.blocks,
             sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
-            max_missing=spec.quality.max_missing.fraction,
+            bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
+            standards=standards(spec, graph.models.universes, graph.run, graph.session),
             tests=() if spec.backtest is None else tuple(spec.backtest.tests),
             root=self.store.root,
             run=self.store.next_run(),

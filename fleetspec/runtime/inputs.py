@@ -9,22 +9,25 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.compiler.lock import Lock, LockedSeries, source_request
+from fleetspec.compiler.lock import Lock, LockedSeries, cadences, panel_key, source_request
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Report, reject
 from fleetspec.family import Dates, Floats, SeriesWindow
+from fleetspec.panel.quality import Standard, verdict
 from fleetspec.panel.sources import Series, SourceError, load
 from fleetspec.rules import running
+from fleetspec.units import BarSize
 
 _SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SeriesBlock:
-    """Locked bars of all series of a data source, one after the other: few arrays, so a worker maps them at once.
+    """Locked bars of all series of a data source at one bar, one after the other: few arrays, so a worker maps them at
+    once.
 
-    Series ``i`` is ``offsets[i]:offsets[i + 1]`` of ``dates``, ``returns`` and ``volume`` (NaN where a series has
-    none). ``missing`` counts its rows without a value.
+    Series ``i`` is ``offsets[i]:offsets[i + 1]`` of ``dates``, ``returns``, ``volume`` and each of ``measures`` (NaN
+    where a series has none). ``locked`` is what the lock says of each; only measures that it pins are here.
     """
 
     index: Mapping[str, int]
@@ -33,23 +36,29 @@ class SeriesBlock:
     returns: Floats
     volume: Floats
     has_volume: NDArray[np.bool_]
-    missing: NDArray[np.int64]
+    measures: Mapping[str, Floats]
+    has_measures: Mapping[str, NDArray[np.bool_]]
+    locked: tuple[LockedSeries, ...]
 
     @classmethod
     def pack(cls, series: Iterable[tuple[Series, LockedSeries]]) -> SeriesBlock:
         pairs = list(series)
-        bars = [locked.bars for _, locked in pairs]
-        offsets = np.concatenate([[0], np.cumsum(bars)]).astype(np.int64)
-        dates = np.empty(offsets[-1], dtype="datetime64[D]")
+        offsets = np.concatenate([[0], np.cumsum([locked.bars for _, locked in pairs])]).astype(np.int64)
+        dates = np.empty(offsets[-1], dtype="datetime64[s]")
         returns = np.empty(offsets[-1])
         volume = np.full(offsets[-1], np.nan)
+        used = sorted({measure for _, locked in pairs for measure in locked.measures})
+        measures = {measure: np.full(offsets[-1], np.nan) for measure in used}
         for i, (one, locked) in enumerate(pairs):
             here = slice(offsets[i], offsets[i + 1])
             dates[here] = one.dates[: locked.bars]
             returns[here] = one.returns[: locked.bars]
             if one.volume is not None:
                 volume[here] = one.volume[: locked.bars]
-        for array in (dates, returns, volume):
+            for measure in used:
+                if measure in one.measures:
+                    measures[measure][here] = one.measures[measure][: locked.bars]
+        for array in (dates, returns, volume, *measures.values()):
             array.setflags(write=False)
         return cls(
             {one.name: i for i, (one, _) in enumerate(pairs)},
@@ -58,59 +67,69 @@ class SeriesBlock:
             returns,
             volume,
             np.array([one.volume is not None for one, _ in pairs], dtype=bool),
-            np.array([locked.missing for _, locked in pairs], dtype=np.int64),
+            measures,
+            {measure: np.array([measure in one.measures for one, _ in pairs], dtype=bool) for measure in used},
+            tuple(locked for _, locked in pairs),
         )
 
     def bars(self, name: str) -> int:
         i = self.index[name]
         return int(self.offsets[i + 1] - self.offsets[i])
 
-    def missing_rows(self, name: str) -> int:
-        return int(self.missing[self.index[name]])
+    def verdict(self, name: str, standard: Standard) -> str | None:
+        """Why a series does not pass the quality gate; None when it does. It is judged as it was locked."""
+        locked = self.locked[self.index[name]]
+        return verdict(locked.missing, locked.bars, locked.jump, locked.last, standard)
 
     def window(self, name: str, start: int, end: int) -> SeriesWindow:
         """Bars ``start:end`` of a series, as views."""
         i = self.index[name]
         here = slice(self.offsets[i] + start, self.offsets[i] + end)
         return SeriesWindow(
-            name, self.dates[here], self.returns[here], self.volume[here] if self.has_volume[i] else None
+            name,
+            self.dates[here],
+            self.returns[here],
+            self.volume[here] if self.has_volume[i] else None,
+            {measure: values[here] for measure, values in self.measures.items() if self.has_measures[measure][i]},
         )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inputs:
-    """Data sources by name, and how many series have bars after the locked ones, which no run uses."""
+    """Series by source and bar (``panel_key``), and how many have bars after the locked ones, which no run uses."""
 
     blocks: dict[str, SeriesBlock]
     grown: dict[str, int]
 
 
 def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str]) -> Inputs:
-    """Every data source the universes need, by name, after its locked bars were found unchanged.
+    """Every data source the universes need, at every bar, after its locked bars were found unchanged.
 
     Bars after the locked ones are not used, only counted. Raises FS505 when a source cannot be read and FS501
     (exit 5) when locked bars changed or are gone.
     """
-    needed: dict[str, set[str]] = {}
+    needed: dict[tuple[str, str], tuple[str, set[str]]] = {}
     for universe in universes:
-        needed.setdefault(spec.universes[universe].data, set()).update(lock.universes[universe])
+        of = spec.universes[universe]
+        for bar in cadences(spec, universe):
+            needed.setdefault((of.data, bar), (of.calendar, set()))[1].update(lock.universes[universe])
     blocks, grown = {}, {}
     changed: list[str] = []
-    for source in sorted(needed):
-        names = sorted(needed[source])
+    for (source, bar), (calendar, members) in sorted(needed.items()):
+        names, key = sorted(members), panel_key(source, bar)
         try:
-            found = load(source_request(spec.data[source], root), names)
+            found = load(source_request(spec.data[source], root, BarSize.parse(bar), calendar), names)
         except SourceError as error:
             raise reject(running.SOURCE_UNREADABLE, f"data '{source}': {error}", help=error.help) from error
-        locked = lock.data[source]
+        locked = lock.data[key]
         changed += [
-            f"'{name}' of data '{source}' {why}" for name in names if (why := _change(found.get(name), locked[name]))
+            f"'{name}' of data '{key}' {why}" for name in names if (why := _change(found.get(name), locked[name]))
         ]
         if not changed:
-            blocks[source] = SeriesBlock.pack((found[name], locked[name]) for name in names)
+            blocks[key] = SeriesBlock.pack((found[name], locked[name]) for name in names)
             newer = sum(len(found[name]) > locked[name].bars for name in names)
             if newer:
-                grown[source] = newer
+                grown[key] = newer
     if changed:
         report = Report()
         for line in changed[:_SHOWN]:
@@ -128,4 +147,7 @@ def _change(found: Series | None, locked: LockedSeries) -> str | None:
         return f"has {len(found)} bars, the lock pins {locked.bars}"
     if found.digest(0, locked.bars) != locked.digest:
         return f"has other values in its first {locked.bars} bars than when it was locked"
+    for measure, digest in locked.measures.items():
+        if found.digest(0, locked.bars, measure) != digest:
+            return f"has other {measure} variances in its first {locked.bars} bars than when it was locked"
     return None

@@ -95,13 +95,18 @@ class Ledger:
         return self.reasons.get(int(self.first[job]))
 
     def inherited(self, job: int) -> tuple[State, str] | None:
-        """The state and reason a job has from a parent that gave no result; None when all its parents are done.
+        """The state and reason a job has from a parent that gave no result; None when it can run.
 
         A reason that came down from further up is handed on as it is, so it names the address where it began.
         """
-        for parent in self.graph.parents(job):
-            state = State(int(self.state[self.first[parent]]))
-            if state in (State.QUARANTINED, State.FAILED):
+        parents = self.graph.parents(job)
+        states = self.state[self.first[parents]]
+        beaten = bool((states == State.DONE).any())
+        for parent, code in zip(parents, states, strict=True):
+            state = State(int(code))
+            # A search goes on without the candidates that gave nothing: they have lost.
+            lost = state is State.QUARANTINED and beaten and self.graph.task[parent] == Task.TRIAL
+            if state in (State.QUARANTINED, State.FAILED) and not lost:
                 reason = self.reason(parent) or "no reason recorded"
                 if not reason.startswith(PARENT):
                     reason = f"{PARENT}{self.graph.address(int(self.graph.model[parent]))}: {reason}"
@@ -109,10 +114,19 @@ class Ledger:
         return None
 
     def orphaned(self, jobs: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which of ``jobs`` have a parent that gave no result."""
-        state = self.state[self.first[self.graph.parent_index]]
-        lost = np.concatenate([[0], np.cumsum((state == State.QUARANTINED) | (state == State.FAILED))])
-        return np.asarray(lost[self.graph.parent_ptr[jobs + 1]] > lost[self.graph.parent_ptr[jobs]])
+        """Which of ``jobs`` cannot run for want of a parent's result: of any, and of all trials of a search."""
+        graph = self.graph
+        state = self.state[self.first[graph.parent_index]]
+        trial = graph.task[graph.parent_index] == Task.TRIAL
+        lacking = self._parents_with(jobs, ((state == State.QUARANTINED) & ~trial) | (state == State.FAILED)) > 0
+        trials = self._parents_with(jobs, trial)
+        beaten = self._parents_with(jobs, trial & (state == State.QUARANTINED))
+        return np.asarray(lacking | ((trials > 0) & (beaten == trials)))
+
+    def _parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many of each job's parents are marked; ``marked`` is over the graph's parents."""
+        total = np.concatenate([[0], np.cumsum(marked)])
+        return np.asarray(total[self.graph.parent_ptr[jobs + 1]] - total[self.graph.parent_ptr[jobs]])
 
     def parent_segments(self, jobs: NDArray[np.integer]) -> tuple[str, ...]:
         """File stems in which the parents' rows of ``jobs`` lie, sorted."""
@@ -144,14 +158,18 @@ class LedgerRow:
 def ledger_table(graph: JobGraph, rows: list[LedgerRow], run: str, segment: str | None) -> pa.Table:
     """Rows of a ledger segment. ``segment`` names the result files, None where there are none."""
     jobs = np.array([row.job for row in rows], dtype=np.int64)
-    classes = [graph.classes[int(k)] for k in graph.klass[jobs]]
+    codes = graph.klass[jobs].tolist()
+    classes = [graph.classes[code] for code in codes]
+    # One text per class and task, not per row: a bundle has thousands of rows of one class.
+    names = {code: graph.classes[code].name for code in set(codes)}
+    labels = [task.label for task in Task]
     columns = [
         segments.key_array(graph.digest[jobs]),
         pa.array([DONE if row.state is State.DONE else QUARANTINED for row in rows], pa.string()),
         pa.array([row.reason for row in rows], pa.string()),
         pa.array([row.note for row in rows], pa.string()),
-        pa.array([Task(int(t)).label for t in graph.task[jobs]], pa.string()),
-        pa.array([klass.name for klass in classes], pa.string()),
+        pa.array([labels[task] for task in graph.task[jobs].tolist()], pa.string()),
+        pa.array([names[code] for code in codes], pa.string()),
         pa.array([klass.family for klass in classes], pa.string()),
         pa.array([row.seconds for row in rows], pa.float64()),
         pa.array([klass.work for klass in classes], pa.float64()),

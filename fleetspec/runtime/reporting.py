@@ -15,6 +15,7 @@ from fleetspec.compiler.census import census, describe_data
 from fleetspec.compiler.jobgraph import JobGraph, RunKind
 from fleetspec.compiler.lock import Lock
 from fleetspec.compiler.spec import FleetSpec
+from fleetspec.panel.series import stamp_text
 from fleetspec.planner.plans import Plan
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT
@@ -94,7 +95,7 @@ def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
         return []
     codes = [_codes(table[name]) for name in _FORECAST_KEYS]
     keys = [code for code, _ in codes]
-    series, origin = _codes(table["series"])[0], np.asarray(table["origin"]).astype("datetime64[D]")
+    series, origin = _codes(table["series"])[0], np.asarray(table["origin"]).astype("datetime64[s]")
     order = np.lexsort((origin, series, *reversed(keys)))
     same_group = np.all([key[order][1:] == key[order][:-1] for key in keys], axis=0)
     same_series = same_group & (series[order][1:] == series[order][:-1])
@@ -129,8 +130,8 @@ def _forecast_row(
         "low": low,
         "median": median,
         "high": high,
-        "first_origin": str(origins.min()),
-        "last_origin": str(origins.max()),
+        "first_origin": stamp_text(origins.min()),
+        "last_origin": stamp_text(origins.max()),
     }
 
 

@@ -1,6 +1,6 @@
 """The store of a fleet: where results lie, who may write, and readers that need neither ray nor a driver.
 
-``STORE/<fleet>/`` holds ``ledger/ fits/ forecasts/ evaluations/`` (Parquet segments, see :mod:`segments`),
+``STORE/<fleet>/`` holds ``ledger/ fits/ trials/ forecasts/ evaluations/`` (Parquet segments, see :mod:`segments`),
 ``artifacts/<digest>.bin``, ``runs/run-0001.json``, ``measured.json`` and ``LOCK``.
 """
 
@@ -196,12 +196,18 @@ def read_fits(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = Non
     return _results(store, graph, mask, Task.FIT, "fits")
 
 
+def read_trials(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """Trials of the masked models' searches, one row per candidate and rung; columns of :data:`segments.TRIALS`."""
+    return _results(store, graph, mask, Task.TRIAL, "trials")
+
+
 def read_forecasts(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
     """Forecasts of the masked models, one row per prediction; columns of :data:`segments.FORECASTS`.
 
-    The address's own ``series`` and ``horizon`` are left out: each prediction has its own.
+    The address's own ``series`` and ``horizon`` are left out: each prediction has its own. ``origin`` is a date where
+    every bar ends with a session.
     """
-    return _results(store, graph, mask, Task.FORECAST, "forecasts")
+    return segments.with_days(_results(store, graph, mask, Task.FORECAST, "forecasts"))
 
 
 def read_evaluations(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
@@ -220,7 +226,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     for name in pc.unique(wanted["segment"]).to_pylist():
         path = place.segment(table, name)
         try:
-            rows = segments.read_segment(path)
+            rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
         except (OSError, pa.ArrowException) as error:
             raise _damaged(path, error) from error
         here = wanted.filter(pc.equal(wanted["segment"], name))

@@ -7,20 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph
+from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Task
+from fleetspec.compiler.lock import panel_key
+from fleetspec.panel.quality import Standard
 from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.store import Store
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
-    """Sent to the workers once. ``sources`` names the data source of each of the graph's universes;
-    ``max_missing`` is the quality gate's share; ``tests`` are those of the spec's backtest."""
+    """Sent to the workers once. ``sources`` and ``bars`` are the data source and the bar of each of the graph's
+    universes; ``standards`` is what its quality gate asks, by universe and bar; ``tests`` are those of the spec's
+    backtest."""
 
     graph: JobGraph
     blocks: Mapping[str, SeriesBlock]
     sources: tuple[str, ...]
-    max_missing: float
+    bars: tuple[str, ...]
+    standards: Mapping[tuple[str, str], Standard]
     tests: tuple[str, ...]
     root: Path
     run: str
@@ -33,8 +37,19 @@ class Workload:
         models = self.graph.models
         return models.settings[int(models.setting[self.graph.model[job]])]
 
+    def universe(self, job: int) -> int:
+        return int(self.graph.models.universe[self.graph.model[job]])
+
+    def bar(self, job: int) -> str:
+        """The bar a job counts in: the one its group's axis asks for, or its universe's own."""
+        return self.setting(job).bar or self.bars[self.universe(job)]
+
     def block(self, job: int) -> SeriesBlock:
-        return self.blocks[self.sources[int(self.graph.models.universe[self.graph.model[job]])]]
+        return self.blocks[panel_key(self.sources[self.universe(job)], self.bar(job))]
+
+    def standard(self, job: int) -> Standard:
+        """What the quality gate asks of the series that a job reads."""
+        return self.standards[self.graph.models.universes[self.universe(job)], self.bar(job)]
 
     def members(self, job: int) -> tuple[str, ...]:
         """The series a job reads: one, or all of its universe."""
@@ -54,7 +69,10 @@ class Workload:
         return models.horizons if code == NONE else (models.horizons[code],)
 
     def seed(self, job: int) -> int:
-        """The first four bytes of the model's digest as a little-endian unsigned integer."""
+        """The first four bytes of the model's digest as a little-endian unsigned integer; for trials those of the
+        job's, since a model's digest says how many are made and a trial does not depend on that."""
+        if self.graph.task[job] == Task.TRIAL:
+            return int.from_bytes(self.graph.digest[job][:4].tobytes(), "little")
         return int.from_bytes(self.graph.models.digest[int(self.graph.model[job])][:4].tobytes(), "little")
 
 

@@ -231,7 +231,11 @@ def test_another_meaning_reaches_what_is_downstream_and_nothing_else(what: str, 
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(st.sampled_from([name for name in MEANINGS if name != "the price column"]), unique=True, min_size=2, max_size=4))
+@given(
+    st.lists(
+        st.sampled_from([name for name in MEANINGS if name != "the price column"]), unique=True, min_size=2, max_size=4
+    )
+)
 def test_several_changes_reach_what_each_of_them_reaches(names: list[str]) -> None:
     text = RICH
     for name in names:

@@ -54,7 +54,9 @@ def test_a_run_within_its_limit_is_not_mentioned() -> None:
         assert len(report.errors) == errors
 
 
-@pytest.mark.parametrize(("factor", "before", "errors"), [("2x", 1.0, 0), ("2x", 0.49, 1), ("1.5x", 0.7, 0), ("1x", 0, 0)])
+@pytest.mark.parametrize(
+    ("factor", "before", "errors"), [("2x", 1.0, 0), ("2x", 0.49, 1), ("1.5x", 0.7, 0), ("1x", 0, 0)]
+)
 def test_growth_is_held_against_what_was_there(factor: str, before: float, errors: int) -> None:
     spec, report = read_spec(RICH + f"limits: {{growth: {factor}}}\n"), Report()
     models = len(compiled(RICH).models)

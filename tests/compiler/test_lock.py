@@ -12,9 +12,9 @@ import pytest
 from toy_specs import BARS, SPEC, make_lock, read_spec
 
 from fleetspec.catalog.types import Catalog
-from fleetspec.compiler import lock as locks
 from fleetspec.compiler.check_lock import check_against_lock, check_session
 from fleetspec.compiler.lock import Lock, LockedSeries, lock_from_bytes, lock_path, read_lock
+from fleetspec.compiler.pinning import make_lock as pin
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Rejected, Report
 from fleetspec.panel.sources import SourceRequest, load
@@ -44,7 +44,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_lock_pins_bars_dates_and_the_windows_of_every_cadence(folder: Path, spec: FleetSpec) -> None:
-    lock = locks.make_lock(spec, folder, CATALOG)
+    lock = pin(spec, folder, CATALOG)
     assert lock.universes == {"fx": ("EUR",), "main": ("A", "EMPTY", "ON")}
     assert lock.catalog == "prices"
     one = lock.data["bars"]["ON"]
@@ -63,15 +63,15 @@ def test_a_lock_pins_bars_dates_and_the_windows_of_every_cadence(folder: Path, s
 
 def test_only_the_named_members_are_locked(folder: Path) -> None:
     text = SPEC.replace("main: {data: bars,", "main: {data: bars, series: [ON, A],")
-    lock = locks.make_lock(read_spec(text), folder, CATALOG)
+    lock = pin(read_spec(text), folder, CATALOG)
     assert lock.universes["main"] == ("ON", "A")
     assert set(lock.data["bars"]) == {"A", "ON"}
 
 
 def test_the_same_data_give_the_same_bytes_and_read_back(folder: Path, spec: FleetSpec) -> None:
-    lock = locks.make_lock(spec, folder, CATALOG)
+    lock = pin(spec, folder, CATALOG)
     data = lock.to_bytes()
-    assert locks.make_lock(spec, folder, CATALOG).to_bytes() == data
+    assert pin(spec, folder, CATALOG).to_bytes() == data
     report = Report()
     assert lock_from_bytes(data, "fleet.lock", report) == lock
     assert len(report) == 0
@@ -88,7 +88,7 @@ def test_names_of_any_script_read_back() -> None:
 def test_a_missing_source_and_a_missing_member_are_told_at_their_place(folder: Path) -> None:
     text = SPEC.replace("main: {data: bars,", "main: {data: bars, series: [A, ONE],").replace("rates.csv", "rate.csv")
     with pytest.raises(Rejected) as ending:
-        locks.make_lock(read_spec(text), folder, CATALOG)
+        pin(read_spec(text), folder, CATALOG)
     told = {d.rule.code: (d.route, d.help) for d in ending.value.report}
     assert told["FS201"] == (("universes", "main", "series", 1), "did you mean 'ON'?")
     assert told["FS230"][0] == ("data", "rates", "from")

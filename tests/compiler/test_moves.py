@@ -30,7 +30,11 @@ def compared(before: str, after: str, moved: str = "") -> tuple[Changes, list[st
 def renamed(text: str, old: str, new: str) -> str:
     """The group called otherwise, wherever it is named."""
     text = text.replace(f"  {old}: {{", f"  {new}: {{")
-    return text.replace(f"[{old}, ", f"[{new}, ").replace(f", {old}, ", f", {new}, ").replace(f"over: {old},", f"over: {new},")
+    return (
+        text.replace(f"[{old}, ", f"[{new}, ")
+        .replace(f", {old}, ", f", {new}, ")
+        .replace(f"over: {old},", f"over: {new},")
+    )
 
 
 VOLATILITY = renamed(RICH, "vol", "volatility")
@@ -85,7 +89,9 @@ def test_moves_go_on_from_each_other() -> None:
 
 
 def test_a_model_that_is_moved_and_changed_is_changed() -> None:
-    text = VOLATILITY.replace("families: [wave, calm], target: variance, train: 100", "families: [wave, calm], target: variance, train: 99")
+    text = VOLATILITY.replace(
+        "families: [wave, calm], target: variance, train: 100", "families: [wave, calm], target: variance, train: 99"
+    )
     found, _ = compared(RICH, text, "{from: '*/vol', to: '*/volatility'}")
     assert {a.split("/")[2] for a in addresses(found.head, found.state("model"))} == {"volatility"}
     assert {a.split("/")[2] for a in addresses(found.head, found.state("upstream"))} == {"var"}

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
+from fleetspec.panel.series import stamp_text
 from fleetspec.panel.sources import SourceError, SourceRequest, load
 
 
@@ -40,7 +41,7 @@ def test_returns_between_known_prices(csv):
         )
     )["A"]
     assert found.missing == 1
-    assert [str(d) for d in found.dates] == ["2025-01-06", "2025-01-07"]
+    assert [stamp_text(d) for d in found.dates] == ["2025-01-06", "2025-01-07"]
     np.testing.assert_allclose(found.returns, [math.log(1.1), math.log(0.9)], rtol=1e-13)
     np.testing.assert_array_equal(found.volume, [9.0, np.nan])
 
@@ -83,7 +84,7 @@ def test_nothing_but_missing(csv):
 
 def test_a_time_of_day_is_cut_off(csv):
     found = load(csv("ticker,date,close\nA,2025-01-02 00:00:00,1\nA,2025-01-03T16:00:00Z,2\n"))["A"]
-    assert str(found.dates[0]) == "2025-01-03"
+    assert stamp_text(found.dates[0]) == "2025-01-03"
 
 
 def test_arrays_are_read_only(csv):
@@ -194,7 +195,7 @@ def test_an_unnamed_format_needs_to_be_said(tmp_path):
 def test_parquet_types(tmp_path, columns):
     parquet.write_table(pa.table(columns), tmp_path / "prices.parquet")
     found = load(request(tmp_path, "prices.parquet", key="t", time="d", price="p"))["A"]
-    assert [str(d) for d in found.dates] == ["2025-01-03"]
+    assert [stamp_text(d) for d in found.dates] == ["2025-01-03"]
     assert found.returns[0] == math.log(2.0)
 
 

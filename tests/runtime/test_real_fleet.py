@@ -14,8 +14,8 @@ from fleetspec.catalog.loading import shipped
 from fleetspec.compiler.compose import compose_text
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.jobgraph import RunKind
-from fleetspec.compiler.lock import make_lock
 from fleetspec.compiler.lower import lower
+from fleetspec.compiler.pinning import make_lock
 from fleetspec.diagnostics import Report, Source
 from fleetspec.families import registry
 from fleetspec.panel.sources import SourceRequest, load
