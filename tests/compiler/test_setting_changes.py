@@ -63,7 +63,9 @@ def test_a_value_is_told_with_its_class_and_line(edit: tuple[str, str]) -> None:
     after = RICH.replace(*edit)
     (change,) = compared(RICH, after)
     assert (change.route, change.base, change.head, change.klass) == CASES[edit]
-    assert change.place == line(after, edit[1].rsplit("\n", 2)[-2] if edit[1].endswith("\n") else edit[1].split("\n")[-1])
+    assert change.place == line(
+        after, edit[1].rsplit("\n", 2)[-2] if edit[1].endswith("\n") else edit[1].split("\n")[-1]
+    )
     (back,) = compared(after, RICH)
     assert (back.route, back.head, back.base, back.klass) == CASES[edit]
 
@@ -106,7 +108,11 @@ def test_a_renamed_group_is_one_change() -> None:
 
 
 def test_a_renamed_group_that_says_otherwise_says_so() -> None:
-    after = SPEC.replace("  vol: {", "  volatility: {").replace("over: vol,", "over: volatility,").replace("train: 100", "train: 90")
+    after = (
+        SPEC.replace("  vol: {", "  volatility: {")
+        .replace("over: vol,", "over: volatility,")
+        .replace("train: 100", "train: 90")
+    )
     after = after.replace("[vol, var", "[volatility, var") + "moved: [{from: '*/vol', to: '*/volatility'}]\n"
     (change,) = [one for one in compared(SPEC, after) if one.klass == "model"]
     assert (change.route, change.base, change.head) == ("models.volatility.train", "100 bars", "90 bars")
