@@ -16,7 +16,8 @@ from fleetspec.catalog.loading import shipped
 from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
-from fleetspec.compiler.lock import Lock, make_lock
+from fleetspec.compiler.lock import Lock
+from fleetspec.compiler.pinning import make_lock
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Rejected, Report, Rule
