@@ -118,6 +118,12 @@ def session_on_or_after(calendar: str, day: date) -> date:
     return date(found.year, found.month, found.day)
 
 
+def sessions_between(calendar: str, first: date, last: date) -> frozenset[date]:
+    """The sessions from ``first`` to ``last``. Raises ValueError where the calendar does not reach them."""
+    cal = _calendar(calendar, first - timedelta(days=7), last + timedelta(days=7))
+    return frozenset(day for label in cal.sessions if first <= (day := _day(label)) <= last)
+
+
 def shortened_by(calendar: str, day: date) -> int:
     """Minutes that a session is shorter than the longest of the ten up to it; 0 for a day that is no session."""
     cal = _around(calendar, day)

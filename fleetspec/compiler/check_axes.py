@@ -16,6 +16,7 @@ from fleetspec.diagnostics import Route, did_you_mean
 from fleetspec.panel.features import FeatureError
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning, meaning_models, shape
+from fleetspec.units import Bars, Cadence
 
 
 def check_axes(scope: Scope) -> None:
@@ -190,7 +191,7 @@ def _check_bars_and_cadence(scope: Scope) -> None:
             written["search every"] = Written(scope.group.search.every, (*scope.route, "search", "every"))
         odd = [str(one) for one in sorted(own if bar.value is None else {bar.value}) if one.sessions != 1]
         for what, one in written.items():
-            if odd and not family.transforms and one.value is not None and one.value.sessions > 1:
+            if odd and not family.transforms and one.value is not None and _in_sessions(one.value):
                 _, _, bars, related = said.setdefault(one.route, (what, one, {}, {}))
                 bars |= dict.fromkeys(odd)
                 if bar.axis is not None:
@@ -201,9 +202,13 @@ def _check_bars_and_cadence(scope: Scope) -> None:
             f"{what}: {one.value} is counted in bars: with bars of {_some(list(bars))} it comes every "
             f"{one.value.sessions} bars",
             one,
-            "write as many sessions as you mean bars, or make a group for each size of bar",
+            f"write what you mean in bars: {Bars(one.value.sessions)}",
             related=places,
         )
+
+
+def _in_sessions(cadence: Cadence) -> bool:
+    return cadence.sessions > 1 and not cadence.in_bars
 
 
 def _some(words: list[str]) -> str:

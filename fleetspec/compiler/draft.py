@@ -1,4 +1,4 @@
-"""A first spec for somebody's own data file: columns recognised by name, sizes read from the data.
+"""A first spec for somebody's own data file: a guide with a comment per block on what was taken for granted.
 
 Nothing is guessed silently: every choice is a note for the reader and a line of the spec they can change.
 """
@@ -13,26 +13,25 @@ from pathlib import Path
 import numpy as np
 
 from fleetspec.compiler.formatting import formatted
+from fleetspec.compiler.recognition import Recognised, recognise
 from fleetspec.diagnostics import Report, Source, reject
-from fleetspec.panel.sources import SourceError, SourceRequest, load
+from fleetspec.panel.bars import SESSION
 from fleetspec.rules.reading import DRAFT_UNREADABLE
+from fleetspec.sessions import ROUND_THE_CLOCK
+from fleetspec.units import BarSize, Share
 
 SCHEMA = "fleet.schema.json"
 """The JSON Schema beside a drafted spec, which its first line names for editors."""
 
-_KEYS = ("ticker", "symbol", "series", "asset", "id", "unique_id", "name", "key")
-_TIMES = ("date", "time", "timestamp", "datetime", "day", "ds")
-_PRICES = ("adj_close", "adj close", "adjusted_close", "close", "price", "last", "px_last", "settle")
-_RETURNS = ("return", "returns", "ret", "log_return")
-_VOLUMES = ("volume", "vol", "turnover")
 _WINDOWS = (1000, 750, 500, 250)
 _SHORTEST = 100
 """Bars below which the drafted families have too little to be fitted on."""
+_MAX_MISSING = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A spec's text, what was taken for granted in it, and whether locking it needs an extra."""
+    """A spec's text, and what was taken for granted in it."""
 
     text: str
     notes: tuple[str, ...]
@@ -47,37 +46,12 @@ def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | N
     """
     if data is None:
         source = '{from: "synthetic:market", series: 20, length: 1250 sessions, seed: 1}'
-        return Draft(
-            _text(name, source, 1000, True), ("the data are a synthetic market: put your own file in `data:`",)
-        )
-    columns = _columns(data)
-    picked: dict[str, str | None] = {
-        "key": _pick(columns, _KEYS),
-        "time": _pick(columns, _TIMES),
-        "price": _pick(columns, _PRICES),
-        "returns": _pick(columns, _RETURNS),
-        "volume": _pick(columns, _VOLUMES),
-    }
-    picked |= named or {}
-    if picked["price"] is not None and "returns" not in (named or {}):
-        picked["returns"] = None
-    elif picked["returns"] is not None:
-        picked["price"] = None
-    for role, examples in (("time", _TIMES), ("price", _PRICES + _RETURNS)):
-        if picked[role] is None and not (role == "price" and picked["returns"]):
-            wanted = "a date" if role == "time" else "a price or a return"
-            raise reject(
-                DRAFT_UNREADABLE,
-                f"no column of {data} looks like {wanted}: it has {', '.join(columns)}",
-                help=f"name it: fleetspec init {data} --{role} COLUMN, or rename one to {examples[0]}",
-            )
+        about = "A synthetic market, made from its seed. Put your own file here, or run `fleetspec init FILE`."
+        note = "the data are a synthetic market: put your own file in `data:`"
+        return Draft(_text(name, source, about, _Choices(1000, "of 1250", SESSION, "XNYS", True, "")), (note,))
     location = _relative(data, root)
-    try:
-        series = load(_request(location, root, picked))
-    except SourceError as error:
-        raise reject(DRAFT_UNREADABLE, str(error), help=error.help) from None
-    lengths = np.array([len(one) for one in series.values()] or [0])
-    typical = int(np.median(lengths))
+    found = recognise(data, location, root, named or {}, _MAX_MISSING)
+    typical = int(np.median(found.lengths))
     train = next((window for window in _WINDOWS if window <= 0.8 * typical), int(0.8 * typical))
     if train < _SHORTEST:
         raise reject(
@@ -85,48 +59,30 @@ def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | N
             f"the series of {data} have {typical} returns at the median, too few to train on",
             help=f"bring at least {int(_SHORTEST / 0.8)} prices per series",
         )
-    fields = [f"from: {_quote(location)}"] + [f"{role}: {_quote(column)}" for role, column in picked.items() if column]
-    notes = [
-        f"{len(series)} series of "
-        + (f"{typical} bars" if lengths.min() == lengths.max() else f"{lengths.min()} to {lengths.max()} bars"),
-        "columns: " + ", ".join(f"{column} is the {role}" for role, column in picked.items() if column),
-        *([] if picked["key"] else [f"no column of series names recognised: the file is one series, {data.stem}"]),
-        f"train: {train} bars, chosen from a median length of {typical}",
-        "calendar: XNYS, change it if your market is another",
-    ]
-    return Draft(_text(name, "{" + ", ".join(fields) + "}", train, picked["volume"] is not None), tuple(notes))
+    fields = [f"from: {_quote(location)}"] + [f"{role}: {_quote(column)}" for role, column in found.columns.items()]
+    notes = [*found.notes, f"train: {train} bars, chosen from a median length of {typical}"]
+    short = sum(length < train for length in found.lengths)
+    if short:
+        notes.append(f"{short} series are shorter than that, and will be quarantined")
+    if found.sparse:
+        share = Share(_MAX_MISSING)
+        notes.append(f"{found.sparse} series miss more than {share} of their rows, and will be quarantined")
+    choices = _Choices(
+        train, f"of {typical} at the median", found.bar, found.calendar, "volume" in found.columns, _missing(found)
+    )
+    return Draft(_text(name, "{" + ", ".join(fields) + "}", _about(found), choices), tuple(notes))
 
 
-def _request(location: str, root: Path, picked: dict[str, str | None]) -> SourceRequest:
-    return SourceRequest(
-        location,
-        root,
-        key=picked["key"],
-        time=picked["time"],
-        price=picked["price"],
-        returns=picked["returns"],
-        volume=picked["volume"],
+def _about(found: Recognised) -> str:
+    """What to add to the source, where the file did not show it."""
+    lacking = [column for column in ("high", "low", "implied", "volume") if column not in found.columns]
+    return "One row per series and time. " + (
+        f"Columns it could have as well: {', '.join(lacking)}." if lacking else "Every column that models can use."
     )
 
 
-def _columns(data: Path) -> list[str]:
-    import pyarrow as pa
-    from pyarrow import csv, parquet
-
-    if not data.is_file():
-        raise reject(DRAFT_UNREADABLE, f"there is no file {data}", help="name a CSV or Parquet file")
-    try:
-        if data.suffix.lower() == ".csv":
-            return list(csv.open_csv(data).schema.names)
-        return list(parquet.read_schema(data).names)
-    except pa.ArrowInvalid as error:
-        reason = str(error).splitlines()[0]
-        raise reject(DRAFT_UNREADABLE, f"{data} cannot be read: {reason}", help="name a CSV or Parquet table") from None
-
-
-def _pick(columns: list[str], known: tuple[str, ...]) -> str | None:
-    folded = {column.strip().casefold(): column for column in reversed(columns)}
-    return next((folded[name] for name in known if name in folded), None)
+def _missing(found: Recognised) -> str:
+    return f" {found.sparse} series fail this as it is." if found.sparse else ""
 
 
 def _relative(data: Path, root: Path) -> str:
@@ -141,8 +97,24 @@ def _quote(text: str) -> str:
     )
 
 
-def _text(name: str, source: str, train: int, volume: bool) -> str:
-    features = "momentum(5), momentum(20), rsi(14), bollinger(20)" + (", volume_ratio(20)" if volume else "")
+@dataclass(frozen=True, slots=True)
+class _Choices:
+    """What a spec says that the data decide."""
+
+    train: int
+    of: str
+    bar: BarSize
+    calendar: str
+    volume: bool
+    missing: str
+
+
+def _text(name: str, source: str, about: str, choices: _Choices) -> str:
+    features = "momentum(5), momentum(20), rsi(14), bollinger(20)" + (", volume_ratio(20)" if choices.volume else "")
+    train = choices.train
+    refit = "5 sessions" if choices.bar == SESSION else "5 bars"
+    # A market that does not close has no night: the run follows the sessions of one that does.
+    night = "XNYS" if choices.calendar in ROUND_THE_CLOCK else choices.calendar
     text = f"""\
 # yaml-language-server: $schema={SCHEMA}
 # Written by `fleetspec init`. Every value is yours to change; `fleetspec validate` says what is wrong with it.
@@ -152,32 +124,41 @@ name: {name}
 owner: me
 seed: 1
 
+# {about}
 data:
   bars: {source}
+# When a series is set aside, and when too many are for a run to count.{choices.missing}
 quality: {{max_missing: 5%, max_quarantined: 2%}}
 
+# Which series, on whose sessions, how often. Members may be a list: series: [A, B], or series: file:members.csv
 universes:
-  main: {{data: bars, calendar: XNYS, bar: 1 session}}
+  main: {{data: bars, calendar: {choices.calendar}, bar: {choices.bar}}}
 
+# How far ahead, in bars.
 horizons: [1 bar, 5 bars]
 
+# Inputs of models that learn from features; each looks back so many bars.
 features:
   tech: [{features}]
 
+# What is fitted: on {train} bars {choices.of}, and anew every {refit}. A longer window leaves less to test on.
 models:
-  vol:    {{families: [garch, gjr], target: variance, train: {train} bars, refit: 5 sessions,
+  vol:    {{families: [garch, gjr], target: variance, train: {train} bars, refit: {refit},
            params: {{distribution: t}}}}
   var:    {{family: vol-scaled, over: vol, target: value_at_risk, levels: [99%, 97.5%]}}
-  linear: {{family: elasticnet, target: return, features: tech, train: {train} bars, refit: 5 sessions}}
+  linear: {{family: elasticnet, target: return, features: tech, train: {train} bars, refit: {refit}}}
 
+# Which groups on which universes. Value at risk over several bars overlaps, so it is made for one.
 fleet:
   - {{universes: main, models: [vol, linear]}}
   - {{universes: main, models: var, horizons: [1 bar]}}
 
+# The walk-forward: refit every 20 bars, forecast in between, test the whole.
 backtest: {{scheme: walk-forward, models: [vol, var], step: 20 bars, tests: [kupiec], within: 12h}}
-schedule: {{calendar: XNYS, start: close + 45m, deadline: open - 90m}}
+# The night: set start to when your data are there, deadline to when the forecasts are needed.
+schedule: {{calendar: {night}, start: close + 45m, deadline: open - 90m}}
+# What a run may cost, and the machines it may use: replace laptop by your own, or by offers of a cloud.
 budget:   {{nightly: 5 USD, backtest: 20 USD}}
-
 hardware:
   laptop: {{cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1, boot: 0s}}
 cluster: {{startup: 5s}}

@@ -9,11 +9,11 @@ from pathlib import Path
 from fleetspec.diagnostics import did_you_mean
 from fleetspec.panel import bars, samples, synthetic, tables
 from fleetspec.panel.bars import SESSION
-from fleetspec.panel.series import BESIDE, Series, SourceError
+from fleetspec.panel.series import BESIDE, Rows, Series, SourceError
 from fleetspec.panel.tables import Attributes
 from fleetspec.units import BarSize
 
-__all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "attributes", "load"]
+__all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "attributes", "load", "load_rows"]
 
 SAMPLE = "sample:arch"
 SYNTHETIC = "synthetic:market"
@@ -66,15 +66,19 @@ def load(request: SourceRequest, only: Collection[str] | None = None) -> dict[st
     wanted = None if only is None else frozenset(only)
     if request.location == SYNTHETIC:
         return _synthetic(request, wanted)
-    if request.location == SAMPLE:
-        _refuse(request, ("format", *_COLUMNS, "series", "length", "seed"))
-        rows = samples.arch_series(wanted)
-    else:
-        path, kind = _file(request)
-        _refuse(request, ("series", "length", "seed"))
-        rows = tables.read(path, request.location, kind, _columns(request), wanted)
+    rows = load_rows(request, wanted)
     bars.require_fine(rows, request.bar)
     return {name: bars.series_of(one, request.bar, request.calendar) for name, one in rows.items()}
+
+
+def load_rows(request: SourceRequest, wanted: frozenset[str] | None = None) -> dict[str, Rows]:
+    """The rows of every series of a file or sample, as fine as they are."""
+    if request.location == SAMPLE:
+        _refuse(request, ("format", *_COLUMNS, "series", "length", "seed"))
+        return samples.arch_series(wanted)
+    path, kind = _file(request)
+    _refuse(request, ("series", "length", "seed"))
+    return tables.read(path, request.location, kind, _columns(request), wanted)
 
 
 def attributes(request: SourceRequest, names: Iterable[str]) -> dict[str, Attributes]:
