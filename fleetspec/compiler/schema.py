@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.spec import FleetSpec, Universe
 from fleetspec.scalars import FleetName, Name
 
 Schema = dict[str, Any]
@@ -58,6 +58,8 @@ way round."""
 _WORDS = (("FleetName", FleetName, r"[a-z](?:[-a-z0-9]{0,14}[a-z0-9])?"), ("Name", Name, _NAMES))
 _ID = "urn:fleetspec:v1:"
 _REFERENCE = r"\$\{"
+_FROM_FILES = {(Universe, "series")}
+"""Lists that a file beside the spec may hold instead, beside an axis, which may be a text anyway."""
 VAR_TYPES = ("int", "number", "text", "flag", "duration", "share", "money", "bars", "sessions", "memory")
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 # `~` and `null` are tickers like any other; as the value of a key, null is what an editor makes of nothing at all.
@@ -123,6 +125,8 @@ class _Definitions:
         for python_name, info in model.model_fields.items():
             key = info.alias or python_name
             made = self.value(_annotated(info), part)
+            if (model, key) in _FROM_FILES:
+                made = {"anyOf": [made, {"type": "string", "pattern": "^file:"}]}
             properties[key] = {**made, **_said(model, key, info)}
             if info.is_required():
                 required.append(key)
