@@ -7,7 +7,7 @@ STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
 MINUTES ?= 30
 
-.PHONY: demo test check golden rules bench fuzz clean
+.PHONY: demo test check golden rules schema native bench fuzz clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -42,6 +42,15 @@ golden: $(VENV)/test.stamp
 # Writes docs/rules/ from fleetspec/rules/.
 rules: $(VENV)/run.stamp
 	$(BIN)/python docs/rules/generate.py
+
+# Writes docs/*.schema.json from the language.
+schema: $(VENV)/run.stamp
+	$(BIN)/fleetspec schema --kind fleet --out docs/fleet.schema.json
+	$(BIN)/fleetspec schema --kind defaults --out docs/defaults.schema.json
+
+# Builds the GARCH engine for this processor, where a C++ compiler is; nothing needs it.
+native: $(VENV)/run.stamp
+	$(BIN)/python -m fleetspec.kernels.garch.building
 
 bench: $(VENV)/test.stamp
 	for stage in bench/*.py; do $(BIN)/python $$stage || exit 1; done

@@ -104,7 +104,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. ``key`` points at the key of the route instead of its value."""
+    """One finding. ``key`` points at the key of the route instead of its value.
+
+    ``related`` are other places that bear on it, each with what it has to do with it; one that is given by route counts
+    once the report has located it.
+    """
 
     rule: Rule
     message: str
@@ -112,7 +116,7 @@ class Diagnostic:
     route: Route | None = None
     key: bool = False
     place: Place | None = None
-    related: tuple[tuple[Place, str], ...] = ()
+    related: tuple[tuple[Place | Route, str], ...] = ()
 
     @property
     def is_error(self) -> bool:
@@ -127,7 +131,9 @@ class Diagnostic:
             "help": self.help,
             "route": None if self.route is None else list(self.route),
             "place": None if self.place is None else place_json(self.place),
-            "related": [{"place": place_json(place), "text": text} for place, text in self.related],
+            "related": [
+                {"place": place_json(place), "text": text} for place, text in self.related if isinstance(place, Place)
+            ],
         }
         return entry
 
@@ -148,6 +154,20 @@ class Placing(Protocol):
     def related(self, route: Route) -> tuple[tuple[Place, str], ...]: ...
 
 
+def _located(finding: Diagnostic, document: Placing) -> Diagnostic:
+    place, related = finding.place, list(finding.related)
+    if place is None and finding.route is not None:
+        place = document.place(finding.route, key=finding.key)
+        related += document.related(finding.route)
+    found = ((where if isinstance(where, Place) else _related(where, document), text) for where, text in related)
+    return replace(finding, place=place, related=tuple((where, text) for where, text in found if where is not None))
+
+
+def _related(route: Route, document: Placing) -> Place | None:
+    # The key of an entry says more than all that it holds; an item of a list has none.
+    return document.place(route, key=bool(route) and isinstance(route[-1], str))
+
+
 @dataclass
 class Report:
     """All findings of a command, in the order they were made."""
@@ -163,18 +183,13 @@ class Report:
         key: bool = False,
         place: Place | None = None,
         help: str | None = None,
-        related: Iterable[tuple[Place, str]] = (),
+        related: Iterable[tuple[Place | Route, str]] = (),
     ) -> None:
         self.findings.append(Diagnostic(rule, message, help, route, key, place, tuple(related)))
 
     def locate(self, document: Placing) -> None:
         """Give every finding that has a route and no place its place, and the places that bear on it."""
-        self.findings = [
-            replace(d, place=document.place(d.route, key=d.key), related=(*d.related, *document.related(d.route)))
-            if d.place is None and d.route is not None
-            else d
-            for d in self.findings
-        ]
+        self.findings = [_located(d, document) for d in self.findings]
 
     @property
     def errors(self) -> list[Diagnostic]:

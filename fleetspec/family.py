@@ -7,7 +7,7 @@ are imported inside ``fit`` and ``forecast``. :class:`Registry` finds them all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -87,7 +87,8 @@ class SeriesWindow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FitRequest:
-    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family."""
+    """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family; ``measure`` is what to read
+    of each series (:meth:`SeriesWindow.observed`)."""
 
     windows: tuple[SeriesWindow, ...]
     params: BaseModel
@@ -95,6 +96,7 @@ class FitRequest:
     horizon: int | None
     seed: int
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
 
     def require(self, bars: int) -> None:
         """:meth:`SeriesWindow.require` of every window; the reason names the series where there are several."""
@@ -110,7 +112,8 @@ class FitRequest:
 @dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """An estimated model. ``estimates`` are named parameters in the units the family documents;
-    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle."""
+    ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle.
+    ``note`` goes into the ledger's row: what was done otherwise than usual."""
 
     estimates: Mapping[str, float]
     observations: int
@@ -118,6 +121,7 @@ class Fit:
     converged: bool = True
     artifact: bytes | None = None
     device: str = "cpu"
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,7 +129,8 @@ class ForecastRequest:
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
-    forecasts of the group this family is ``over``.
+    forecasts of the groups this family is ``over``. ``side`` is the position whose value at risk is asked for: a
+    ``short`` one loses when the price rises.
     """
 
     fit: Fit | None
@@ -138,15 +143,18 @@ class ForecastRequest:
     members: tuple[Forecasts, ...] = ()
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
+    measure: str = "returns"
+    side: Literal["long", "short"] | str = "long"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Forecasts:
     """Predictions in long form; all arrays have one length.
 
-    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (tail degrees
-    of freedom, inf for normal), ``return`` (h-bar log return) or ``value_at_risk`` (a positive loss fraction at
-    ``level``; NaN elsewhere). ``origin`` is the stamp of the last bar used.
+    ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
+    a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
+    log return) or ``value_at_risk`` (a positive loss fraction at ``level``; NaN elsewhere). ``origin`` is the
+    stamp of the last bar used.
     """
 
     series: NDArray[np.str_]
@@ -158,6 +166,17 @@ class Forecasts:
 
     def __len__(self) -> int:
         return len(self.value)
+
+    def at(self, rows: NDArray[np.bool_]) -> Forecasts:
+        """Some of the rows."""
+        return Forecasts(
+            self.series[rows],
+            self.origin[rows],
+            self.horizon[rows],
+            self.quantity[rows],
+            self.level[rows],
+            self.value[rows],
+        )
 
     @classmethod
     def block(
@@ -211,6 +230,8 @@ class Profile:
 
 FitFunction = Callable[[FitRequest], Fit]
 ForecastFunction = Callable[[ForecastRequest], Forecasts]
+FitManyFunction = Callable[[Sequence[FitRequest]], "list[Fit | Rejection]"]
+ForecastManyFunction = Callable[[Sequence[ForecastRequest]], "list[Forecasts | Rejection]"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +240,12 @@ class Family:
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
     of the extra that must be installed to run it. A family without ``fit`` only transforms (``over``) forecasts.
-    ``effort`` says how many times longer a fit takes with given parameters than with the defaults.
+    ``effort`` says how many times longer a fit takes with given parameters than with the defaults. ``warm`` does what
+    a process does once for given parameters, such as compiling; it is called before the clock of the jobs starts.
+
+    ``fit_many`` and ``forecast_many`` answer a whole bundle in one call, in order, and return what the single call
+    would raise. An answer must be that of the single call to the last bit: bundles are cut by cost, and a result
+    may not depend on its neighbours. Where such a call raises, the jobs are run one by one.
     """
 
     name: str
@@ -234,9 +260,14 @@ class Family:
     profile: Profile
     forecast: ForecastFunction
     fit: FitFunction | None = None
+    fit_many: FitManyFunction | None = None
+    forecast_many: ForecastManyFunction | None = None
     effort: Callable[[BaseModel], float] | None = None
+    measures: frozenset[str] = frozenset({"returns"})
+    """What of a series it reads: its returns, or measures of its volatility."""
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
+    warm: Callable[[BaseModel], None] | None = None
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

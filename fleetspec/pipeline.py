@@ -7,6 +7,7 @@ with every finding of its stage; warnings stay in the report that the caller pas
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -16,12 +17,11 @@ from fleetspec.compiler.given import NOTHING, Given
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     import numpy as np
     from numpy.typing import NDArray
 
     from fleetspec.catalog.types import Catalog
+    from fleetspec.compiler.changes import Side
     from fleetspec.compiler.document import Document
     from fleetspec.compiler.jobgraph import JobGraph, RunKind
     from fleetspec.compiler.lock import Lock
@@ -29,9 +29,7 @@ if TYPE_CHECKING:
     from fleetspec.family import Registry
     from fleetspec.planner.plans import Plan
     from fleetspec.renderer.manifests import Manifests
-    from fleetspec.review.diff import Review
     from fleetspec.runtime.driver import Progress
-    from fleetspec.runtime.inventory import Results
     from fleetspec.runtime.summary import RunSummary
 
 
@@ -54,13 +52,21 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A spec, its lock, and the job graph of one run."""
+    """A spec, its lock, and the job graph of one run; of a change, also the fleet it changes."""
 
     read: Read
     lock: Lock
     lock_bytes: bytes
     session: date
     graph: JobGraph
+    base: Compiled | None = None
+
+    @property
+    def side(self) -> Side:
+        """What a comparison sees of it."""
+        from fleetspec.compiler.changes import Side
+
+        return Side(self.graph, self.read.spec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +84,10 @@ class Planned:
         spec, lock = self.compiled.read.spec, self.compiled.lock
         words = census(self.compiled.graph, self.done)
         return {"plan": self.plan.to_json(), "words": words, "data": describe_data(spec, lock)}
+
+
+Start = Callable[[Read], Compiled | None]
+"""Finds, for a spec that has been read, the fleet that a change starts from."""
 
 
 def world(store: Path | None = None, fleet: str | None = None) -> World:
@@ -146,9 +156,21 @@ def lock(source: Read, around: World) -> Lock:
         raise
 
 
-def compile(source: Read, around: World, report: Report, run: RunKind, session: date | None = None) -> Compiled:
-    """FleetSpec and its lock → JobGraph. ``session`` defaults to the last one the locked data has seen."""
-    from fleetspec.compiler.checks import check_against_lock, check_night
+def compile(
+    source: Read,
+    around: World,
+    report: Report,
+    run: RunKind,
+    session: date | None = None,
+    base: Compiled | None = None,
+) -> Compiled:
+    """FleetSpec and its lock → JobGraph. ``session`` defaults to the last one the locked data has seen.
+
+    A change is compiled on the data and for the session of its ``base``.
+    """
+    from fleetspec.compiler.change_lock import pinned as pinned_to
+    from fleetspec.compiler.checks import check_against_lock, check_usable
+    from fleetspec.compiler.limits import check_limits
     from fleetspec.compiler.lock import lock_path, read_lock
     from fleetspec.compiler.lower import default_session, lower
 
@@ -156,23 +178,36 @@ def compile(source: Read, around: World, report: Report, run: RunKind, session: 
     pinned = read_lock(path, report)
     report.require()
     assert pinned is not None
-    check_against_lock(source.spec, pinned, report, session)
+    check_against_lock(source.spec, pinned, report, None if base is not None else session)
     report.locate(source.document)
     report.require()
-    chosen = session or default_session(source.spec, pinned)
-    check_night(source.spec, pinned, run, chosen, report)
+    lock_bytes, chosen = path.read_bytes(), session or default_session(source.spec, pinned)
+    if base is not None:
+        pinned = pinned_to(pinned, base.lock)
+        lock_bytes, chosen = pinned.to_bytes(), base.session
+    check_limits(source.spec, pinned, around.registry, run, report)
+    report.locate(source.document)
+    report.require()
+    check_usable(source.spec, pinned, run, chosen, report)
     report.locate(source.document)
     report.require()
     graph = lower(source.spec, pinned, around.registry, run, chosen)
-    return Compiled(source, pinned, path.read_bytes(), chosen, graph)
+    return Compiled(source, pinned, lock_bytes, chosen, graph, base)
 
 
-def plan(compiled: Compiled, around: World, store: Path | None = None) -> Planned:
-    """JobGraph → CapacityProblem → Plan, without the jobs the store already holds."""
+def plan(compiled: Compiled, around: World, store: Path | None = None, *, stored_only: bool = False) -> Planned:
+    """JobGraph → CapacityProblem → Plan, without the jobs the store already holds.
+
+    Nor are those of a change planned that the fleet it changes has, unless ``stored_only`` says to count on the store
+    alone.
+    """
+    from fleetspec.compiler.changes import contained
     from fleetspec.planner.planning import make_plan
     from fleetspec.planner.pose import header_of, pose
 
     done = finished(compiled.graph, store)
+    if compiled.base is not None and not stored_only:
+        done |= contained(compiled.graph.digest, compiled.base.graph.digest)
     spec, graph = compiled.read.spec, compiled.graph
     try:
         problem = pose(graph, spec, around.catalog, done)
@@ -192,19 +227,28 @@ def planned(
     given: Given = NOTHING,
     *,
     reuse: bool = True,
+    start: Start | None = None,
+    stored_only: bool = False,
 ) -> Planned:
     """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with.
 
-    Without ``reuse`` the store gives its measured runtimes, and its results are not counted on.
+    Without ``reuse`` the store gives its measured runtimes, and its results are not counted on. ``start`` finds what a
+    change starts from.
     """
     if path.suffix == ".fsp":
         return reopened(path, store, report, given)
-    compiled, around = compiled_for(path, run, session, store, report, given)
-    return plan(compiled, around, store if reuse else None)
+    compiled, around = compiled_for(path, run, session, store, report, given, start)
+    return plan(compiled, around, store if reuse else None, stored_only=stored_only)
 
 
 def compiled_for(
-    path: Path, run: RunKind, session: date | None, store: Path | None, report: Report, given: Given = NOTHING
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path | None,
+    report: Report,
+    given: Given = NOTHING,
+    start: Start | None = None,
 ) -> tuple[Compiled, World]:
     """Spec file or saved plan → JobGraph, and the world it was compiled in, with what ``store`` has measured."""
     if path.suffix == ".fsp":
@@ -213,7 +257,30 @@ def compiled_for(
     source = read(path, around, report, given)
     if store is not None:
         around = world(store, source.spec.name)
-    return compile(source, around, report, run, session), around
+    return compile(source, around, report, run, session, None if start is None else start(source)), around
+
+
+def recompiled(name: str, text: str, lock_bytes: bytes, run: RunKind, session: date, report: Report) -> Compiled:
+    """A resolved spec and its lock as they were saved → JobGraph. Relative data paths start from the folder of the
+    file."""
+    from fleetspec.compiler.compose import compose_text
+    from fleetspec.compiler.decode import decode
+    from fleetspec.compiler.lock import lock_from_bytes
+    from fleetspec.compiler.lower import lower
+    from fleetspec.diagnostics import Source
+
+    document = compose_text(Source(f"{name}:fleet.yaml", text), report)
+    report.require()
+    assert document is not None
+    spec = decode(document, report)
+    report.locate(document)
+    report.require()
+    assert spec is not None
+    pinned = lock_from_bytes(lock_bytes, f"{name}:fleet.lock", report)
+    report.require()
+    assert pinned is not None
+    graph = lower(spec, pinned, world().registry, run, session)
+    return Compiled(Read(Path(name), document, spec), pinned, lock_bytes, session, graph)
 
 
 def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTHING) -> Planned:
@@ -221,12 +288,8 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
 
     Relative data paths start from the folder of the file. Vars and profiles cannot be given any more.
     """
-    from fleetspec.compiler.compose import compose_text
-    from fleetspec.compiler.decode import decode
     from fleetspec.compiler.jobgraph import RunKind
-    from fleetspec.compiler.lock import lock_from_bytes
-    from fleetspec.compiler.lower import lower
-    from fleetspec.diagnostics import Source, reject
+    from fleetspec.diagnostics import reject
     from fleetspec.planfile import read_planfile
     from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
@@ -238,36 +301,25 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
             help="plan the spec again with them: fleetspec plan SPEC --var NAME=VALUE --out FILE",
         )
     saved = read_planfile(path)
-    around = world()
-    document = compose_text(Source(f"{path}:fleet.yaml", saved.resolved_text), report)
-    report.require()
-    assert document is not None
-    spec = decode(document, report)
-    report.locate(document)
-    report.require()
-    assert spec is not None
-    pinned = lock_from_bytes(saved.lock_bytes, f"{path}:fleet.lock", report)
-    report.require()
-    assert pinned is not None
     made = saved.plan
     session = date.fromisoformat(made.session)
-    graph = lower(spec, pinned, around.registry, RunKind(made.run), session)
-    if graph.content != made.inputs.graph:
+    compiled = recompiled(str(path), saved.resolved_text, saved.lock_bytes, RunKind(made.run), session, report)
+    if compiled.graph.content != made.inputs.graph:
         raise reject(
             GRAPH_DIFFERS,
-            f"{path} was planned for graph {made.inputs.graph[:12]}, this version compiles {graph.content[:12]}",
+            f"{path} was planned for graph {made.inputs.graph[:12]}, "
+            f"this version compiles {compiled.graph.content[:12]}",
             help="plan again with this version: fleetspec plan SPEC --out FILE",
             exit_code=ExitCode.STALE,
         )
-    if around.catalog.digest != made.inputs.catalog:
+    if world().catalog.digest != made.inputs.catalog:
         raise reject(
             GRAPH_DIFFERS,
             f"{path} was planned with other prices or runtimes than this version ships",
             help="plan again: fleetspec plan SPEC --out FILE",
             exit_code=ExitCode.STALE,
         )
-    compiled = Compiled(Read(path, document, spec), pinned, saved.lock_bytes, session, graph)
-    return Planned(compiled, made, finished(graph, store))
+    return Planned(compiled, made, finished(compiled.graph, store))
 
 
 def resolved(source: Read) -> str:
@@ -296,7 +348,11 @@ def save(made: Planned, path: Path) -> None:
 def run(
     made: Planned, store: Path, executor: str = "ray", progress: Callable[[Progress], None] | None = None
 ) -> RunSummary:
-    """Plan → a run: what is missing in the store is computed, everything else is reused."""
+    """Plan → a run: what is missing in the store is computed, everything else is reused.
+
+    A run that counts makes its spec and lock what is deployed.
+    """
+    from fleetspec.runtime.deployed import record
     from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
 
@@ -311,122 +367,23 @@ def run(
         executor=executor,
         progress=progress,
     )
-    return run_graph(request)
-
-
-def compare(base: Planned, head: Planned) -> Review:
-    """Two compiled and planned specs → what changed between them."""
-    from fleetspec.review.diff import compare as compare_graphs
-
-    documents = (base.compiled.read.document.value, head.compiled.read.document.value)
-    return compare_graphs(base.compiled.graph, head.compiled.graph, base.plan, head.plan, documents)
+    summary = run_graph(request)
+    if summary.exit_code is ExitCode.OK:
+        record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes)
+    return summary
 
 
 def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     """Mask over jobs: which results the store already holds (done or quarantined)."""
-    import numpy as np
+    from fleetspec.compiler.changes import contained, first_of_each
 
     # Jobs of the same content are run once: all but the first of them come for nothing.
-    shared = np.ones(len(graph), dtype=bool)
-    shared[np.unique(graph.keys, return_index=True)[1]] = False
+    shared = ~first_of_each(graph.digest)
     if store is None:
         return shared
     from fleetspec.runtime.store import done_keys
 
-    return shared | np.isin(graph.keys, done_keys(store, graph.fleet))
-
-
-def status(path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING) -> dict[str, Any]:
-    """What the store holds of every run of a spec: counts by state, and why models are quarantined."""
-    from fleetspec.runtime.inventory import run_status
-
-    runs = [compiled.graph for compiled, _ in every_run(path, session, store, report, given)]
-    return {"fleet": runs[0].fleet, "store": str(store), "runs": [run_status(store, graph) for graph in runs]}
-
-
-def results(
-    path: Path,
-    run: RunKind,
-    session: date | None,
-    store: Path,
-    selector: str,
-    table: str,
-    report: Report,
-    given: Given = NOTHING,
-) -> Results:
-    """Rows of one table of the store for the selected models."""
-    from fleetspec.compiler.select import select
-    from fleetspec.runtime.inventory import results as read_results
-
-    graph = compiled_for(path, run, session, None, report, given)[0].graph
-    return read_results(store, graph, select(graph, selector), table)
-
-
-def listing(graph: JobGraph, selector: str, exclude: str, limit: int) -> dict[str, Any]:
-    """Addresses of the selected models, at most ``limit`` of them (0: all), and how many more there are."""
-    import numpy as np
-
-    from fleetspec.compiler.select import select
-
-    mask = select(graph, selector)
-    if exclude:
-        mask &= ~select(graph, exclude)
-    found = np.flatnonzero(mask)
-    shown = found[:limit] if limit else found
-    addresses = [graph.address(int(one)) for one in shown]
-    return {"models": len(found), "addresses": addresses, "more": len(found) - len(shown)}
-
-
-def origin(compiled: Compiled, address: str) -> dict[str, Any]:
-    """Where every setting of one model comes from: files, lines, defaults."""
-    from fleetspec.compiler.ancestry import ancestry
-    from fleetspec.compiler.select import find_model, full_address
-
-    graph, source = compiled.graph, compiled.read
-    return ancestry(source.spec, source.document, graph, find_model(graph, full_address(graph, address)))
-
-
-def model(
-    path: Path,
-    run: RunKind,
-    session: date | None,
-    store: Path,
-    address: str,
-    report: Report,
-    given: Given = NOTHING,
-) -> dict[str, Any]:
-    """One model of a spec: settings, jobs, digests, and what the store has of it."""
-    from fleetspec.compiler.select import find_model, full_address
-    from fleetspec.runtime.inventory import describe_model
-
-    graph = compiled_for(path, run, session, None, report, given)[0].graph
-    return describe_model(store, graph, find_model(graph, full_address(graph, address)))
-
-
-def report_page(
-    path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING
-) -> dict[str, Any]:
-    """The JSON of the report page: a spec's runs with their plans, summaries and results."""
-    from fleetspec.runtime.reporting import report_data, run_section
-
-    made = [plan(compiled, around, None) for compiled, around in every_run(path, session, store, report, given)]
-    sections = [run_section(store, each.compiled.graph, each.plan) for each in made]
-    first = made[0].compiled
-    return report_data(str(path), first.read.spec, first.lock, sections)
-
-
-def every_run(
-    path: Path, session: date | None, store: Path, report: Report, given: Given = NOTHING
-) -> list[tuple[Compiled, World]]:
-    """The graphs of a spec's nightly run and, where it has one, its backtest."""
-    from fleetspec.compiler.jobgraph import RunKind
-
-    nightly, around = compiled_for(path, RunKind.NIGHTLY, session, store, report, given)
-    runs = [(nightly, around)]
-    if nightly.read.spec.backtest is not None:
-        # The same report would repeat what the nightly run has already said of the spec.
-        runs.append((compile(nightly.read, around, Report(), RunKind.BACKTEST, session), around))
-    return runs
+    return shared | contained(graph.digest, done_keys(store, graph.fleet).view("u1").reshape(-1, 16))
 
 
 def judge(made: Planned, report: Report) -> None:

@@ -84,6 +84,13 @@ def _name(text: str) -> str:
     return text
 
 
+def _axis_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-_a-z0-9]*[a-z0-9])?", text):
+        help = "use lower-case letters, digits and '-', or the name of a parameter"
+        raise PydanticCustomError("name", "{text}", {"text": f"'{text}' is not a name", "help": help})
+    return text
+
+
 def _fleet_name(text: str) -> str:
     if len(_name(text)) > 16 or not text[0].isalpha():
         raise PydanticCustomError(
@@ -104,6 +111,7 @@ Number = Annotated[float, BeforeValidator(_reader(_number, float))]
 Flag = Annotated[bool, BeforeValidator(_reader(_flag, bool))]
 Day = Annotated[date, BeforeValidator(_reader(_date, date)), _shown]
 Name = Annotated[str, AfterValidator(_name)]
+AxisName = Annotated[str, AfterValidator(_axis_name)]
 FleetName = Annotated[str, AfterValidator(_fleet_name)]
 DurationText = Annotated[Duration, BeforeValidator(_reader(Duration.parse, Duration)), _shown]
 MemoryText = Annotated[Memory, BeforeValidator(_reader(Memory.parse, Memory)), _shown]

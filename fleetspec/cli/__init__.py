@@ -18,6 +18,8 @@ from fleetspec.diagnostics import ExitCode, Rejected
 _COMMANDS = {
     "init": ("starting", "Write a first spec, from a CSV or Parquet file of yours or from sample data."),
     "validate": ("reading", "Read a spec and say everything that is wrong with it."),
+    "fmt": ("formatting", "Lay specs out in one canonical way; comments stay."),
+    "schema": ("formatting", "Print the JSON Schema of the language, for editors."),
     "explain": ("explaining", "Say what a code like FS201 means; without one, list all."),
     "lock": ("reading", "Pin universe members, lengths and data versions beside the spec."),
     "compile": ("reading", "Expand a spec to its job graph and count what is in it."),

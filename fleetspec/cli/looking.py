@@ -9,7 +9,9 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    base_option,
     color_option,
+    exclude_option,
     format_option,
     given_options,
     options,
@@ -17,6 +19,7 @@ from fleetspec.cli.options import (
     session_option,
     show_findings,
     spec_argument,
+    store_option,
 )
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
@@ -38,11 +41,11 @@ def graph_command(
 ) -> None:
     """Draw the job graph of a run of SPEC: jobs merged into boxes by group and task, never one node per job."""
     from fleetspec import pipeline
+    from fleetspec.compiler.drawing import drawing
     from fleetspec.compiler.jobgraph import RunKind
-    from fleetspec.compiler.outline import outline
 
     report = Report()
-    data = outline(pipeline.compiled_for(spec, RunKind(run), session, None, report, given)[0].graph, by)
+    data = drawing(pipeline.compiled_for(spec, RunKind(run), session, None, report, given)[0].graph, by)
     show_findings(report, no_color)
     if format_ == "mermaid":
         from fleetspec.views import as_mermaid
@@ -58,33 +61,38 @@ def graph_command(
 
 @click.command("ls", short_help="List the models of a spec, all or selected.")
 @options(spec_argument)
-@click.option("-s", "--select", "selector", default="", metavar="SELECTOR",
-              help="Which, such as 'family:garch,universe:fx': a space joins, a comma intersects.")  # fmt: skip
-@click.option("--exclude", default="", metavar="SELECTOR", help="Which not.")
+@click.option("-s", "--select", "selector", multiple=True, metavar="SELECTOR",
+              help="Which: family:garch,universe:fx. A space joins, a comma intersects; may be repeated.")  # fmt: skip
+@options(exclude_option, base_option)
 @click.option("--limit", type=click.IntRange(0), default=_LISTED, show_default=True, help="At most so many; 0 is all.")
-@options(given_options, run_option, session_option, format_option, color_option)
+@options(given_options, run_option, session_option, store_option, format_option, color_option)
 def ls_command(
     spec: Path,
-    selector: str,
-    exclude: str,
+    selector: tuple[str, ...],
+    exclude: tuple[str, ...],
+    base: Path | None,
     limit: int,
     given: Given,
     run: str,
     session: date | None,
+    store: Path,
     format_: str,
     no_color: bool,
 ) -> None:
     """List addresses of the models of SPEC, one a line: fleet/universe/group/family/series/horizon.
 
-    A selector is field:pattern (family, group, universe, series, horizon, or an axis), or an address with `*`;
-    `+x` adds what x is made from, `x+` what is made from x.
+    A selector is field:pattern (family, group, universe, series, horizon, an axis, state or result), or an address
+    with `*`; `+x` adds what x is made from, `x+` what is made from x. state: compares with --base, or with what is
+    deployed; result: asks the store.
     """
-    from fleetspec import pipeline
+    from fleetspec import comparing, looking, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
-    report = Report()
-    graph = pipeline.compiled_for(spec, RunKind(run), session, None, report, given)[0].graph
-    data = pipeline.listing(graph, selector, exclude, limit)
+    report, kind = Report(), RunKind(run)
+    start = comparing.start_of(base, kind, store, report, given)
+    compiled, _ = pipeline.compiled_for(spec, kind, session, None, report, given, start)
+    chosen = looking.Chosen(" ".join(selector), " ".join(exclude), base)
+    data = looking.listing(compiled, looking.chosen_models(compiled, chosen, store, report, given), limit)
     show_findings(report, no_color)
     answer("ls", data, format_, no_color)
     if data["more"]:

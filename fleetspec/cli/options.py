@@ -53,17 +53,28 @@ def _values(ctx: click.Context, param: click.Parameter, listed: tuple[str, ...])
     return values
 
 
+def _base(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    return None if value is None else _existing(ctx, param, value)
+
+
 spec_argument = click.argument("spec", callback=_existing)
 store_option = click.option(
     "--store", type=click.Path(path_type=Path, file_okay=False), default=Path(".fleetspec"), show_default=True,
     help="Folder of results; what it holds is reused.",
 )  # fmt: skip
 run_option = click.option(
-    "--run", "run", type=click.Choice(["nightly", "backtest"]), default="nightly", show_default=True,
-    help="What is due this session, or every window of the walk-forward.",
+    "--run", "run", type=click.Choice(["nightly", "change", "backtest"]), default="nightly", show_default=True,
+    help="What is due this session, what an edit makes necessary, or every window of the walk-forward.",
 )  # fmt: skip
 session_option = click.option(
     "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
+)
+base_option = click.option(
+    "--base", callback=_base, default=None, metavar="BASE",
+    help="Spec or saved plan to compare with [default: what is deployed in the store].",
+)  # fmt: skip
+exclude_option = click.option(
+    "--exclude", multiple=True, metavar="SELECTOR", help="Leave out what this selector names; may be repeated."
 )
 format_option = click.option(
     "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True,

@@ -9,6 +9,7 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    base_option,
     color_option,
     format_option,
     given_options,
@@ -24,7 +25,7 @@ from fleetspec.diagnostics import Report
 
 
 @click.command("plan", short_help="Say what to buy, what it costs, and whether the night ends in time.")
-@options(spec_argument, given_options, run_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
 )
@@ -33,6 +34,7 @@ def plan_command(
     spec: Path,
     given: Given,
     run: str,
+    base: Path | None,
     session: date | None,
     store: Path,
     out: Path | None,
@@ -41,13 +43,16 @@ def plan_command(
 ) -> None:
     """Size the pools of SPEC for a run: nodes, layouts, cost, end against the deadline, and how good the answer is.
 
-    Needs the lock, not the data. What the store already holds is reused. Exit code 3 when no plan holds.
+    Needs the lock, not the data. What the store already holds is reused. A change is the night of SPEC on the data of
+    BASE, without what BASE has. Exit code 3 when no plan holds.
     """
-    from fleetspec import pipeline
+    from fleetspec import comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
-    report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report, given)
+    report, kind = Report(), RunKind(run)
+    start = comparing.start_of(base, kind, store, report, given)
+    planned = pipeline.planned(spec, kind, session, store, report, given, start=start)
+    comparing.check_growth(planned.compiled, base, store, report, given)
     answer("plan", planned.to_json(), format_, no_color)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
@@ -77,7 +82,7 @@ def show_command(
 
     A model shows its family, parameters, window, digests, and what the store holds of it.
     """
-    from fleetspec import pipeline
+    from fleetspec import looking, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
     report = Report()
@@ -91,7 +96,7 @@ def show_command(
         )
     elif origin:
         compiled, _ = pipeline.compiled_for(spec, RunKind(run), session, None, report, given)
-        data, view = pipeline.origin(compiled, address), "origin"
+        data, view = looking.origin(compiled, address), "origin"
     else:
-        data, view = pipeline.model(spec, RunKind(run), session, store, address, report, given), "model"
+        data, view = looking.model(spec, RunKind(run), session, store, address, report, given), "model"
     answer(view, data, format_, no_color)

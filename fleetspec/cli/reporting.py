@@ -33,13 +33,13 @@ def report_command(
 
     Runs that have not happened show their plan. Needs the [report] extra; the page needs no network.
     """
-    from fleetspec import pipeline
+    from fleetspec import looking
     from fleetspec.files import write_atomically
     from fleetspec.views import as_html
 
     library = _chart_library()
     report = Report()
-    data = pipeline.report_page(spec, session, store, report, given)
+    data = looking.report_page(spec, session, store, report, given)
     page = as_html.report(data, library).encode()
     write_atomically(out, page)
     answer("report", {"file": str(out), "bytes": len(page), "report": data}, format_, no_color)

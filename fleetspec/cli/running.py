@@ -11,7 +11,9 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    base_option,
     color_option,
+    exclude_option,
     format_option,
     given_options,
     options,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command("apply", short_help="Run what is missing, on Ray, and store the results.")
-@options(spec_argument, given_options, run_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
@@ -42,6 +44,7 @@ def apply_command(
     spec: Path,
     given: Given,
     run: str,
+    base: Path | None,
     session: date | None,
     store: Path,
     executor: str,
@@ -52,14 +55,17 @@ def apply_command(
 ) -> None:
     """Plan SPEC (a spec or a saved plan), show the plan, ask, and run what the store lacks.
 
+    A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
     plan does not hold, 5 when the data moved since the lock, 6 when too many models are quarantined.
     """
-    from fleetspec import pipeline
+    from fleetspec import comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
-    report = Report()
-    planned = pipeline.planned(spec, RunKind(run), session, store, report, given)
+    report, kind = Report(), RunKind(run)
+    start = comparing.start_of(base, kind, store, report, given)
+    planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
@@ -121,30 +127,50 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
 
 
 @click.command("status", short_help="Say what the store holds of a fleet.")
-@options(spec_argument, given_options, session_option, store_option, format_option, color_option)
-def status_command(spec: Path, given: Given, session: date | None, store: Path, format_: str, no_color: bool) -> None:
-    """Count what of SPEC's runs is done, quarantined and missing in the store, with reasons."""
-    from fleetspec import pipeline
+@options(spec_argument)
+@click.argument("selector", nargs=-1)
+@options(exclude_option, base_option, given_options, session_option, store_option, format_option, color_option)
+def status_command(
+    spec: Path,
+    selector: tuple[str, ...],
+    exclude: tuple[str, ...],
+    base: Path | None,
+    given: Given,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Count what of SPEC's runs is done, quarantined and missing in the store, with reasons.
+
+    SELECTOR names models as in `fleetspec results`; without one, all are counted.
+    """
+    from fleetspec import looking
 
     report = Report()
-    data = pipeline.status(spec, session, store, report, given)
+    chosen = looking.Chosen(" ".join(selector), " ".join(exclude), base)
+    data = looking.status(spec, session, store, report, given, chosen)
+    show_findings(report, no_color)
     answer("status", data, format_, no_color)
 
 
 @click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@click.option("--table", type=click.Choice(["forecasts", "fits", "evaluations", "quarantine"]), default=None,
+@click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
-@options(given_options, run_option, session_option, store_option, format_option, color_option)
+@options(exclude_option, base_option, given_options, run_option, session_option, store_option)
+@options(format_option, color_option)
 def results_command(
     spec: Path,
     selector: tuple[str, ...],
     table: str | None,
     limit: int,
     out: Path | None,
+    exclude: tuple[str, ...],
+    base: Path | None,
     given: Given,
     run: str,
     session: date | None,
@@ -155,9 +181,11 @@ def results_command(
     """Print what the store holds of the selected models: forecasts, fits, evaluations, or the quarantine.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, or an address with * in it;
-    a space adds models, a comma keeps what both name. Without one, all models are meant.
+    state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done, quarantined, missing or
+    failed. A space adds models, a comma keeps what both name, +x adds what x is made from, x+ what is made from it.
+    Without one, all models are meant.
     """
-    from fleetspec import pipeline
+    from fleetspec import looking
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.runtime.inventory import export
 
@@ -165,8 +193,9 @@ def results_command(
         raise click.UsageError(f"results are not written as '{out.name}': name a .csv or .parquet file")
     report = Report()
     kind = RunKind(run)
-    chosen = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
-    rows = pipeline.results(spec, kind, session, store, " ".join(selector) or "*", chosen, report, given)
+    name = table or ("evaluations" if kind is RunKind.BACKTEST else "forecasts")
+    chosen = looking.Chosen(" ".join(selector), " ".join(exclude), base)
+    rows = looking.results(spec, kind, session, store, chosen, name, report, given)
     if out is not None:
         export(rows.table, out)
         click.echo(f"wrote {out}", err=True)

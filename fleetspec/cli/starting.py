@@ -40,7 +40,8 @@ def init_command(
     spec uses a small synthetic market.
     """
     from fleetspec import pipeline
-    from fleetspec.compiler.draft import draft
+    from fleetspec.compiler.draft import SCHEMA, draft
+    from fleetspec.compiler.schema import is_replaceable, schema_text
     from fleetspec.files import write_atomically
 
     if out.exists() and not force:
@@ -50,5 +51,10 @@ def init_command(
     pipeline.read_text(made.text, str(out))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, made.text.encode())
+    schema = out.parent / SCHEMA
+    notes = list(made.notes)
+    if is_replaceable(schema):
+        write_atomically(schema, schema_text("fleet").encode())
+        notes.append(f"{schema} is for your editor: completion and checks while you type")
     commands = [f"fleetspec {verb} {out}" for verb in ("lock", "plan", "apply", "results", "report")]
-    answer("init", {"file": str(out), "notes": list(made.notes), "next": commands}, format_, no_color)
+    answer("init", {"file": str(out), "notes": notes, "next": commands}, format_, no_color)

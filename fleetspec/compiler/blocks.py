@@ -122,19 +122,30 @@ class Block:
         walk = times.walk.take(at)
         if self.setting.family.transforms:
             feeds = tuple(member.forecast_class for member in self.members)
-            local = [m.begin[m.models_for(row, self.code[model])] + window for m in self.members]
+            local = [self._jobs_of(member, row, self.code[model], window) for member in self.members]
             parents = [m.forecasts[jobs] for m, jobs in zip(self.members, local, strict=True)]
-            inputs = [m.forecast_digest[jobs] for m, jobs in zip(self.members, local, strict=True)]
+            inputs = [
+                m.forecast_digest[jobs].reshape(len(jobs), -1) for m, jobs in zip(self.members, local, strict=True)
+            ]
             seen = walk.origin_end - walk.first_origin
         else:
             chosen = None
             if times.searches is not None and self.setting.search is not None:
                 chosen = self._trials(assembly, times.searches, self.setting.search, model, row, times.searches.of[at])
             fit_class, fits, made = self._fits(assembly, times, model, window, row, walk, chosen)
-            feeds, parents, inputs, seen = (fit_class,), [fits], [made], walk.origin_end - walk.start
-        self._forecasts(assembly, model, window, row, walk, feeds, np.stack(parents, axis=1), inputs, seen)
+            feeds, parents, inputs, seen = (fit_class,), [fits[:, None]], [made], walk.origin_end - walk.start
+        self._forecasts(assembly, model, window, row, walk, feeds, np.concatenate(parents, axis=1), inputs, seen)
         if evaluation is not None:
             self._evaluations(assembly, walk, evaluation)
+
+    def _jobs_of(self, member: Block, row: Ints, code: Ints, window: Ints) -> Ints:
+        """(windows, k) forecast jobs of a member that hold the origins of each window: those of the same window, or,
+        where a universe's windows lie elsewhere than a series' own, those of all."""
+        model = member.models_for(row, code)
+        if member.pooled == self.pooled:
+            return (member.begin[model] + window)[:, None]
+        every = np.arange(int(np.diff(member.begin)[0]))
+        return member.begin[model][:, None] + every
 
     def _class(
         self, assembly: Assembly, task: Task, feeds: tuple[int, ...], seen: Ints, fits: float = 1.0, mark: str = ""

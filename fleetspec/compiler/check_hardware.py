@@ -1,11 +1,13 @@
-"""Pools: one source of price, every figure the planner needs, and names the catalog knows."""
+"""Pools: one source of price, every figure the planner needs, names the catalog knows, and terms that can be met."""
 
 from __future__ import annotations
 
 from fleetspec.catalog.types import Catalog
 from fleetspec.compiler.spec import FleetSpec, Pool
 from fleetspec.diagnostics import Report, Route, did_you_mean
-from fleetspec.rules import meaning
+from fleetspec.rules import meaning, meaning_operation
+
+HOURS_A_YEAR = 8766
 
 
 def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
@@ -20,6 +22,9 @@ def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
         else:
             _check_own(pool, catalog, route, report)
         _check_mig(pool, catalog, route, report)
+        _check_share(pool, catalog, route, report)
+        _check_spot(pool, catalog, route, report)
+        _check_capex(pool, route, report)
         for key, value, least in (("max", pool.max, 1), ("cpu", pool.cpu, 1), ("per_node", pool.per_node, 1)):
             if value is not None and value < least:
                 message = f"{key} is {value}, at least {least} is needed"
@@ -38,6 +43,7 @@ def _check_offer(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
             route=(*route, "price"),
             key=True,
             help="keep the offer and its list price, or write cpu, memory and your own price instead of it",
+            related=[((*route, "offer"), "the offer is here")],
         )
         return
     assert pool.offer is not None
@@ -52,18 +58,18 @@ def _check_offer(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
                 route=(*route, key),
                 key=True,
                 help=f"leave {key} out, or replace the offer by a price",
+                related=[((*route, "offer"), "the offer is here")],
             )
 
 
 def _check_own(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
     if pool.price is None:
-        report.add(
-            meaning.POOL_PRICE,
-            f"'{route[-1]}' has neither an offer nor a price",
-            route=route,
-            key=True,
-            help="add offer: and a name of the catalog, or price: 0.80 USD/h",
-        )
+        help = "add offer: and a name of the catalog, or price: 0.80 USD/h"
+        if pool.capex is not None and pool.capex.years > 0:
+            worth = pool.capex.price.usd / (pool.capex.years * HOURS_A_YEAR) + pool.capex.power.usd_per_hour
+            help = f"plans count a price per hour: add price: {worth:.2f} USD/h, what its capex comes to"
+        message = f"'{route[-1]}' has neither an offer nor a price"
+        report.add(meaning.POOL_PRICE, message, route=route, key=True, help=help)
     for key, example in (("cpu", "cpu: 16"), ("memory", "memory: 64Gi")):
         # Without a price, an offer may be what is meant, and would bring both.
         if getattr(pool, key) is None and pool.price is not None:
@@ -80,13 +86,16 @@ def _check_own(pool: Pool, catalog: Catalog, route: Route, report: Report) -> No
         report.add(meaning.POOL_SIZE, message, route=(*route, "per_node"), key=True, help="add gpu: H100-80GB")
 
 
-def _check_mig(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
-    if pool.mig == "none":
-        return
+def _gpu_of(pool: Pool, catalog: Catalog) -> str | None:
+    """The GPU of a pool's nodes, as the offer or the pool itself says."""
     offer = catalog.offers.get(pool.offer) if pool.offer is not None else None
-    if pool.offer is not None and offer is None:
+    return offer.gpu if offer is not None else pool.gpu
+
+
+def _check_mig(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
+    if pool.mig == "none" or (pool.offer is not None and pool.offer not in catalog.offers):
         return
-    gpu = offer.gpu if offer is not None else pool.gpu
+    gpu = _gpu_of(pool, catalog)
     if gpu is not None and gpu not in catalog.devices:
         return
     if gpu is None or not catalog.devices[gpu].slices:
@@ -94,3 +103,69 @@ def _check_mig(pool: Pool, catalog: Catalog, route: Route, report: Report) -> No
         what = "the pool has no GPU" if gpu is None else f"a {gpu} has no MIG"
         help = f"write mig: none, or take one of {', '.join(able)}"
         report.add(meaning.NO_MIG, f"{what} to cut", route=(*route, "mig"), help=help)
+
+
+def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
+    """Jobs share a whole GPU, or it is cut into slices, not both."""
+    if pool.share == "none" or (pool.offer is not None and pool.offer not in catalog.offers):
+        return
+    if _gpu_of(pool, catalog) is None:
+        message = f"the pool has no GPU to share by {pool.share}"
+        report.add(meaning_operation.POOL_TERMS, message, route=(*route, "share"), help="leave share out, or add gpu:")
+    if pool.mig != "none":
+        report.add(
+            meaning_operation.POOL_TERMS,
+            f"a GPU is cut by mig: {pool.mig} or shared by {pool.share}, not both",
+            route=(*route, "share"),
+            help="keep one of the two",
+            related=[((*route, "mig"), "it is cut here")],
+        )
+
+
+def _check_spot(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
+    """A node that may be taken back is cheaper than one that may not."""
+    spot = pool.spot
+    if spot is None:
+        return
+    here: Route = (*route, "spot")
+    offer = catalog.offers.get(pool.offer) if pool.offer is not None else None
+    full = offer.usd_per_hour if offer is not None else pool.price.usd_per_hour if pool.price is not None else None
+    if full is not None and spot.price.usd_per_hour >= full:
+        report.add(
+            meaning_operation.POOL_TERMS,
+            f"spot costs {spot.price}, and the node itself {full:g} USD/h",
+            route=(*here, "price"),
+            help="write a lower price, or leave spot out",
+            related=[((*route, "offer" if offer is not None else "price"), "the price of the node is here")],
+        )
+    if spot.price.usd_per_hour == 0:
+        message = "a spot node that costs nothing"
+        report.add(meaning.OUT_OF_RANGE, message, route=(*here, "price"), help="write what it costs: 0.31 USD/h")
+    if not 0 < spot.preempt.fraction < 1:
+        message = f"a chance of {spot.preempt} to be taken back is no chance"
+        help = "write how many of 100 nodes are taken back in an hour: 4%/h"
+        report.add(meaning.OUT_OF_RANGE, message, route=(*here, "preempt"), help=help)
+
+
+def _check_capex(pool: Pool, route: Route, report: Report) -> None:
+    """An owned node is neither rented nor taken back."""
+    capex = pool.capex
+    if capex is None:
+        return
+    here: Route = (*route, "capex")
+    for key, what in (("offer", "rented by an offer"), ("spot", "taken back as spot")):
+        if getattr(pool, key) is not None:
+            report.add(
+                meaning_operation.POOL_TERMS,
+                f"a node that is owned is not {what}",
+                route=here,
+                key=True,
+                help=f"keep one of capex and {key}",
+                related=[((*route, key), f"the {key} is here")],
+            )
+    if not 1 <= capex.years <= 20:
+        message = f"a node is written off over {capex.years} years"
+        report.add(meaning.OUT_OF_RANGE, message, route=(*here, "years"), help="write 1 to 20 years, such as 4")
+    if capex.price.usd == 0:
+        message = "an owned node that cost nothing"
+        report.add(meaning.OUT_OF_RANGE, message, route=(*here, "price"), help="write what it cost: 26000 USD")

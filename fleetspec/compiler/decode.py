@@ -54,8 +54,50 @@ _EXAMPLES = {
     "series": "series: [AAPL, MSFT]",
     "cluster": "cluster: {namespace: quant}",
     "quality": "quality: {max_missing: 5%, max_quarantined: 2%}",
+    "axes": "axes: {bar: [5m, 1h, 1 session]}",
+    "search": "search: {every: 60 sessions, trials: 40, metric: rmse, space: {alpha: 1e-4..1 log}}",
+    "every": "every: 60 sessions",
+    "trials": "trials: 40",
+    "metric": "metric: rmse",
+    "space": "space: {alpha: 1e-4..1 log}",
+    "effect": "effect: evaluates",
+    "forecast": "forecast: every session",
+    "over": "over: [vol, corr]",
+    "except": "except: [{universes: fx, families: xgboost}]",
+    "change": "change: {within: 4h}",
+    "gates": "gates: [{models: var, test: kupiec, fdr: 5%, min_obs: 1000}]",
+    "test": "test: kupiec",
+    "fdr": "fdr: 5%",
+    "deadlines": "deadlines: {vol: open - 3h}",
+    "on_miss": "on_miss: {forecast: hold, degrade: [search, far horizons]}",
+    "degrade": "degrade: [search, far horizons]",
+    "objective": "objective: {minimize: cost}",
+    "spot": "spot: {price: 0.31 USD/h, preempt: 4%/h}",
+    "preempt": "preempt: 4%/h",
+    "capex": "capex: {price: 26000 USD, years: 4, power: 0.90 USD/h}",
+    "years": "years: 4",
+    "power": "power: 0.90 USD/h",
+    "price": "price: 0.80 USD/h",
+    "queue": "queue: {kueue: quant-prod, priority: nightly}",
+    "kueue": "kueue: quant-prod",
+    "limits": "limits: {jobs: 2M, growth: 10x}",
+    "policies": "policies: {dear: {rule: cost, limit: 250 USD, owner: platform}}",
+    "rule": "rule: cost",
+    "tiers": "tiers: [medium, high]",
+    "pools": "pools: [cpu-std, gpu-h100]",
+    "publish": 'publish: {to: "s3://lake/forecasts/", format: parquet}',
+    "moved": "moved: [{from: equities/volatility, to: equities/vol}]",
     "backtest": "backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
 }
+_EXAMPLES_WITHIN = {
+    ("moved", "from"): "from: equities/volatility",
+    ("moved", "to"): "to: equities/vol",
+    ("publish", "to"): 'to: "s3://lake/forecasts/"',
+    ("axes", "every"): "every: [1 session, 5 sessions]",
+    ("data", "price"): "price: close",
+    ("capex", "price"): "price: 26000 USD",
+}
+"""Keys that mean something else inside of another."""
 _NAMES_OR_NAME = {"universes": "universes: [equities, fx]", "models": "models: [vol, var]"}
 """The two keys of a fleet row that a top-level key has its name from."""
 
@@ -201,7 +243,7 @@ def _tell(fault: _Fault, report: Report) -> None:
 
 
 def _tell_choice(fault: _Fault, report: Report) -> None:
-    choices = [word.strip().strip("'") for word in str(fault.context["expected"]).replace(" or ", ",").split(",")]
+    choices = [word.strip().strip("'\"") for word in str(fault.context["expected"]).replace(" or ", ",").split(",")]
     help = did_you_mean(fault.value, choices) if len(choices) > 1 else f"write {choices[0]}"
     if fault.route == ("kind",) and fault.value == "Defaults":
         help = "this file only holds defaults: name the fleet that extends it"
@@ -226,8 +268,11 @@ def _dotted(route: Route) -> str:
 
 def _example(route: Route) -> str | None:
     words = [part for part in reversed(route) if isinstance(part, str)]
-    if len(words) > 1 and words[-1] in ("fleet", "backtest") and words[0] in _NAMES_OR_NAME:
+    if len(words) > 1 and words[-1] in ("fleet", "backtest", "gates", "except") and words[0] in _NAMES_OR_NAME:
         return f"write {_NAMES_OR_NAME[words[0]]}"
+    for word in words[1:]:
+        if (word, words[0]) in _EXAMPLES_WITHIN:
+            return f"write {_EXAMPLES_WITHIN[word, words[0]]}"
     return next((f"write {_EXAMPLES[word]}" for word in words if word in _EXAMPLES), None)
 
 

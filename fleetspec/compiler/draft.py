@@ -12,12 +12,16 @@ from pathlib import Path
 
 import numpy as np
 
+from fleetspec.compiler.formatting import formatted
 from fleetspec.compiler.recognition import Recognised, recognise
-from fleetspec.diagnostics import reject
+from fleetspec.diagnostics import Report, Source, reject
 from fleetspec.panel.bars import SESSION
 from fleetspec.rules.reading import DRAFT_UNREADABLE
 from fleetspec.sessions import ROUND_THE_CLOCK
 from fleetspec.units import BarSize, Share
+
+SCHEMA = "fleet.schema.json"
+"""The JSON Schema beside a drafted spec, which its first line names for editors."""
 
 _WINDOWS = (1000, 750, 500, 250)
 _SHORTEST = 100
@@ -110,7 +114,8 @@ def _text(name: str, source: str, about: str, choices: _Choices) -> str:
     train = choices.train
     # A market that does not close has no night: the run follows the sessions of one that does.
     night = "XNYS" if choices.calendar in ROUND_THE_CLOCK else choices.calendar
-    return f"""\
+    text = f"""\
+# yaml-language-server: $schema={SCHEMA}
 # Written by `fleetspec init`. Every value is yours to change; `fleetspec validate` says what is wrong with it.
 apiVersion: fleetspec/v1
 kind: Fleet
@@ -157,3 +162,4 @@ hardware:
   laptop: {{cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1, boot: 0s}}
 cluster: {{startup: 5s}}
 """
+    return formatted(Source(name, text), Report()) or text

@@ -48,7 +48,7 @@ class _Lowering:
 
     def __init__(self, spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind, session: date) -> None:
         self.spec, self.lock, self.run, self.session = spec, lock, run, session
-        held = _held(spec, run)
+        held = held_groups(spec, run)
         self.demand = Demand.of(spec, held)
         self.settings = [
             setting
@@ -124,7 +124,7 @@ class _Lowering:
         return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), asked)
 
 
-def _held(spec: FleetSpec, run: RunKind) -> set[str]:
+def held_groups(spec: FleetSpec, run: RunKind) -> set[str]:
     """The groups a run holds: all of them, or those that are backtested and what they are over."""
     if run is not RunKind.BACKTEST:
         return set(spec.models)

@@ -13,8 +13,8 @@ from typing import Any
 from fleetspec.compiler.decode import faults
 from fleetspec.compiler.document import Document
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Diagnostic, Report, Route
-from fleetspec.rules import meaning
+from fleetspec.diagnostics import Diagnostic, Report, Route, Rule
+from fleetspec.rules import meaning, meaning_models, meaning_operation
 
 _NEUTRAL: dict[str, Any] = {
     "apiVersion": "fleetspec/v1",
@@ -32,6 +32,21 @@ _NEUTRAL: dict[str, Any] = {
 }
 _DEFINING = ("data", "universes", "features", "models")
 """Top-level maps whose entries other entries name."""
+_RESTS_ON: dict[Rule, frozenset[str]] = {
+    meaning.OVER_ABSENT: frozenset({"universes", "models", "fleet", "horizons", "except"}),
+    meaning.BACKTEST_GROUP: frozenset({"fleet"}),
+    meaning_models.NOTHING_EXCLUDED: frozenset({"universes", "models", "fleet", "horizons"}),
+    meaning_models.ALL_EXCLUDED: frozenset({"universes", "models", "fleet", "horizons"}),
+    meaning_models.GATE: frozenset({"models", "fleet", "backtest"}),
+    meaning_models.SAID_TWICE: frozenset({"gates"}),
+    meaning_models.PURGE: frozenset({"models", "fleet", "horizons", "backtest"}),
+    meaning_models.BASEL: frozenset({"universes", "models", "fleet", "backtest"}),
+    meaning_models.SEARCH_WINDOW: frozenset({"horizons", "fleet"}),
+    meaning_operation.GROUP_DEADLINE: frozenset({"fleet", "schedule"}),
+    meaning_operation.DEGRADE: frozenset({"models", "fleet", "horizons"}),
+    meaning_operation.MOVED: frozenset({"universes", "models", "fleet", "horizons", "except", "moved"}),
+}
+"""Top-level keys on which a finding elsewhere rests: with a part of them taken out, it says nothing reliable."""
 _ATTEMPTS = 20
 
 
@@ -90,6 +105,8 @@ def _stands(finding: Diagnostic, touched: set[Route]) -> bool:
         # An entry that lost a part says nothing reliable of itself, nor does what held it.
         depth = min(2, len(changed))
         if route[:depth] == changed[:depth] or changed[: len(route)] == route:
+            return False
+        if changed[0] in _RESTS_ON.get(finding.rule, ()):
             return False
         # A neighbour that stands in for a faulty item is there twice.
         if finding.rule is meaning.LISTED_TWICE and route[:1] == changed[:1]:

@@ -1,28 +1,51 @@
 """Selectors: ``family:garch,universe:fx group:var+`` → a mask over the models of a graph.
 
 A space is a union, a comma an intersection. A term is ``field:glob``, or a glob over addresses (missing slots match
-anything). ``+`` before a term adds what it is made from, ``+`` after it what is made from it.
+anything). ``+`` before a term adds what it is made from, ``+`` after it what is made from it. ``state:`` holds the
+graph against a base, ``result:`` against a store; both may match nothing, all other terms match something.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from fnmatch import translate
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetspec.compiler.changes import STATES
 from fleetspec.compiler.jobgraph import JobGraph, slug
+from fleetspec.compiler.lineage import closed, edges
 from fleetspec.diagnostics import Rejected, did_you_mean, reject
 from fleetspec.rules import meaning
 
 Mask = NDArray[np.bool_]
 FIELDS = ("family", "group", "universe", "series", "horizon")
+ASKED = ("state", "result")
+RESULTS = ("done", "quarantined", "missing", "failed")
+"""What a store may have of a model."""
 
 
-def select(graph: JobGraph, expression: str) -> Mask:
-    """Models a selector names, as a mask (m,). Rejected (FS241) for a field or a name that does not exist."""
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a selector may ask beside the graph: masks (m,) by the name of a state, and by that of an outcome."""
+
+    state: Callable[[str], Mask]
+    result: Callable[[str], Mask]
+
+
+def select(graph: JobGraph, expression: str, around: Around | None = None, *, exclude: str = "") -> Mask:
+    """Models a selector names and ``exclude`` does not, as a mask (m,).
+
+    Rejected (FS241) for a field or a name that does not exist.
+    """
+    chosen = _union(graph, expression, around)
+    return chosen & ~_union(graph, exclude, around) if exclude.split() else chosen
+
+
+def _union(graph: JobGraph, expression: str, around: Around | None) -> Mask:
     terms = expression.split()
     if not terms:
         return np.ones(len(graph.models), dtype=bool)
@@ -30,7 +53,7 @@ def select(graph: JobGraph, expression: str) -> Mask:
     for term in terms:
         here = np.ones(len(graph.models), dtype=bool)
         for part in term.split(","):
-            here &= _term(graph, part)
+            here &= _term(graph, part, around)
         chosen |= here
     return chosen
 
@@ -53,11 +76,13 @@ def find_model(graph: JobGraph, address: str) -> int:
     raise _unknown(f"there is no model '{address}'", _near(graph, parts))
 
 
-def _term(graph: JobGraph, text: str) -> Mask:
+def _term(graph: JobGraph, text: str, around: Around | None) -> Mask:
     before, after = text.startswith("+"), text.endswith("+")
     core = text.removeprefix("+").removesuffix("+")
     field, colon, pattern = core.partition(":")
-    fields = (*FIELDS, *axes(graph))
+    if colon and field in ASKED and around is not None:
+        return _reached(graph, _asked(around, field, pattern), before, after)
+    fields = (*FIELDS, *axes(graph), *(ASKED if around is not None else ()))
     if not core or (colon and field not in fields):
         help = did_you_mean(field, fields) if colon else "write family:garch, or an address such as fleet/fx/*"
         raise _unknown(f"'{text}' selects by nothing that is known", help)
@@ -68,14 +93,26 @@ def _term(graph: JobGraph, text: str) -> Mask:
     if not mask.any():
         help = _known(graph, field, pattern) if colon else _near(graph, core.split("/"))
         raise _unknown(f"'{core}' matches no model", help)
-    if before or after:
-        child, parent = _edges(graph)
-        mask = (
-            mask
-            | (_closed(mask, child, parent) if before else False)
-            | (_closed(mask, parent, child) if after else False)
-        )
-    return mask
+    return _reached(graph, mask, before, after)
+
+
+def _reached(graph: JobGraph, mask: Mask, before: bool, after: bool) -> Mask:
+    if not before and not after:
+        return mask
+    child, parent = edges(graph)
+    above = closed(mask, child, parent) if before else mask
+    return above | closed(mask, parent, child) if after else above
+
+
+def _asked(around: Around, field: str, name: str) -> Mask:
+    """The models in a state, or with an outcome. Only a name that does not exist is an error: nothing may have changed,
+    and nothing may be missing."""
+    known, ask = (STATES, around.state) if field == "state" else (RESULTS, around.result)
+    if name in known:
+        return ask(name)
+    if name in ("removed", "deleted"):
+        raise _unknown(f"'{field}:{name}' are not in this spec", "`fleetspec diff` lists what is removed")
+    raise _unknown(f"there is no {field} '{name}'", did_you_mean(name, known))
 
 
 def axes(graph: JobGraph) -> tuple[str, ...]:
@@ -121,25 +158,6 @@ def _matches(pattern: str, names: Iterable[str]) -> Mask:
     """Which names a glob matches; NONE, being -1, indexes the last."""
     test: Callable[[str], object] = re.compile(translate(pattern)).match
     return np.array([test(name) is not None for name in names], dtype=bool)
-
-
-def _edges(graph: JobGraph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which models rest on which: distinct pairs (child, parent)."""
-    child = np.repeat(graph.model.astype(np.int64), np.diff(graph.parent_ptr))
-    parent = graph.model[graph.parent_index].astype(np.int64)
-    pairs = np.unique(np.stack([child, parent], axis=1)[child != parent], axis=0)
-    return pairs[:, 0], pairs[:, 1]
-
-
-def _closed(mask: Mask, source: NDArray[np.int64], target: NDArray[np.int64]) -> Mask:
-    """``mask`` and everything that can be reached from it along the pairs."""
-    reached = mask.copy()
-    while True:
-        wider = reached.copy()
-        wider[target[reached[source]]] = True
-        if (wider == reached).all():
-            return reached
-        reached = wider
 
 
 def _known(graph: JobGraph, field: str, pattern: str) -> str:

@@ -8,6 +8,7 @@ from pydantic import Discriminator, Field, Tag
 
 from fleetspec.compiler.shape import Shape, listed
 from fleetspec.scalars import (
+    AxisName,
     BarSizeText,
     BarsText,
     CadenceText,
@@ -103,7 +104,7 @@ class ModelGroup(Shape):
     forecast: CadenceText = Cadence(1)
     refit: CadenceText | None = None
     search: Search | None = None
-    axes: dict[Name, Axis] = Field(default_factory=dict)
+    axes: dict[AxisName, Axis] = Field(default_factory=dict)
     levels: tuple[ShareText, ...] = ()
     side: Literal["long", "short"] = "long"
     params: dict[str, Any] = Field(default_factory=dict)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.evaluation.var_tests import kupiec
-
-Floats = NDArray[np.float64]
-Dates = NDArray[np.datetime64]
+from fleetspec.evaluation.pairing import Floats, Pairs, Predictions, Realised, pair
+from fleetspec.evaluation.portfolios import rank_ic, renewed, traded
+from fleetspec.evaluation.var_tests import BASEL_LEVEL, basel, christoffersen, kupiec
 
 
 class Score(NamedTuple):
@@ -24,19 +22,16 @@ class Score(NamedTuple):
     n: int
 
 
-class Predictions(Protocol):
-    """Forecasts of one series in long form: arrays of one length, as ``fleetspec.family.Forecasts`` has them."""
+class Judging(NamedTuple):
+    """How a model's forecasts are judged. ``tests`` are those of the backtest; ``side`` is the position that a value
+    at risk is for; ``every`` is the bars between renewals of a position, 0 where all forecasts count; ``ranked`` says
+    that positions are ranks among the members of a universe."""
 
-    @property
-    def origin(self) -> Dates: ...
-    @property
-    def horizon(self) -> NDArray[np.int32]: ...
-    @property
-    def quantity(self) -> NDArray[np.str_]: ...
-    @property
-    def level(self) -> Floats: ...
-    @property
-    def value(self) -> Floats: ...
+    target: str
+    tests: tuple[str, ...] = ()
+    side: str = "long"
+    every: int = 0
+    ranked: bool = False
 
 
 def rmse(forecast: Floats, realised: Floats) -> float:
@@ -62,74 +57,82 @@ def qlike(variance: Floats, proxy: Floats) -> float:
     return float(np.mean(np.log(variance) + proxy / variance))
 
 
-def evaluate(
-    target: str, forecasts: Iterable[Predictions], dates: Dates, returns: Floats, tests: tuple[str, ...] = ("kupiec",)
-) -> list[Score]:
-    """Scores of one model's forecasts of one series against what followed.
+def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping[str, Realised]) -> list[Score]:
+    """Scores of one model's forecasts against what followed.
 
-    ``dates`` and ``returns`` (T,) are the whole series; the realised value at an origin is the log return of the h
-    bars after it, and a forecast whose h bars are not over is left out.
+    ``series`` holds every series the forecasts may be of, whole; several are pooled. The realised value at an origin is
+    the log return of the h bars after it, and a forecast whose h bars are not over is left out.
 
     - ``variance``: ``qlike`` and ``mse`` against the squared h-bar return;
-    - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``;
-    - ``value_at_risk`` (every level): ``violations``, ``expected_violations`` and, at 1 bar and if ``kupiec`` is among
-      ``tests``, ``kupiec_statistic`` and ``kupiec_p_value``. Longer horizons overlap, so the number of their
-      violations is not binomial: its expectation stands, the test would not.
+    - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``, and over several series ``rank_ic``;
+    - ``value_at_risk`` (every level): ``violations``, ``expected_violations`` and, at 1 bar on one series, those of
+      ``tests``: ``kupiec``, ``christoffersen`` and, at 99 % with 250 forecasts or more, ``basel``. Longer horizons
+      overlap, so their violations are not independent: their expectation stands, the tests would not.
+
+    With ``every`` set only forecasts at renewals count, every name ends in ``@`` and that number, and returns have
+    ``turnover`` and ``mean_return`` as well (see :mod:`portfolios`).
     """
     parts = list(forecasts)
     scores: list[Score] = []
-    horizons = sorted({int(h) for part in parts for h in part.horizon})
-    for horizon in horizons:
-        levels = sorted({float(v) for part in parts for v in part.level[part.quantity == target]})
-        for level in levels if target == "value_at_risk" else [float("nan")]:
-            predicted, realised = _pairs(parts, target, horizon, level, dates, returns)
-            if len(predicted):
-                scores += _scores(target, horizon, level, predicted, realised, tests)
+    for horizon in sorted({int(h) for part in parts for h in np.unique(part.horizon)}):
+        levels = [float("nan")]
+        if judging.target == "value_at_risk":
+            levels = sorted({float(v) for part in parts for v in part.level[part.quantity == judging.target]})
+        for level in levels:
+            pairs = pair(parts, judging.target, horizon, level, series)
+            if judging.every:
+                pairs = renewed(pairs, judging.every)
+            if len(pairs):
+                mark = f"@{judging.every}" if judging.every else ""
+                scores += [
+                    Score(metric + mark, horizon, level, value, n)
+                    for metric, (value, n) in _scores(judging, horizon, level, pairs, series).items()
+                ]
     return scores
 
 
 def _scores(
-    target: str, horizon: int, level: float, predicted: Floats, realised: Floats, tests: tuple[str, ...]
-) -> list[Score]:
-    n = len(predicted)
-    if target == "variance":
-        named = {"qlike": qlike(predicted, realised**2), "mse": float(np.mean((predicted - realised**2) ** 2))}
-    elif target == "return":
-        named = {
-            "rmse": rmse(predicted, realised),
-            "mae": mae(predicted, realised),
-            "rmse_ratio_to_zero": rmse_ratio_to_zero(predicted, realised),
+    judging: Judging, horizon: int, level: float, pairs: Pairs, series: Mapping[str, Realised]
+) -> dict[str, tuple[float, int]]:
+    """Value and number of forecasts by metric."""
+    n, predicted, realised = len(pairs), pairs.predicted, pairs.realised
+    if judging.target == "variance":
+        return {
+            "qlike": (qlike(predicted, realised**2), n),
+            "mse": (float(np.mean((predicted - realised**2) ** 2)), n),
         }
-    elif target == "value_at_risk":
-        violations = int(np.sum(realised < -predicted))
-        named = {"violations": float(violations), "expected_violations": n * (1 - level)}
-        if "kupiec" in tests and horizon == 1:
-            test = kupiec(violations, n, level)
-            named |= {"kupiec_statistic": test.statistic, "kupiec_p_value": test.p_value}
-    else:
-        raise ValueError(f"there are no metrics for the target '{target}'")
-    return [Score(metric, horizon, level, value, n) for metric, value in named.items()]
+    if judging.target == "return":
+        found = {
+            "rmse": (rmse(predicted, realised), n),
+            "mae": (mae(predicted, realised), n),
+            "rmse_ratio_to_zero": (rmse_ratio_to_zero(predicted, realised), n),
+        }
+        value, dates = rank_ic(pairs) if judging.ranked else (float("nan"), 0)
+        if dates:
+            found["rank_ic"] = (value, dates)
+        return found | (traded(pairs, judging.every, series, judging.ranked) if judging.every else {})
+    if judging.target == "value_at_risk":
+        return {name: (value, n) for name, value in _violations(judging, horizon, level, pairs, len(series)).items()}
+    raise ValueError(f"there are no metrics for the target '{judging.target}'")
 
 
-def _pairs(
-    parts: list[Predictions], quantity: str, horizon: int, level: float, dates: Dates, returns: Floats
-) -> tuple[Floats, Floats]:
-    """Forecast and realised value, in order of origin, where both exist."""
-    origins, values = [], []
-    for part in parts:
-        rows = (part.quantity == quantity) & (part.horizon == horizon)
-        if not np.isnan(level):
-            rows &= part.level == level
-        origins.append(part.origin[rows])
-        values.append(part.value[rows])
-    origin, value = np.concatenate(origins), np.concatenate(values)
-    order = np.argsort(origin, kind="stable")
-    origin, value = origin[order], value[order]
-    bar = np.searchsorted(dates, origin)
-    over = bar + horizon < len(returns)
-    if not over.any():
-        return value[over], value[over]
-    if (dates[bar[over]] != origin[over]).any():
-        raise ValueError("a forecast starts on a date on which the series has no bar")
-    following = np.lib.stride_tricks.sliding_window_view(returns, horizon).sum(axis=1)
-    return value[over], following[bar[over] + 1]
+def _violations(judging: Judging, horizon: int, level: float, pairs: Pairs, series: int) -> dict[str, float]:
+    loss = -pairs.realised if judging.side == "long" else pairs.realised
+    hits = loss > pairs.predicted
+    n, count = len(hits), int(hits.sum())
+    named = {"violations": float(count), "expected_violations": n * (1 - level)}
+    if horizon != 1 or series != 1:
+        return named
+    if "kupiec" in judging.tests:
+        test = kupiec(count, n, level)
+        named |= {"kupiec_statistic": test.statistic, "kupiec_p_value": test.p_value}
+    if "christoffersen" in judging.tests and n > 1:
+        independence, coverage = christoffersen(hits, level)
+        named |= {"independence_statistic": independence.statistic, "independence_p_value": independence.p_value}
+        named |= {"christoffersen_statistic": coverage.statistic, "christoffersen_p_value": coverage.p_value}
+    if "basel" in judging.tests and round(level, 9) == BASEL_LEVEL:
+        light = basel(hits)
+        if light is not None:
+            named |= {"basel_exceptions": float(light.exceptions), "basel_zone": float(light.zone)}
+            named["basel_plus"] = light.plus
+    return named

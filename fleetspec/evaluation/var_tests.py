@@ -5,12 +5,34 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
+BASEL_LEVEL, BASEL_OBSERVATIONS = 0.99, 250
+_PLUS = (0.0, 0.0, 0.0, 0.0, 0.0, 0.40, 0.50, 0.65, 0.75, 0.85, 1.0)
+"""Plus factor by exceptions in 250 days, the last one for 10 and more (Basel Committee 1996, table 2)."""
+
 
 class Outcome(NamedTuple):
     """A test statistic and the chance of one at least as large if the model is right."""
 
     statistic: float
     p_value: float
+
+
+class Christoffersen(NamedTuple):
+    """``independence``: a violation says nothing of the next day; ``coverage``: and its chance is the expected one."""
+
+    independence: Outcome
+    coverage: Outcome
+
+
+class TrafficLight(NamedTuple):
+    """``zone`` 0 is green, 1 yellow, 2 red; ``plus`` is what the regulator adds to the multiplier of 3."""
+
+    exceptions: int
+    zone: int
+    plus: float
 
 
 def kupiec(hits: int, n: int, level: float) -> Outcome:
@@ -22,16 +44,58 @@ def kupiec(hits: int, n: int, level: float) -> Outcome:
     """
     if not 0 <= hits <= n:
         raise ValueError(f"{hits} hits among {n} forecasts")
-    if not 0 < level < 1:
-        raise ValueError(f"a level lies between 0 and 1, not {level}")
+    _require_level(level)
     if n == 0:
         return Outcome(math.nan, math.nan)
-    expected = 1 - level
+    ratio = _log_likelihood(hits, n, hits / n) - _log_likelihood(hits, n, 1 - level)
+    return _one_degree(2 * ratio)
 
-    def log_likelihood(rate: float) -> float:
-        kept = (n - hits) * math.log1p(-rate) if hits < n else 0.0
-        return kept + (hits * math.log(rate) if hits else 0.0)
 
+def christoffersen(hits: NDArray[np.bool_], level: float) -> Christoffersen:
+    """Tests of ``hits`` (n,), violations in order of time, against a first-order Markov chain (Christoffersen 1998).
+
+    ``independence`` holds the chain's two violation rates, after a violation and after none, against one common rate:
+    one degree of freedom. ``coverage`` holds them against ``1 - level``: two degrees, survival function exp(-x / 2).
+    Both are taken over the n - 1 pairs of neighbours, so that they are nested; fewer than one pair gives NaN. Where
+    no day follows a violation, there is nothing against independence: the statistic is 0.
+    """
+    _require_level(level)
+    if len(hits) < 2:
+        return Christoffersen(Outcome(math.nan, math.nan), Outcome(math.nan, math.nan))
+    before, after = hits[:-1], hits[1:]
+    chain, calm, common = 0.0, 0.0, int(after.sum())
+    for state in (False, True):
+        n, hit = int((before == state).sum()), int(after[before == state].sum())
+        chain += _log_likelihood(hit, n, hit / n) if n else 0.0
+        calm += _log_likelihood(hit, n, 1 - level)
+    pooled = _log_likelihood(common, len(after), common / len(after))
+    statistic = max(0.0, 2 * (chain - calm))
+    return Christoffersen(_one_degree(2 * (chain - pooled)), Outcome(statistic, math.exp(-statistic / 2)))
+
+
+def basel(hits: NDArray[np.bool_]) -> TrafficLight | None:
+    """The traffic light of the last 250 daily violations at 99 % (Basel Committee on Banking Supervision 1996).
+
+    Up to 4 exceptions are green, up to 9 yellow, 10 and more red: the zones end where a right model has at most so many
+    with a chance of 95 % and 99.99 %. None for fewer than 250 days.
+    """
+    if len(hits) < BASEL_OBSERVATIONS:
+        return None
+    exceptions = int(hits[-BASEL_OBSERVATIONS:].sum())
+    return TrafficLight(exceptions, (exceptions > 4) + (exceptions > 9), _PLUS[min(exceptions, 10)])
+
+
+def _require_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"a level lies between 0 and 1, not {level}")
+
+
+def _log_likelihood(hits: int, n: int, rate: float) -> float:
+    kept = (n - hits) * math.log1p(-rate) if hits < n else 0.0
+    return kept + (hits * math.log(rate) if hits else 0.0)
+
+
+def _one_degree(statistic: float) -> Outcome:
     # Equal rates can come out a rounding error below 0.
-    statistic = max(0.0, 2 * (log_likelihood(hits / n) - log_likelihood(expected)))
+    statistic = max(0.0, statistic)
     return Outcome(statistic, math.erfc(math.sqrt(statistic / 2)))

@@ -1,14 +1,14 @@
-"""EGARCH(p, o, q): log variance from signed and absolute innovations (Nelson 1991), by arch."""
+"""EGARCH(p, o, q): log variance from signed and absolute innovations (Nelson 1991)."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from pydantic import Field
 
 from fleetspec import volatility
-from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts
-from fleetspec.kernels.arch_fit import Process
+from fleetspec.family import Family
+from fleetspec.kernels.garch.types import Specification
 from fleetspec.scalars import Integer
 
 
@@ -20,21 +20,13 @@ class EgarchParams(volatility.VolatilityParams):
     q: Annotated[Integer, Field(ge=0, le=4)] = 1
 
     @property
-    def process(self) -> Process:
-        return Process("egarch", self.p, self.o, self.q, self.distribution, self.mean)
-
-
-def fit(request: FitRequest) -> Fit:
-    return volatility.fit(request, cast(EgarchParams, request.params).process)
-
-
-def forecast(request: ForecastRequest) -> Forecasts:
-    return volatility.forecast(request, cast(EgarchParams, request.params).process)
+    def specification(self) -> Specification:
+        return Specification("egarch", self.p, self.o, self.q, self.distribution, self.mean)
 
 
 FAMILY = Family(
     name="egarch",
-    version="1",
+    version="2",
     summary="EGARCH(p, o, q): log variance reacts to sign and size; variance, mean and tail for any horizon",
     params=EgarchParams,
     targets=frozenset({"variance"}),
@@ -43,7 +35,10 @@ FAMILY = Family(
     uses_features=False,
     min_bars=volatility.MIN_BARS,
     profile=volatility.profile(memory_mib=240),
-    fit=fit,
-    forecast=forecast,
-    needs=("arch", "scipy"),
+    fit=volatility.fit,
+    fit_many=volatility.fit_many,
+    forecast=volatility.forecast,
+    forecast_many=volatility.forecast_many,
+    needs=volatility.NEEDS,
+    warm=volatility.warm,
 )

@@ -1,14 +1,14 @@
-"""GARCH(p, q): variance from past squared returns and past variances (Bollerslev 1986), by arch."""
+"""GARCH(p, q): variance from past squared returns and past variances (Bollerslev 1986)."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from pydantic import Field
 
 from fleetspec import volatility
-from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts
-from fleetspec.kernels.arch_fit import Process
+from fleetspec.family import Family
+from fleetspec.kernels.garch.types import Specification
 from fleetspec.scalars import Integer
 
 
@@ -19,22 +19,14 @@ class GarchParams(volatility.VolatilityParams):
     q: Annotated[Integer, Field(ge=0, le=4)] = 1
 
     @property
-    def process(self) -> Process:
-        return Process("garch", self.p, 0, self.q, self.distribution, self.mean)
-
-
-def fit(request: FitRequest) -> Fit:
-    return volatility.fit(request, cast(GarchParams, request.params).process)
-
-
-def forecast(request: ForecastRequest) -> Forecasts:
-    return volatility.forecast(request, cast(GarchParams, request.params).process)
+    def specification(self) -> Specification:
+        return Specification("garch", self.p, 0, self.q, self.distribution, self.mean)
 
 
 FAMILY = Family(
     name="garch",
-    version="1",
-    summary="GARCH(p, q) with normal or Student-t innovations; variance, mean and tail for any horizon",
+    version="2",
+    summary="GARCH(p, q): variance, mean and tail of returns for any horizon",
     params=GarchParams,
     targets=frozenset({"variance"}),
     per=frozenset({"series"}),
@@ -42,7 +34,10 @@ FAMILY = Family(
     uses_features=False,
     min_bars=volatility.MIN_BARS,
     profile=volatility.profile(memory_mib=240),
-    fit=fit,
-    forecast=forecast,
-    needs=("arch", "scipy"),
+    fit=volatility.fit,
+    fit_many=volatility.fit_many,
+    forecast=volatility.forecast,
+    forecast_many=volatility.forecast_many,
+    needs=volatility.NEEDS,
+    warm=volatility.warm,
 )

@@ -1,14 +1,14 @@
-"""GJR-GARCH(p, o, q): GARCH in which negative returns weigh more (Glosten, Jagannathan, Runkle 1993), by arch."""
+"""GJR-GARCH(p, o, q): GARCH in which negative returns weigh more (Glosten, Jagannathan, Runkle 1993)."""
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import Annotated
 
 from pydantic import Field
 
 from fleetspec import volatility
-from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts
-from fleetspec.kernels.arch_fit import Process
+from fleetspec.family import Family
+from fleetspec.kernels.garch.types import Specification
 from fleetspec.scalars import Integer
 
 
@@ -20,21 +20,13 @@ class GjrParams(volatility.VolatilityParams):
     q: Annotated[Integer, Field(ge=0, le=4)] = 1
 
     @property
-    def process(self) -> Process:
-        return Process("garch", self.p, self.o, self.q, self.distribution, self.mean)
-
-
-def fit(request: FitRequest) -> Fit:
-    return volatility.fit(request, cast(GjrParams, request.params).process)
-
-
-def forecast(request: ForecastRequest) -> Forecasts:
-    return volatility.forecast(request, cast(GjrParams, request.params).process)
+    def specification(self) -> Specification:
+        return Specification("gjr", self.p, self.o, self.q, self.distribution, self.mean)
 
 
 FAMILY = Family(
     name="gjr",
-    version="1",
+    version="2",
     summary="GJR-GARCH(p, o, q): negative returns weigh more; variance, mean and tail for any horizon",
     params=GjrParams,
     targets=frozenset({"variance"}),
@@ -43,7 +35,10 @@ FAMILY = Family(
     uses_features=False,
     min_bars=volatility.MIN_BARS,
     profile=volatility.profile(memory_mib=240),
-    fit=fit,
-    forecast=forecast,
-    needs=("arch", "scipy"),
+    fit=volatility.fit,
+    fit_many=volatility.fit_many,
+    forecast=volatility.forecast,
+    forecast_many=volatility.forecast_many,
+    needs=volatility.NEEDS,
+    warm=volatility.warm,
 )

@@ -2,9 +2,12 @@
 
 A member's value at risk at level 99 % over h bars is ``-(mean + sqrt(variance) * q)``, where q is the 1 % quantile of
 the member's innovations scaled to variance 1. It is a loss in log return: the realised h-bar log return lies below
-``-value_at_risk`` on 1 % of days if the model is right. Beyond one bar the tail of a single bar is used for the
-sum of h: cautious at 99 %, where sums have thinner tails; at 97.5 % and below, and with fewer than about four degrees
-of freedom, it is too low (95 % over 20 bars, four degrees: 6.2 % of violations).
+``-value_at_risk`` on 1 % of days if the model is right. A short position loses when the price rises: its value at risk
+is ``mean + sqrt(variance) * q`` with the 99 % quantile, and the return lies above it on 1 % of days.
+
+Beyond one bar the tail of a single bar is used for the sum of h: cautious at 99 %, where sums have thinner tails; at
+97.5 % and below, and with fewer than about four degrees of freedom, it is too low (95 % over 20 bars, four degrees:
+6.2 % of violations).
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from fleetspec.family import Dates, Family, Floats, ForecastRequest, Forecasts, Params, Profile, Rejection
+from fleetspec.kernels.garch.innovations import quantiles
 
 
 class VolScaledParams(Params):
@@ -26,46 +30,56 @@ def forecast(request: ForecastRequest) -> Forecasts:
     origins = window.dates[request.first_origin :]
     blocks = []
     for horizon in request.horizons:
-        members = [_moments(member, window.series, horizon, origins) for member in request.members]
+        members = [_member(forecasts, window.series, horizon, origins) for forecasts in request.members]
         for level in request.levels:
-            at_risk = np.mean(
-                [-(mean + np.sqrt(variance) * _quantile(1 - level, nu)) for variance, mean, nu in members], axis=0
-            )
+            at_risk = np.mean([_at_risk(member, level, request.side) for member in members], axis=0)
             blocks.append(Forecasts.block(window.series, origins, horizon, "value_at_risk", at_risk, level))
     if not blocks:
         raise Rejection("value at risk needs at least one level")
     return Forecasts.joined(blocks)
 
 
-def _moments(member: Forecasts, series: str, horizon: int, origins: Dates) -> tuple[Floats, Floats, Floats]:
-    """Variance, mean and degrees of freedom at every origin, from rows in any order."""
-    here = (member.series == series) & (member.horizon == horizon)
-    columns = []
-    for quantity in ("variance", "mean", "nu"):
-        rows = np.flatnonzero(here & (member.quantity == quantity))
-        rows = rows[np.argsort(member.origin[rows])]
-        found = np.isin(origins, member.origin[rows])
+def _at_risk(member: dict[str, Floats], level: float, side: str) -> Floats:
+    """The loss that a position exceeds on 1 - ``level`` of days: by a fall when it is long, by a rise when short."""
+    spread = np.sqrt(member["variance"])
+    if side == "long":
+        return -(member["mean"] + spread * _quantile(1 - level, member))
+    return member["mean"] + spread * _quantile(level, member)
+
+
+def _member(forecasts: Forecasts, series: str, horizon: int, origins: Dates) -> dict[str, Floats]:
+    """Variance, mean and tail at every origin, from rows in any order."""
+    here = (forecasts.series == series) & (forecasts.horizon == horizon)
+    columns = {}
+    for quantity in ("variance", "mean", "nu", "skew", "power"):
+        rows = np.flatnonzero(here & (forecasts.quantity == quantity))
+        if not len(rows) and quantity in ("skew", "power"):
+            continue
+        rows = rows[np.argsort(forecasts.origin[rows])]
+        found = np.isin(origins, forecasts.origin[rows])
         if not found.all():
             raise Rejection(f"a member has no {quantity} over {horizon} bars at {origins[~found][0]}")
-        rows = rows[np.searchsorted(member.origin[rows], origins)]
-        columns.append(member.value[rows])
-    variance, mean, nu = columns
-    return variance, mean, nu
+        rows = rows[np.searchsorted(forecasts.origin[rows], origins)]
+        columns[quantity] = forecasts.value[rows]
+    return columns
 
 
-def _quantile(probability: float, nu: Floats) -> Floats:
-    """Quantile of a Student-t with variance 1; normal where nu is infinite."""
-    from scipy import stats
-
-    scaled = np.full(len(nu), stats.norm.ppf(probability))
+def _quantile(probability: float, tail: dict[str, Floats]) -> Floats:
+    """Of an innovation with variance 1: a GED of ``power``, a t of ``nu`` with or without ``skew``, else normal."""
+    nu = tail["nu"]
+    if "power" in tail:
+        return quantiles("ged", tail["power"][:, None], probability)
+    if "skew" in tail:
+        return quantiles("skewt", np.column_stack([nu, tail["skew"]]), probability)
+    scaled = quantiles("normal", nu[:, None], probability)
     tailed = np.isfinite(nu)
-    scaled[tailed] = stats.t.ppf(probability, nu[tailed]) * np.sqrt((nu[tailed] - 2) / nu[tailed])
+    scaled[tailed] = quantiles("t", nu[tailed, None], probability)
     return scaled
 
 
 FAMILY = Family(
     name="vol-scaled",
-    version="1",
+    version="2",
     summary="value at risk from a group's variance, mean and tail; the mean over its families",
     params=VolScaledParams,
     targets=frozenset({"value_at_risk"}),

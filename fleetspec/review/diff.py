@@ -1,33 +1,55 @@
-"""What changes between two compiled and planned specs: models by address, and the bill.
-
-A model is *changed* when its address stays and its digest does not. The reason is read off the group: its own
-settings differ (``model``), or only something it rests on does (``upstream`` for transforms, ``data`` for
-the rest). The only module that knows how two graphs are compared.
-"""
+"""What changes between two compiled and planned specs: values, models by group, work, and the bill."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
-from fleetspec.planner.plans import Plan
+import numpy as np
+from numpy.typing import NDArray
 
-_SETTINGS = ("target", "per", "params", "features", "over", "train", "refit", "levels")
+from fleetspec.compiler.changes import CLASSES, Changes, Side, contained, first_of_each
+from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
+from fleetspec.compiler.lock import Lock
+from fleetspec.planner.plans import Plan
+from fleetspec.review.reasons import Pair, Reasons
+from fleetspec.review.settings import SettingChange
+
+_COUNTS = ("added", "removed", "renamed", *CLASSES)
 
 
 @dataclass(frozen=True, slots=True)
 class GroupChange:
-    """Counts of models of one universe × group × family, and why the changed ones changed."""
+    """Counts of models of one universe × group × family, the head's names where it has them, and why those changed
+    that did. ``model``, ``upstream`` and ``data`` are the classes of the changed ones; ``was`` is what the group of
+    renamed ones was called."""
 
     universe: str
     group: str
     family: str
     added: int
-    changed: int
     removed: int
+    renamed: int
+    model: int
+    upstream: int
+    data: int
+    was: str | None
     reasons: tuple[str, ...]
+
+    @property
+    def changed(self) -> int:
+        return self.model + self.upstream + self.data
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWork:
+    """Jobs of the head by task, equal ones counted once: ``needed`` ones neither the base nor the store has. Trials are
+    candidates tried, not jobs."""
+
+    task: str
+    needed: int
+    reused: int
+    stored: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,132 +66,145 @@ class PlanSide:
 
 
 @dataclass(frozen=True, slots=True)
-class SettingChange:
-    """A value of the spec that differs, by dotted route; None where one side does not have it."""
-
-    route: str
-    base: str | None
-    head: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class Review:
     """Two specs compared. ``groups`` holds only groups in which something changes, ``settings`` every value of the
-    spec that differs, whether or not it reaches a model of this run."""
+    spec that means something else, whether or not it reaches a model of this run."""
 
     run: str
     settings: tuple[SettingChange, ...]
     groups: tuple[GroupChange, ...]
     unchanged: int
-    jobs_to_run: int
-    """Jobs of the head whose digest the base does not have: what the change makes necessary."""
+    work: tuple[TaskWork, ...]
     base: PlanSide
     head: PlanSide
+
+    @property
+    def jobs_to_run(self) -> int:
+        """Jobs of the head that neither the base nor the store has, trials by candidate."""
+        return sum(one.needed for one in self.work)
 
     @property
     def is_empty(self) -> bool:
         return not self.groups and not self.settings and self.base == self.head
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"changes": not self.is_empty}
+        return asdict(self) | {
+            "settings": [change.to_json() for change in self.settings],
+            "groups": [asdict(group) | {"changed": group.changed} for group in self.groups],
+            "jobs_to_run": self.jobs_to_run,
+            "changes": not self.is_empty,
+        }
 
 
-def compare(
-    base: JobGraph, head: JobGraph, base_plan: Plan, head_plan: Plan, documents: tuple[Any, Any] = ({}, {})
+@dataclass(frozen=True, slots=True, eq=False)
+class Reviewed:
+    """One side of a review: graph, spec, lock and plan."""
+
+    side: Side
+    lock: Lock
+    plan: Plan
+
+
+def review(
+    base: Reviewed,
+    head: Reviewed,
+    changed: Changes,
+    settings: tuple[SettingChange, ...],
+    stored: NDArray[np.bool_] | None = None,
 ) -> Review:
-    """Compare two graphs of the same run kind, the plans made for them, and the plain values of the two specs."""
-    old, new = _index(base), _index(head)
-    groups: dict[tuple[str, str, str], list[int]] = {}
-    changed_groups: set[tuple[str, str, str]] = set()
-    unchanged = 0
-    for address in old.keys() | new.keys():
-        key = _group(address)
-        before, after = old.get(address), new.get(address)
-        if before == after:
-            unchanged += 1
-            continue
-        counts = groups.setdefault(key, [0, 0, 0])
-        if before is None:
-            counts[0] += 1
-        elif after is None:
-            counts[2] += 1
-        else:
-            counts[1] += 1
-            changed_groups.add(key)
-    reasons = {key: _reasons(key, base, head) for key in changed_groups}
-    known = set(base.keys.tolist())
-    needed = sum(key not in known for key in set(head.keys.tolist()))
-    changes = tuple(
-        GroupChange(*key, added, changed, removed, reasons.get(key, ()))
-        for key, (added, changed, removed) in sorted(groups.items())
-    )
-    settings = _settings(*documents)
-    return Review(str(head.run), settings, changes, unchanged, needed, _side(base_plan), _side(head_plan))
-
-
-def _settings(base: Any, head: Any) -> tuple[SettingChange, ...]:
-    before, after = dict(_leaves(base, ())), dict(_leaves(head, ()))
-    return tuple(
-        SettingChange(route, before.get(route), after.get(route))
-        for route in sorted(before.keys() | after.keys())
-        if before.get(route) != after.get(route)
+    """What ``changed`` and ``settings`` come to. ``stored`` masks jobs of the head that a store has."""
+    reasons = Reasons(base.side, head.side, base.lock, head.lock, settings)
+    return Review(
+        run=str(head.side.graph.run),
+        settings=settings,
+        groups=_groups(changed, reasons),
+        unchanged=int(changed.state("unchanged").sum()),
+        work=_work(base.side.graph, head.side.graph, stored),
+        base=_side(base.plan),
+        head=_side(head.plan),
     )
 
 
-def _leaves(value: Any, route: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Dotted routes and texts. A list of plain values is one leaf: its items have no names of their own."""
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, (*route, str(key)))
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        for number, item in enumerate(value, start=1):
-            yield from _leaves(item, (*route, str(number)))
-    elif isinstance(value, list):
-        yield ".".join(route), "[" + ", ".join(map(str, value)) + "]"
-    else:
-        yield ".".join(route), str(value)
+def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
+    counted: dict[tuple[str, str, str], dict[str, int]] = {}
+    blocks = _blocks(changed.head)
+    masks = {"added": changed.new, "renamed": changed.state("renamed")}
+    masks |= {name: changed.state(name) for name in CLASSES}
+    for name, mask in masks.items():
+        _count(changed.head, blocks[mask], name, counted)
+    _count(changed.base, _blocks(changed.base)[changed.gone], "removed", counted)
+    pairs = _pairs(changed, blocks)
+    made = []
+    for key, counts in sorted(counted.items()):
+        classes = [name for name in CLASSES if counts[name]]
+        pair = pairs.get(key)
+        told = reasons.of(Pair(key[0], *pair[1:]), classes) if pair is not None and classes else ()
+        was = None
+        if pair is not None and (pair[0], pair[1].group) != key[:2]:
+            was = pair[1].group if pair[0] == key[0] else f"{pair[0]}/{pair[1].group}"
+        numbers = {name: counts[name] for name in _COUNTS}
+        universe, group, family = key
+        made.append(GroupChange(universe, group, family, **numbers, was=was, reasons=told))
+    return tuple(made)
 
 
-def _index(graph: JobGraph) -> dict[str, bytes]:
-    # The fleet's own name is left out: a renamed fleet has the same models.
-    digests = graph.models.digest
-    return {graph.address(m).split("/", 1)[1]: digests[m].tobytes() for m in range(len(graph.models))}
+def _count(
+    graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[tuple[str, str, str], dict[str, int]]
+) -> None:
+    """Add up blocks (universe × setting) by universe, group and family: the variants of a group are one row."""
+    settings = graph.models.settings
+    numbers = np.bincount(blocks, minlength=1)
+    for block in np.flatnonzero(numbers).tolist():
+        setting = settings[block % len(settings)]
+        key = graph.models.universes[block // len(settings)], setting.group, setting.family.name
+        counted.setdefault(key, dict.fromkeys(_COUNTS, 0))[name] += int(numbers[block])
 
 
-def _group(address: str) -> tuple[str, str, str]:
-    universe, group, family, *_ = address.split("/")
-    return universe, group, family
+def _blocks(graph: JobGraph) -> NDArray[np.int64]:
+    return graph.models.universe.astype(np.int64) * max(len(graph.models.settings), 1) + graph.models.setting
 
 
-def _reasons(key: tuple[str, str, str], base: JobGraph, head: JobGraph) -> tuple[str, ...]:
-    before, after = _setting(base, key), _setting(head, key)
-    found = [
-        f"model: {name} {_show(getattr(before, name))} → {_show(getattr(after, name))}"
-        for name in _SETTINGS
-        if getattr(before, name) != getattr(after, name)
-    ]
-    if before.family.version != after.family.version:
-        found.append(f"model: family version {before.family.version} → {after.family.version}")
-    if base.seed != head.seed:
-        found.append(f"model: seed {base.seed} → {head.seed}")
-    if found:
-        return tuple(found)
-    if after.over:
-        return (f"upstream: {' '.join(after.over)} changed",)
-    return ("data: the series or their source changed",)
+def _pairs(
+    changed: Changes, blocks: NDArray[np.int64]
+) -> dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]]:
+    """By the head's names, a changed model's (else any renamed one's) universe in the base, and both its settings."""
+    found: dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]] = {}
+    models, before = changed.head.models, changed.base.models
+    concerned = np.flatnonzero(changed.state("changed") | changed.state("renamed"))
+    firsts = np.unique(blocks[concerned], return_index=True)[1] if len(concerned) else concerned
+    for model in concerned[firsts].tolist():
+        partner = int(changed.partner[model])
+        after, was = models.settings[models.setting[model]], before.settings[before.setting[partner]]
+        key = models.universes[models.universe[model]], after.group, after.family.name
+        found.setdefault(key, (before.universes[before.universe[partner]], was, after))
+    return found
 
 
-def _setting(graph: JobGraph, key: tuple[str, str, str]) -> GroupFamily:
-    _, group, family = key
-    return next(s for s in graph.models.settings if s.group == group and s.family.name == family)
+def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> tuple[TaskWork, ...]:
+    own = first_of_each(head.digest)
+    reused = contained(head.digest, base.digest)
+    kept = ~reused & stored if stored is not None else np.zeros(len(head), dtype=bool)
+    weight = fits_each(head)
+    made = []
+    for task in (Task.TRIAL, Task.FIT, Task.FORECAST, Task.EVALUATE):
+        here = own & (head.task == task)
+        if here.any():
+            needed, again, held = (int(weight[here & mask].sum()) for mask in (~reused & ~kept, reused, kept))
+            made.append(TaskWork(task.label, needed, again, held))
+    return tuple(made)
 
 
-def _show(value: Any) -> str:
-    if isinstance(value, dict):
-        return " ".join(f"{name}={item}" for name, item in sorted(value.items())) or "none"
-    if isinstance(value, tuple | list):
-        return " ".join(str(item) for item in value) or "none"
-    return "none" if value is None else str(value)
+def fits_each(graph: JobGraph) -> NDArray[np.int64]:
+    """(n,) how many candidates a trial job tries; 1 for every other job."""
+    weight = np.ones(len(graph), dtype=np.int64)
+    trials = np.flatnonzero(graph.task == Task.TRIAL)
+    if len(trials):
+        rungs = [() if s.search is None else s.search.rungs for s in graph.models.settings]
+        table = np.ones((len(rungs), max(map(len, rungs))), dtype=np.int64)
+        for setting, steps in enumerate(rungs):
+            table[setting, : len(steps)] = [rung.trials // rung.jobs for rung in steps]
+        weight[trials] = table[graph.models.setting[graph.model[trials]], graph.rung[trials]]
+    return weight
 
 
 def _side(plan: Plan) -> PlanSide:

@@ -33,7 +33,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 def rooms() -> tuple[Room, ...]:
-    """The rules room by room, both by code. Raises ValueError when two rules have the same code."""
+    """The rules room by room, rooms by their span and first code. Raises ValueError when two rules have one code."""
     found: dict[str, tuple[Rule, str]] = {}
     made: list[Room] = []
     for module in pkgutil.iter_modules(__path__):
@@ -50,4 +50,4 @@ def rooms() -> tuple[Room, ...]:
                 codes.add(value.code)
         span, _, about = (loaded.__doc__ or "").strip().partition(": ")
         made.append(Room(module.name, span, about, tuple(found[code][0] for code in sorted(codes))))
-    return tuple(sorted(made, key=lambda room: room.rules[0].code))
+    return tuple(sorted(made, key=lambda room: (room.span, room.rules[0].code if room.rules else "")))

@@ -1,4 +1,4 @@
-"""FS27x: data that do not give what the spec asks of them: bars, measures, members, quality, and their hour."""
+"""FS2xx: data that do not give what the spec asks of them: bars, measures, members, quality, and their hour."""
 
 from __future__ import annotations
 

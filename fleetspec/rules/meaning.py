@@ -15,71 +15,75 @@ UNKNOWN_FAMILY = Rule(
     "FS202",
     "there is no such family",
     "A family is code; it must be shipped or installed.",
-    bad="models: {vol: {family: grach, …}}",
-    good="models: {vol: {family: garch, …}}",
+    bad="models: {calm: {family: grach, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 FAMILY_OR_FAMILIES = Rule(
     "FS203",
     "a group names one family or several",
     "`family:` is for one, `families:` for several; with both, nobody knows which counts.",
-    bad="models: {vol: {target: variance, train: 1000 bars, refit: 5 sessions}}",
-    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    bad="models: {calm: {target: variance, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 WRONG_TARGET = Rule(
     "FS204",
     "the family does not forecast the target",
     "Each family says which targets it has.",
-    bad="models: {vol: {family: garch, target: return, …}}",
-    good="models: {vol: {family: garch, target: variance, …}}",
+    bad="models: {calm: {family: garch, target: return, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 WRONG_PARAMETER = Rule(
     "FS205",
     "the family has no such parameter, or no such value of it",
     "A parameter that a family ignores would change nothing and look as if it did.",
-    bad="models: {vol: {family: garch, params: {distribution: cauchy}, …}}",
-    good="models: {vol: {family: garch, params: {distribution: t}, …}}",
+    bad="models: {vol: {params: {distribution: cauchy}}}",
+    good="models: {vol: {params: {distribution: t}}}",
 )
 CADENCE = Rule(
     "FS206",
     "a group that is fitted says `train` and `refit`, a transform neither",
     "How much history a fit sees and how often it is renewed decide results and cost; there is no good default.",
-    bad="models: {vol: {family: garch, target: variance, train: 1000 bars}}",
-    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    bad="models: {calm: {family: garch, target: variance, train: 1000 bars}}",
+    good="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 TRAIN_TOO_SHORT = Rule(
     "FS207",
     "the training window is too short for the family",
     "Below a family's minimum every fit would be quarantined.",
-    bad="models: {vol: {family: garch, train: 50 bars, …}}",
-    good="models: {vol: {family: garch, train: 1000 bars, …}}",
+    bad="models: {vol: {train: 50 bars}}",
+    good="models: {vol: {train: 1000 bars}}",
 )
 OVER = Rule(
     "FS208",
     "`over` names the group whose forecasts a transform works on",
     "A transform fits nothing of its own, and a family that fits has no use for another group's forecasts.",
-    bad="models: {var: {family: vol-scaled, target: value_at_risk, levels: [99%]}}",
-    good="models: {var: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}}",
+    bad="models: {loss: {family: vol-scaled, target: value_at_risk, levels: [99%]}}",
+    good="models: {loss: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}}",
 )
 OVER_CYCLE = Rule(
     "FS209",
     "groups are over each other in a circle",
     "Forecasts of one group are made from those of another, so one must come first.",
-    bad="models: {a: {over: b, …}, b: {over: a, …}}",
-    good="models: {a: {family: garch, …}, b: {over: a, …}}",
+    bad="models:\n"
+    "  a: {family: vol-scaled, over: b, target: value_at_risk, levels: [99%]}\n"
+    "  b: {family: vol-scaled, over: a, target: value_at_risk, levels: [99%]}",
+    good="models:\n"
+    "  a: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}\n"
+    "  b: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}",
 )
 LEVELS = Rule(
     "FS210",
     "value at risk needs levels, and nothing else has them",
     "A level is the share of days on which the loss stays below the value at risk.",
-    bad="models: {var: {family: vol-scaled, over: vol, target: value_at_risk}}",
-    good="models: {var: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%, 97.5%]}}",
+    bad="models: {loss: {family: vol-scaled, over: vol, target: value_at_risk}}",
+    good="models: {loss: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%, 97.5%]}}",
 )
 FEATURES = Rule(
     "FS211",
     "a group and its features do not fit",
     "A family that learns from features needs some; for any other they would be ignored.",
-    bad="models: {linear: {family: elasticnet, target: return, train: 1000 bars, refit: 5 sessions}}",
-    good="models: {linear: {family: elasticnet, features: tech, target: return, train: 1000 bars, refit: 5 sessions}}",
+    bad="models: {line: {family: elasticnet, target: return, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {line: {family: elasticnet, features: tech, target: return, train: 1000 bars, refit: 5 sessions}}",
 )
 UNKNOWN_FEATURE = Rule(
     "FS212",
@@ -92,15 +96,15 @@ WRONG_PER = Rule(
     "FS213",
     "the family has no models of this kind",
     "Some families are fitted on one series, some on a whole universe, some on either.",
-    bad="models: {vol: {family: garch, per: universe, …}}",
-    good="models: {vol: {family: garch, per: series, …}}",
+    bad="models: {vol: {per: universe}}",
+    good="models: {vol: {per: series}}",
 )
 POOL_PRICE = Rule(
     "FS214",
     "a pool names an offer or a price, exactly one",
     "A default price would be a guess, and an offer with changed figures a price from nowhere.",
-    bad="hardware: {laptop: {cpu: 2, memory: 8Gi, max: 1}}",
-    good="hardware: {laptop: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1}}",
+    bad="hardware: {server: {cpu: 2, memory: 8Gi, max: 1}}",
+    good="hardware: {server: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1}}",
 )
 POOL_SIZE = Rule(
     "FS215",
@@ -162,39 +166,45 @@ UNUSED = Rule(
     "FS223",
     "defined and never used",
     "It costs nothing and does nothing: often a fleet row was forgotten.",
-    bad="models: {vol: {…}, deep: {…}}\nfleet: [{universes: fx, models: vol}]",
-    good="models: {vol: {…}, deep: {…}}\nfleet: [{universes: fx, models: [vol, deep]}]",
+    bad="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
+    good="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}\n"
+    "fleet: [{universes: equities, models: [vol, var, linear, calm]}]",
     severity=Severity.WARNING,
 )
 OVER_ABSENT = Rule(
     "FS224",
     "the group a transform is over is not in the fleet where the transform is",
     "Rows only add what they name, so the forecasts to work on would not exist.",
-    bad="fleet: [{universes: fx, models: var}]    # var is over vol",
-    good="fleet: [{universes: fx, models: [vol, var]}]",
+    bad="fleet: [{universes: equities, models: [linear, var]}]    # var is over vol",
+    good="fleet: [{universes: equities, models: [linear, vol, var]}]",
 )
 BACKTEST_GROUP = Rule(
     "FS225",
     "the group cannot be backtested",
-    "A walk-forward moves a window over one series at a time, and only over models that exist.",
-    bad="backtest: {scheme: walk-forward, models: [trees], …}    # trees are per: universe",
-    good="backtest: {scheme: walk-forward, models: [vol, var], …}",
+    "A walk-forward moves over models that exist, and a group in no row of the fleet has none.",
+    bad="models: {calm: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}\n"
+    "backtest: {scheme: walk-forward, models: [calm], step: 20 bars, within: 12h}",
+    good="backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
 )
-KUPIEC = Rule(
+EXCEPTIONS = Rule(
     "FS226",
-    "Kupiec's test says little here",
-    "It counts exceptions that are independent of each other: value at risk over several bars overlaps, and other "
+    "a test of exceptions says little here",
+    "Tests count exceptions that are independent of each other: value at risk over several bars overlaps, and other "
     "targets have no exceptions at all.",
-    bad="horizons: [1 bar, 5 bars]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
-    good="horizons: [1 bar]\nbacktest: {models: [vol, var], tests: [kupiec], …}",
+    bad="horizons: [1 bar, 5 bars]\n"
+    "backtest: {scheme: walk-forward, models: [var], step: 20 bars, tests: [kupiec], within: 12h}",
+    good="horizons: [1 bar]\n"
+    "backtest: {scheme: walk-forward, models: [var], step: 20 bars, tests: [kupiec], within: 12h}",
     severity=Severity.WARNING,
 )
 NEVER_ON_GPU = Rule(
     "FS227",
     "`gpu_memory` for a family that never uses a GPU",
     "It would change nothing and look as if it did.",
-    bad="models: {vol: {family: garch, gpu_memory: 2Gi, …}}",
-    good="models: {deep: {family: nbeats, gpu_memory: 9Gi, …}}",
+    bad="models: {vol: {gpu_memory: 2Gi}}",
+    good="models:\n"
+    "  deep: {family: nbeats, per: universe, target: return, train: 1000 bars, refit: 20 sessions, "
+    "gpu_memory: 9Gi}",
 )
 OUT_OF_RANGE = Rule(
     "FS228",
@@ -228,37 +238,37 @@ NOT_IN_LOCK = Rule(
     "FS233",
     "the lock does not hold it",
     "The spec was changed after it was locked; its new parts have no members, lengths or digests yet.",
-    bad="universes: {fx: {…}, sectors: {…}}    # locked before sectors was added",
+    bad="universes: {fx: {data: market, calendar: 24/5, bar: 1 session}}    # locked before fx was added",
     good="fleetspec lock fleet.yaml",
 )
 LOCK_OUTDATED = Rule(
     "FS234",
     "the spec says otherwise than when it was locked",
     "A plan would be made for members or data the spec no longer names.",
-    bad="data: {market: {from: synthetic:market, series: 500, …}}    # locked with series: 220",
+    bad="data: {market: {series: 500}}    # locked with series: 220",
     good="fleetspec lock fleet.yaml",
 )
 WINDOW_TOO_LONG = Rule(
     "FS235",
     "the training window is longer than every series",
     "No model of the group could be fitted.",
-    bad="models: {vol: {train: 5000 bars, …}}    # the longest series has 1250 bars",
-    good="models: {vol: {train: 1000 bars, …}}",
+    bad="models: {vol: {train: 5000 bars}}    # the longest series has 1250 bars",
+    good="models: {vol: {train: 1000 bars}}",
 )
 SOME_TOO_SHORT = Rule(
     "FS236",
     "some series are shorter than the training window",
     "Their models are quarantined in every run, and count towards max_quarantined.",
-    bad="models: {vol: {train: 1000 bars, …}}    # three series have 600 bars",
-    good="models: {vol: {train: 500 bars, …}}",
+    bad="models: {vol: {train: 1000 bars}}    # three series have 600 bars",
+    good="models: {vol: {train: 500 bars}}",
     severity=Severity.WARNING,
 )
 SAME_ADDRESS = Rule(
     "FS237",
-    "two series would have the same address",
-    "An address spells series in lower-case letters, digits and '-'.",
-    bad="universes: {us: {series: [BRK.B, BRK-B], …}}",
-    good="universes: {us: {series: [BRK.B], …}}",
+    "two names would be the same in an address",
+    "An address spells series and values of axes in lower-case letters, digits and '-'.",
+    bad="universes: {us: {data: market, series: [BRK.B, BRK-B], calendar: XNYS, bar: 1 session}}",
+    good="universes: {us: {data: market, series: [BRK.B], calendar: XNYS, bar: 1 session}}",
 )
 NOT_A_SESSION = Rule(
     "FS238",

@@ -36,22 +36,23 @@ TAB = Rule(
     "FS005",
     "a tab where only spaces count",
     "YAML measures indentation in spaces; a tab looks like any number of them.",
-    bad="universes:\n\tequities: {…}",
-    good="universes:\n  equities: {…}",
+    bad="universes:\n\tequities: {data: market, calendar: XNYS, bar: 1 session}",
+    good="universes:\n  equities: {data: market, calendar: XNYS, bar: 1 session}",
 )
 SYNTAX = Rule(
     "FS006",
     "not valid YAML",
     "The structure is ambiguous from here on, so nothing after this place is read.",
-    bad="schedule: {calendar: XNYS, start: close + 45m",
-    good="schedule: {calendar: XNYS, start: close + 45m}",
+    bad="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m",
+    good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
 )
 TOO_DEEP = Rule(
     "FS007",
     "nested too deeply",
     "No spec needs more than a handful of levels; fifty are a mistake or an attack.",
-    bad="params: [[[[[[…]]]]]]",
-    good="params: {distribution: t}",
+    bad="params: " + 50 * "[" + "7" + 50 * "]",
+    good="models:\n"
+    "  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions, params: {distribution: t}}",
 )
 DUPLICATE_KEY = Rule(
     "FS008",
@@ -71,15 +72,19 @@ ALIAS = Rule(
     "FS010",
     "an alias that cannot be followed",
     "Aliases may repeat a value, but a few lines of them can grow to billions of values.",
-    bad="models: {a: *b}    # no &b anywhere above",
-    good="models: {b: &b {family: garch, …}, a: *b}",
+    bad="models: {more: *vol}    # no &vol anywhere above",
+    good="models:\n  vol: &vol {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}\n  more: *vol",
 )
 MERGE_KEY = Rule(
     "FS011",
     "merge keys are not part of the language",
     "`<<` merges maps inside a file in an order few people know; `extends` merges files in the order written.",
-    bad="models: {vol: {<<: *defaults, family: garch}}",
-    good="extends: [defaults.yaml]",
+    bad="models:\n"
+    "  vol: &vol {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}\n"
+    "  more: {<<: *vol, train: 500 bars}",
+    good="models:\n"
+    "  vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}\n"
+    "  more: {family: garch, target: variance, train: 500 bars, refit: 5 sessions}",
 )
 MANY_DOCUMENTS = Rule(
     "FS012",
@@ -99,8 +104,8 @@ KEY_NOT_TEXT = Rule(
     "FS014",
     "a key that is not a word",
     "Keys are names: a list, a map or nothing at all cannot be one.",
-    bad="models: {[vol, var]: {…}}",
-    good="models: {vol: {…}, var: {…}}",
+    bad="horizons: [1 bar]\nfeatures: {[tech]: [momentum(5)]}",
+    good="horizons: [1 bar]\nfeatures: {tech: [momentum(5)]}",
 )
 EXTENDS_SHAPE = Rule(
     "FS015",
@@ -213,7 +218,7 @@ BOUND_MAKES_NO_SENSE = Rule(
     "a bound that the var cannot have",
     "`min` and `max` are of the var's type, which must have an order, and leave something between them.",
     bad="vars: {site: {type: text, max: 5}}",
-    good="vars: {site: {type: text, choices: [eu, us]}}",
+    good="vars: {site: {type: text, choices: [eu, us], default: eu}}",
 )
 VAR_CIRCLE = Rule(
     "FS031",
@@ -227,21 +232,23 @@ NOT_A_REFERENCE = Rule(
     "`${…}` that names nothing",
     "Only ${var.name}, ${env.NAME} and ${secret.name} mean something; anything else would end up in a path as it is.",
     bad='data: {bars: {from: "${lake}/bars.parquet"}}',
-    good='data: {bars: {from: "${var.lake}/bars.parquet"}}',
+    good="vars: {lake: {type: text, default: /mnt/lake}}\n"
+    'data: {bars: {from: "${var.lake}/bars.parquet", key: ticker, time: date, price: close}}',
 )
 REFERENCE_ELSEWHERE = Rule(
     "FS033",
     "`${…}` where it is not filled",
     "Keys and files are read before vars have values, and the declaration of a var is what decides on them.",
-    bad='models: {"${var.group}": {…}}',
-    good="models: {vol: {…}}",
+    bad='models: {"${var.group}": {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}',
+    good="models: {vol: {family: garch, target: variance, train: 1000 bars, refit: 5 sessions}}",
 )
 ENVIRONMENT_ELSEWHERE = Rule(
     "FS034",
     "the environment is read in a spec",
     "A spec says what it depends on: its vars. Sites differ in Defaults files, and there the environment may be read.",
     bad='data: {bars: {from: "${env.LAKE}/bars.parquet"}}',
-    good='vars: {lake: {type: text, default: "${env.LAKE}"}}',
+    good="vars: {lake: {type: text, default: /mnt/lake}}\n"
+    'data: {bars: {from: "${var.lake}/bars.parquet", key: ticker, time: date, price: close}}',
 )
 ENVIRONMENT_UNSET = Rule(
     "FS035",

@@ -8,15 +8,15 @@ UNKNOWN_KEY = Rule(
     "FS101",
     "the language has no such key",
     "A key that is ignored is a wish that is not granted: nobody would notice.",
-    bad="universes: {fx: {data: bars, calender: 24/5, bar: 1 session}}",
-    good="universes: {fx: {data: bars, calendar: 24/5, bar: 1 session}}",
+    bad="universes: {fx: {data: market, calender: 24/5, bar: 1 session}}",
+    good="universes: {fx: {data: market, calendar: 24/5, bar: 1 session}}",
 )
 MISSING_KEY = Rule(
     "FS102",
     "a key is missing",
     "What has no sensible default must be written: a default would be a guess with consequences.",
-    bad="universes: {fx: {data: bars, bar: 1 session}}",
-    good="universes: {fx: {data: bars, calendar: 24/5, bar: 1 session}}",
+    bad="universes: {fx: {data: market, bar: 1 session}}",
+    good="universes: {fx: {data: market, calendar: 24/5, bar: 1 session}}",
 )
 NOT_THE_QUANTITY = Rule(
     "FS103",
@@ -29,15 +29,15 @@ NOT_A_CHOICE = Rule(
     "FS104",
     "not one of the choices",
     "The language has a few fixed words, and each does one thing.",
-    bad="models: {vol: {family: garch, target: volatility, …}}",
-    good="models: {vol: {family: garch, target: variance, …}}",
+    bad="models: {vol: {target: volatility}}",
+    good="models: {vol: {target: variance}}",
 )
 NOT_A_NAME = Rule(
     "FS105",
     "not a name",
     "Names become parts of addresses, files and Kubernetes objects.",
-    bad="universes: {FX_majors: {…}}",
-    good="universes: {fx-majors: {…}}",
+    bad="universes: {FX_majors: {data: market, calendar: 24/5, bar: 1 session}}",
+    good="universes: {fx-majors: {data: market, calendar: 24/5, bar: 1 session}}",
 )
 WRONG_SHAPE = Rule(
     "FS106",

@@ -24,6 +24,7 @@ from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
+from fleetspec.runtime.deployed import record
 from fleetspec.runtime.driver import Progress, RunRequest, run
 
 _FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
@@ -38,6 +39,7 @@ class Configured:
     graph: JobGraph
     plan: Plan
     root: Path
+    texts: dict[str, str]
 
 
 def configured(folder: Path, data: Path | None) -> Configured:
@@ -61,7 +63,7 @@ def configured(folder: Path, data: Path | None) -> Configured:
             help="render the manifests again, with the version that is in the image",
             exit_code=ExitCode.STALE,
         )
-    return Configured(spec, lock, graph, plan, data or Path(wanted.get("root", folder)))
+    return Configured(spec, lock, graph, plan, data or Path(wanted.get("root", folder)), texts)
 
 
 def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) -> tuple[FleetSpec, Lock, JobGraph]:
@@ -170,6 +172,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
+    if summary.exit_code is ExitCode.OK:
+        record(arguments.store, made.graph, made.texts["fleet.yaml"], made.texts["fleet.lock"].encode())
     summary.tell(report)
     _print(report)
     print(json.dumps(summary.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False), flush=True)

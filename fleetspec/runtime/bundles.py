@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,8 @@ class Need:
 class Bundle:
     """Jobs of one class for one worker call. ``name`` is the stem of its segments, a digest of its jobs.
 
-    ``parents`` are the stems of the segments its jobs read from; ``seconds`` is the predicted work.
+    ``parents`` are the stems of the segments its jobs read from; ``seconds`` is the predicted work. ``together``
+    allows one call for all jobs; after the death of a worker in such a call they run one by one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Bundle:
     need: Need
     seconds: float
     parents: tuple[str, ...]
+    together: bool = True
 
     def __len__(self) -> int:
         return len(self.jobs)
@@ -70,7 +72,8 @@ def make_bundle(ledger: Ledger, klass: int, jobs: NDArray[np.int64], need: Need,
 
 def part_of(bundle: Bundle, ledger: Ledger, jobs: NDArray[np.int64]) -> Bundle:
     """Some of a bundle's jobs, as a bundle of their own."""
-    return make_bundle(ledger, bundle.klass, jobs, bundle.need, bundle.seconds * len(jobs) / max(len(bundle), 1))
+    part = make_bundle(ledger, bundle.klass, jobs, bundle.need, bundle.seconds * len(jobs) / max(len(bundle), 1))
+    return replace(part, together=bundle.together)
 
 
 def lanes_of(plan: Plan) -> dict[str, list[Lane]]:

@@ -15,7 +15,8 @@ from fleetspec.runtime.workload import Station, Workload
 
 @dataclass(frozen=True, slots=True)
 class Death:
-    """A worker died in a bundle. ``position`` is the job it was at, None where it had not begun one."""
+    """A worker died in a bundle. ``position`` is the job it was at, ``worker.TOGETHER`` where it ran all of them in
+    one call, None where it had not begun one."""
 
     bundle: Bundle
     position: int | None

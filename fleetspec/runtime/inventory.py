@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import NONE, JobGraph, Task
+from fleetspec.compiler.jobgraph import NONE, JobGraph, SearchSetting, Task
 from fleetspec.files import write_atomically
 from fleetspec.panel.series import stamp_text
 from fleetspec.runtime import store as stored
@@ -23,14 +24,21 @@ _SHOWN_JOBS = 12
 _SHOWN_CAUSES = 20
 _SHOWN = {
     "forecasts": ("origin", "horizon", "quantity", "level", "value"),
-    "fits": ("window", "observations", "log_likelihood", "estimates"),
+    "fits": ("window", "observations", "log_likelihood", "params", "estimates"),
+    "trials": ("window", "candidate", "params", "metric", "value", "seconds"),
     "evaluations": ("metric", "horizon", "level", "value", "n"),
     "quarantine": ("task", "window", "reason"),
 }
-_ALSO = {"forecasts": ("series",), "fits": ("converged",), "evaluations": (), "quarantine": ()}
+_ALSO = {
+    "forecasts": ("series",),
+    "fits": ("converged",),
+    "trials": ("reason",),
+    "evaluations": (),
+    "quarantine": (),
+}
 """In the JSON and not in the table: what most rows have alike, or what the address already says."""
 _NUMBERS = frozenset(
-    {"window", "horizon", "level", "value", "n", "observations", "log_likelihood", "start", "end", "seconds"}
+    {"window", "candidate", "horizon", "level", "value", "n", "observations", "log_likelihood", "seconds"}
 )
 
 
@@ -44,23 +52,25 @@ class Results:
 
     def to_json(self, limit: int) -> dict[str, Any]:
         """The first ``limit`` rows in the columns worth showing; NaN and infinity become null."""
-        columns = _SHOWN[self.name]
+        searched = "params" in self.table.column_names and self.table["params"].null_count < len(self.table)
+        columns = [name for name in _SHOWN[self.name] if name != "params" or searched]
         rows = [{key: _plain(value) for key, value in row.items()} for row in self.table.slice(0, limit).to_pylist()]
         return {
             "table": self.name,
             "models": self.models,
             "total": len(self.table),
-            "columns": list(columns),
+            "columns": columns,
             "numbers": [column for column in columns if column in _NUMBERS],
             "rows": [{name: row[name] for name in ("address", *_ALSO[self.name], *columns)} for row in rows],
         }
 
 
 def results(store: Path, graph: JobGraph, mask: NDArray[np.bool_], name: str) -> Results:
-    """Rows of ``forecasts``, ``fits``, ``evaluations`` or ``quarantine`` for the masked models."""
+    """Rows of ``forecasts``, ``fits``, ``trials``, ``evaluations`` or ``quarantine`` for the masked models."""
     readers = {
         "forecasts": stored.read_forecasts,
         "fits": stored.read_fits,
+        "trials": stored.read_trials,
         "evaluations": stored.read_evaluations,
         "quarantine": stored.read_quarantine,
     }
@@ -80,15 +90,16 @@ def export(table: pa.Table, path: Path) -> None:
     write_atomically(path, sink.getvalue().to_pybytes())
 
 
-def run_status(store: Path, graph: JobGraph) -> dict[str, Any]:
-    """Counts of a run's jobs by state, the last run that touched it, and why models are quarantined."""
-    jobs = stored.read_jobs(store, graph)
+def run_status(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> dict[str, Any]:
+    """Counts by state of a run's jobs (of the masked models), the last run that touched it, and why models are
+    quarantined."""
+    jobs = stored.read_jobs(store, graph, mask)
     state = np.array(jobs["state"].to_pylist(), dtype=object)
     records = [record for record in stored.read_records(store, graph.fleet) if record["kind"] == str(graph.run)]
     return {
         "kind": str(graph.run),
         "session": graph.session.isoformat(),
-        "jobs": len(graph),
+        "jobs": len(jobs),
         "done": int((state == stored.DONE).sum()),
         "quarantined": int((state == stored.QUARANTINED).sum()),
         "missing": int(sum(value is None for value in state)),
@@ -126,11 +137,14 @@ def describe_model(store: Path, graph: JobGraph, model: int) -> dict[str, Any]:
         ("parameters", " ".join(f"{name}={value}" for name, value in sorted(setting.params.items())) or "none"),
         ("features", " ".join(setting.features) or "none"),
         ("training window", f"{setting.train} bars, refit every {setting.refit}" if setting.family.fit else "none"),
+        *_searched(setting.search),
         ("over", " ".join(setting.over) or "nothing"),
         ("model digest", models.digest[model].tobytes().hex()),
     ]
     mask = np.zeros(len(models), dtype=bool)
     mask[model] = True
+    if setting.search is not None:
+        facts.append(("chosen", _chosen(stored.read_fits(store, graph, mask))))
     rows = stored.read_jobs(store, graph, mask).to_pylist()
     indices = np.flatnonzero(graph.model == model)
     jobs = [
@@ -152,6 +166,23 @@ def describe_model(store: Path, graph: JobGraph, model: int) -> dict[str, Any]:
     }
 
 
+def _searched(search: SearchSetting | None) -> list[tuple[str, str]]:
+    if search is None:
+        return []
+    space = ", ".join(f"{name} {json.loads(text)}" for name, text in search.space)
+    rungs = " → ".join(f"{rung.trials} on {rung.share * 100:.3g} %" for rung in search.rungs)
+    return [("search", f"every {search.every} bars by {search.metric}: {rungs} of the window; {space}")]
+
+
+def _chosen(fits: pa.Table) -> str:
+    """The parameters that a model's newest fit was made with."""
+    if not len(fits):
+        return "nothing yet"
+    newest = fits.slice(len(fits) - 1)
+    params = " ".join(f"{name}={value}" for name, value in newest["params"][0].as_py() or [])
+    return f"{params} (window {newest['window'][0].as_py()})"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
@@ -167,8 +198,6 @@ def _plain(value: Any) -> Any:
 
 
 def _csv_column(column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
-    import json
-
     if pa.types.is_fixed_size_binary(column.type):
         return pa.array([value.hex() for value in column.to_pylist()])
     if pa.types.is_nested(column.type):

@@ -95,13 +95,18 @@ class Ledger:
         return self.reasons.get(int(self.first[job]))
 
     def inherited(self, job: int) -> tuple[State, str] | None:
-        """The state and reason a job has from a parent that gave no result; None when all its parents are done.
+        """The state and reason a job has from a parent that gave no result; None when it can run.
 
         A reason that came down from further up is handed on as it is, so it names the address where it began.
         """
-        for parent in self.graph.parents(job):
-            state = State(int(self.state[self.first[parent]]))
-            if state in (State.QUARANTINED, State.FAILED):
+        parents = self.graph.parents(job)
+        states = self.state[self.first[parents]]
+        beaten = bool((states == State.DONE).any())
+        for parent, code in zip(parents, states, strict=True):
+            state = State(int(code))
+            # A search goes on without the candidates that gave nothing: they have lost.
+            lost = state is State.QUARANTINED and beaten and self.graph.task[parent] == Task.TRIAL
+            if state in (State.QUARANTINED, State.FAILED) and not lost:
                 reason = self.reason(parent) or "no reason recorded"
                 if not reason.startswith(PARENT):
                     reason = f"{PARENT}{self.graph.address(int(self.graph.model[parent]))}: {reason}"
@@ -109,10 +114,19 @@ class Ledger:
         return None
 
     def orphaned(self, jobs: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which of ``jobs`` have a parent that gave no result."""
-        state = self.state[self.first[self.graph.parent_index]]
-        lost = np.concatenate([[0], np.cumsum((state == State.QUARANTINED) | (state == State.FAILED))])
-        return np.asarray(lost[self.graph.parent_ptr[jobs + 1]] > lost[self.graph.parent_ptr[jobs]])
+        """Which of ``jobs`` cannot run for want of a parent's result: of any, and of all trials of a search."""
+        graph = self.graph
+        state = self.state[self.first[graph.parent_index]]
+        trial = graph.task[graph.parent_index] == Task.TRIAL
+        lacking = self._parents_with(jobs, ((state == State.QUARANTINED) & ~trial) | (state == State.FAILED)) > 0
+        trials = self._parents_with(jobs, trial)
+        beaten = self._parents_with(jobs, trial & (state == State.QUARANTINED))
+        return np.asarray(lacking | ((trials > 0) & (beaten == trials)))
+
+    def _parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """How many of each job's parents are marked; ``marked`` is over the graph's parents."""
+        total = np.concatenate([[0], np.cumsum(marked)])
+        return np.asarray(total[self.graph.parent_ptr[jobs + 1]] - total[self.graph.parent_ptr[jobs]])
 
     def parent_segments(self, jobs: NDArray[np.integer]) -> tuple[str, ...]:
         """File stems in which the parents' rows of ``jobs`` lie, sorted."""

@@ -32,7 +32,7 @@ LEDGER = pa.schema(
         _column("state", pa.string(), "done or quarantined"),
         _column("reason", pa.string(), "why the job is quarantined; null when done"),
         _column("note", pa.string(), "what a done job left out or ran otherwise than planned; null mostly"),
-        _column("task", pa.string(), "fit, forecast or evaluate"),
+        _column("task", pa.string(), "fit, forecast, evaluate or trial"),
         _column("klass", pa.string(), "job class: universe/group/family/task"),
         _column("family", pa.string(), "model family"),
         _column("seconds", pa.float64(), "seconds inside the job on its worker, reading and writing excluded"),
@@ -40,7 +40,7 @@ LEDGER = pa.schema(
         _column("device", pa.string(), "cpu, or the GPU the job ran on"),
         _column("slot", pa.string(), "cpu, gpu or the MIG slice the job held"),
         _column("run", pa.string(), "run that computed it: run-0001, run-0002 and so on"),
-        _column("segment", pa.string(), "file stem of the job's rows in fits, forecasts and evaluations"),
+        _column("segment", pa.string(), "file stem of the job's rows in fits, trials, forecasts and evaluations"),
     ]
 )
 
@@ -53,6 +53,19 @@ FITS = pa.schema(
         _column("estimates", pa.map_(pa.string(), pa.float64()), "named estimates in the units the family documents"),
         _column("artifact_bytes", pa.int64(), "size of artifacts/<digest>.bin, 0 where there is none"),
         _column("device", pa.string(), "cpu or cuda, as the family reports it"),
+        _column("params", pa.map_(pa.string(), pa.string()), "parameters a search has chosen; null without a search"),
+    ]
+)
+
+TRIALS = pa.schema(
+    [
+        _DIGEST,
+        _column("candidate", pa.int32(), "number of the candidate in its search space"),
+        _column("params", pa.map_(pa.string(), pa.string()), "its parameters, as the spec would write them"),
+        _column("metric", pa.string(), "what the search chooses by"),
+        _column("value", pa.float64(), "the score, lower is better (minus a log likelihood); NaN where it lost"),
+        _column("seconds", pa.float64(), "seconds of its fit and its forecasts"),
+        _column("reason", pa.string(), "why it lost; null where it has a score"),
     ]
 )
 
@@ -62,7 +75,11 @@ FORECASTS = pa.schema(
         _column("series", pa.string(), "series forecast"),
         _column("origin", pa.timestamp("s"), "end of the last bar used; midnight of its last session, or its time"),
         _column("horizon", pa.int32(), "bars ahead"),
-        _column("quantity", pa.string(), "variance, mean, nu, return or value_at_risk (a positive loss fraction)"),
+        _column(
+            "quantity",
+            pa.string(),
+            "variance, mean, nu, skew, power, return or value_at_risk (a positive loss fraction)",
+        ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),
     ]
@@ -79,7 +96,15 @@ EVALUATIONS = pa.schema(
     ]
 )
 
-TABLES = {"ledger": LEDGER, "fits": FITS, "forecasts": FORECASTS, "evaluations": EVALUATIONS}
+TABLES = {"ledger": LEDGER, "fits": FITS, "trials": TRIALS, "forecasts": FORECASTS, "evaluations": EVALUATIONS}
+
+
+def with_params(table: pa.Table) -> pa.Table:
+    """A table of fits with the column of chosen parameters, which the first versions did not write."""
+    if "artifact_bytes" not in table.column_names or "params" in table.column_names:
+        return table
+    field = FITS.field("params")
+    return table.append_column(field, pa.nulls(len(table), field.type))
 
 
 def with_origins(table: pa.Table) -> pa.Table:

@@ -1,6 +1,6 @@
 """The store of a fleet: where results lie, who may write, and readers that need neither ray nor a driver.
 
-``STORE/<fleet>/`` holds ``ledger/ fits/ forecasts/ evaluations/`` (Parquet segments, see :mod:`segments`),
+``STORE/<fleet>/`` holds ``ledger/ fits/ trials/ forecasts/ evaluations/`` (Parquet segments, see :mod:`segments`),
 ``artifacts/<digest>.bin``, ``runs/run-0001.json``, ``measured.json`` and ``LOCK``.
 """
 
@@ -196,6 +196,11 @@ def read_fits(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = Non
     return _results(store, graph, mask, Task.FIT, "fits")
 
 
+def read_trials(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
+    """Trials of the masked models' searches, one row per candidate and rung; columns of :data:`segments.TRIALS`."""
+    return _results(store, graph, mask, Task.TRIAL, "trials")
+
+
 def read_forecasts(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None = None) -> pa.Table:
     """Forecasts of the masked models, one row per prediction; columns of :data:`segments.FORECASTS`.
 
@@ -221,7 +226,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     for name in pc.unique(wanted["segment"]).to_pylist():
         path = place.segment(table, name)
         try:
-            rows = segments.with_origins(segments.read_segment(path))
+            rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
         except (OSError, pa.ArrowException) as error:
             raise _damaged(path, error) from error
         here = wanted.filter(pc.equal(wanted["segment"], name))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from fleetspec.runtime.bundles import Bundle, part_of
 from fleetspec.runtime.ledger import Ledger
+from fleetspec.runtime.worker import TOGETHER
 
 STRIKES = 2
 ATTEMPTS = 3
@@ -31,9 +32,12 @@ class Strikes:
     _bundles: dict[str, int] = field(default_factory=dict)
 
     def after_death(self, bundle: Bundle, position: int | None) -> Verdict:
-        """Two deaths at a job quarantine it. A death outside any job is a fault of the bundle's surroundings."""
+        """Two deaths at a job quarantine it. A death in one call for all of a bundle's jobs says nothing of any of
+        them: they run again one by one. A death outside any job is a fault of the bundle's surroundings."""
         if position is None:
             return self.after_fault(bundle)
+        if position == TOGETHER:
+            return Verdict((replace(bundle, together=False),))
         suspect = int(bundle.jobs[position])
         rest = np.delete(bundle.jobs, position)
         again = [part_of(bundle, self.ledger, rest)] if len(rest) else []

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
-from pydantic import BaseModel
 
-from fleetspec.compiler.jobgraph import GroupFamily, Task
-from fleetspec.compiler.windows import nightly_window
-from fleetspec.evaluation.metrics import Score, evaluate
-from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection, SeriesWindow
+from fleetspec.compiler.jobgraph import Task
+from fleetspec.evaluation.metrics import Judging, Score, evaluate
+from fleetspec.evaluation.pairing import Realised
+from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime.spans import fit_spans, forecast_spans
+from fleetspec.runtime.trials import Attempt, Chosen, Trial, all_lost, candidates, lost, params_of, ranked, told
 from fleetspec.runtime.workload import Station, Workload
 
 T = TypeVar("T")
+Request = TypeVar("Request", FitRequest, ForecastRequest)
+Result = TypeVar("Result", Fit, Forecasts)
 
 
 class ParentLost(Exception):
@@ -25,136 +30,173 @@ class ParentLost(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parents:
-    """Results a bundle's jobs build on, by digest."""
+    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose."""
 
     fits: Mapping[bytes, Fit]
     forecasts: Mapping[bytes, Forecasts]
+    trials: Mapping[bytes, Sequence[Trial]] = field(default_factory=dict)
+    chosen: Mapping[bytes, Chosen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a job gave: exactly one of the three, where it ran, and a note for the ledger."""
+    """What a job gave: exactly one of the four, where it ran, and a note for the ledger. ``chosen`` are parameters that
+    a search has chosen for the fit."""
 
     fit: Fit | None = None
+    chosen: Chosen | None = None
     forecasts: Forecasts | None = None
     scores: tuple[Score, ...] = ()
+    trials: tuple[Trial, ...] = ()
     device: str = "cpu"
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is known of a request beside itself: a note for the ledger, and parameters that a search chose."""
+
+    note: str | None = None
+    chosen: Chosen | None = None
 
 
 def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
     """Run job ``job`` of the workload's graph on ``station``."""
     task = Task(int(work.graph.task[job]))
     if task is Task.FIT:
-        return _fit(work, job, station)
+        return _fit(work, job, parents, station)
+    if task is Task.TRIAL:
+        return _trials(work, job, parents, station)
     if task is Task.FORECAST:
         return _forecast(work, job, parents, station)
     return _evaluate(work, job, parents)
 
 
-def gate(work: Workload, job: int, name: str, train: int) -> str | None:
-    """Why a series cannot be fitted on a window of ``train`` bars; None when it can."""
-    block = work.block(job)
-    reason = block.verdict(name, work.standard(job))
-    if reason is None and block.bars(name) < train:
-        return f"{block.bars(name)} bars, train needs {train}"
-    return reason
+def has_many(work: Workload, job: int) -> bool:
+    """Whether the job's family answers many jobs of its task in one call."""
+    family, task = work.setting(job).family, work.graph.task[job]
+    if task == Task.FIT:
+        return family.fit_many is not None
+    return task == Task.FORECAST and family.forecast_many is not None
 
 
-def _fit(work: Workload, job: int, station: Station) -> Answer:
+def run_jobs(work: Workload, jobs: Sequence[int], parents: Parents, station: Station) -> list[Answer | Rejection]:
+    """:func:`run_job` of jobs of one class in one call of their family; a rejected job has its rejection in place."""
+    family = work.setting(jobs[0]).family
+    if work.graph.task[jobs[0]] == Task.FIT:
+        assert family.fit_many is not None
+        return _many(jobs, lambda job: _fit_request(work, job, parents, station), family.fit_many, _fit_answer)
+    assert family.forecast_many is not None
+    return _many(
+        jobs, lambda job: _forecast_request(work, job, parents, station), family.forecast_many, _forecast_answer
+    )
+
+
+def _many(
+    jobs: Sequence[int],
+    ask: Callable[[int], tuple[Request, Asked]],
+    call: Callable[[Sequence[Request]], list[Result | Rejection]],
+    answer: Callable[[Request, Result, Asked], Answer],
+) -> list[Answer | Rejection]:
+    asked = [_caught(ask, job) for job in jobs]
+    answers: list[Answer | Rejection] = []
+    requests = [one[0] for one in asked if not isinstance(one, Rejection)]
+    results = call(requests)
+    if len(results) != len(requests):
+        raise ValueError(f"{len(results)} answers to {len(requests)} requests")
+    given = iter(results)
+    for one in asked:
+        if isinstance(one, Rejection):
+            answers.append(one)
+            continue
+        result = next(given)
+        answers.append(result if isinstance(result, Rejection) else _caught(answer, one[0], result, one[1]))
+    return answers
+
+
+def _caught(call: Callable[..., T], *arguments: object) -> T | Rejection:
+    try:
+        return call(*arguments)
+    except Rejection as rejection:
+        return rejection
+
+
+def _fit(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
+    fit = work.setting(job).family.fit
+    assert fit is not None
+    request, asked = _fit_request(work, job, parents, station)
+    return _fit_answer(request, fit(request), asked)
+
+
+def _fit_request(work: Workload, job: int, parents: Parents, station: Station) -> tuple[FitRequest, Asked]:
     setting = work.setting(job)
-    assert setting.family.fit is not None
-    windows, note = _training_windows(work, job, setting)
+    chosen, found = None, None
+    if setting.search is not None:
+        best = ranked(_tried(work, job, parents))[0]
+        chosen, found = best.params, told(best, setting.search)
+    spans = fit_spans(work, job)
     request = FitRequest(
-        windows=windows,
-        params=_params(setting),
+        windows=spans.learned(work.block(job)),
+        params=params_of(setting, chosen),
         features=setting.features,
         horizon=_own_horizon(work, job),
         seed=work.seed(job),
         device=station.device,
+        measure=setting.measure,
     )
-    fit = setting.family.fit(request)
+    return request, Asked(_noted(found, spans.note), chosen)
+
+
+def _fit_answer(request: FitRequest, fit: Fit, asked: Asked) -> Answer:
     for name, value in fit.estimates.items():
-        if not np.isfinite(value):
+        if not math.isfinite(value):
             raise Rejection(f"the estimate of {name} is {value}")
-    return Answer(fit=fit, device=fit.device, note=note)
+    return Answer(fit=fit, chosen=asked.chosen, device=fit.device, note=_noted(asked.note, fit.note))
 
 
-def _training_windows(work: Workload, job: int, setting: GroupFamily) -> tuple[tuple[SeriesWindow, ...], str | None]:
-    block = work.block(job)
-    if not work.per_universe(job):
-        (name,) = work.members(job)
-        reason = gate(work, job, name, setting.train)
-        if reason is not None:
-            raise Rejection(reason)
-        return (block.window(name, int(work.graph.start[job]), int(work.graph.end[job])),), None
-    usable, note = _usable(work, job, setting)
-    spans = [nightly_window(block.bars(name), setting.train, setting.refit) for name in usable]
-    return tuple(block.window(name, *span) for name, span in zip(usable, spans, strict=True)), note
-
-
-def _usable(work: Workload, job: int, setting: GroupFamily) -> tuple[tuple[str, ...], str | None]:
-    """Members of a universe that pass the gate, and a note of those that do not."""
-    members = work.members(job)
-    reasons = {name: gate(work, job, name, setting.train) for name in members}
-    out = [name for name in members if reasons[name] is not None]
-    if len(out) == len(members):
-        raise Rejection(f"none of {len(members)} members can be used; {out[0]}: {reasons[out[0]]}")
-    kept = tuple(name for name in members if reasons[name] is None)
-    if not out:
-        return kept, None
-    shown = "; ".join(f"{name}: {reasons[name]}" for name in out[:3])
-    return kept, f"without {len(out)} of {len(members)} members ({shown}{'; …' if len(out) > 3 else ''})"
+def _noted(*notes: str | None) -> str | None:
+    return "; ".join(filter(None, notes)) or None
 
 
 def _forecast(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
+    request, asked = _forecast_request(work, job, parents, station)
+    return _forecast_answer(request, work.setting(job).family.forecast(request), asked)
+
+
+def _forecast_request(work: Workload, job: int, parents: Parents, station: Station) -> tuple[ForecastRequest, Asked]:
     setting = work.setting(job)
-    fit, members, fit_job = None, [], None
+    fit, fit_job, chosen = None, None, None
+    members: dict[int, list[Forecasts]] = {}
     for parent in work.graph.parents(job):
         key = work.graph.digest[parent].tobytes()
         if work.graph.task[parent] == Task.FIT:
-            fit, fit_job = _given(parents.fits, key), int(parent)
+            fit, fit_job, chosen = _given(parents.fits, key), int(parent), parents.chosen.get(key)
         else:
-            members.append(_given(parents.forecasts, key))
-    windows, first_origin, note = _forecast_windows(work, job, fit_job, setting)
+            members.setdefault(int(work.graph.model[parent]), []).append(_given(parents.forecasts, key))
+    spans = forecast_spans(work, job, fit_job)
+    windows, first_origin = spans.forecast(work.block(job))
     request = ForecastRequest(
         fit=fit,
         windows=windows,
         first_origin=first_origin,
         horizons=work.horizons(job),
-        params=_params(setting),
+        params=params_of(setting, chosen),
         features=setting.features,
         levels=setting.levels,
-        members=tuple(members),
+        members=tuple(map(Forecasts.joined, members.values())),
         seed=work.seed(job),
         device=station.device,
+        measure=setting.measure,
+        side=setting.side,
     )
-    forecasts = setting.family.forecast(request)
+    return request, Asked(spans.note)
+
+
+def _forecast_answer(request: ForecastRequest, forecasts: Forecasts, asked: Asked) -> Answer:
     _check(forecasts)
     # A forecast does not report where it ran: a family whose fit fell back to the CPU falls back here too.
-    return Answer(
-        forecasts=forecasts, device="cpu" if fit is not None and fit.device == "cpu" else station.device, note=note
-    )
-
-
-def _forecast_windows(
-    work: Workload, job: int, fit_job: int | None, setting: GroupFamily
-) -> tuple[tuple[SeriesWindow, ...], int, str | None]:
-    """The bars a forecast may see, from its fit's first bar on, and its first origin in them."""
-    block = work.block(job)
-    start, end = int(work.graph.start[job]), int(work.graph.end[job])
-    if not work.per_universe(job):
-        (name,) = work.members(job)
-        reason = None if len(work.graph.parents(job)) else gate(work, job, name, setting.family.min_bars)
-        if reason is not None:
-            raise Rejection(reason)
-        begin = start if fit_job is None else int(work.graph.start[fit_job])
-        return (block.window(name, begin, end),), start - begin, None
-    usable, note = _usable(work, job, setting)
-    begins = [nightly_window(block.bars(name), setting.train, setting.refit)[0] for name in usable]
-    # One first origin counts for all windows, so they end at each member's last bar and have one length.
-    length = min(block.bars(name) - begin for name, begin in zip(usable, begins, strict=True))
-    return tuple(block.window(n, block.bars(n) - length, block.bars(n)) for n in usable), length - 1, note
+    on_cpu = request.fit is not None and request.fit.device == "cpu"
+    return Answer(forecasts=forecasts, device="cpu" if on_cpu else request.device, note=asked.note)
 
 
 def _check(forecasts: Forecasts) -> None:
@@ -170,15 +212,53 @@ def _check(forecasts: Forecasts) -> None:
 
 
 def _evaluate(work: Workload, job: int, parents: Parents) -> Answer:
+    setting, block = work.setting(job), work.block(job)
     keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
-    (name,) = work.members(job)
-    block = work.block(job)
-    whole = block.window(name, 0, block.bars(name))
-    forecasts = [_given(parents.forecasts, key) for key in keys]
-    scores = evaluate(work.setting(job).target, forecasts, whole.dates, whole.returns, work.tests)
+    series = {}
+    for name in work.members(job):
+        whole = block.window(name, 0, block.bars(name))
+        series[name] = Realised(whole.dates, whole.returns)
+    judging = Judging(
+        target=setting.target,
+        tests=work.tests,
+        side=setting.side,
+        every=setting.rebalance[int(work.graph.part[job])] if setting.rebalance else 0,
+        ranked=work.per_universe(job),
+    )
+    scores = evaluate(judging, [_given(parents.forecasts, key) for key in keys], series)
     if not scores:
         raise Rejection("no forecast has a realised value to be held against")
     return Answer(scores=tuple(scores))
+
+
+def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
+    search = work.setting(job).search
+    assert search is not None
+    attempt = Attempt(work, job, station)
+    trials = []
+    for number, chosen in candidates(work, job, _tried(work, job, parents)):
+        begun = time.perf_counter()
+        value, reason = math.nan, None
+        try:
+            value = attempt.score(chosen)
+            reason = None if math.isfinite(value) else f"its {search.metric} is {value}"
+        except Exception as error:
+            reason = lost(error)
+        seconds = time.perf_counter() - begun
+        trials.append(Trial(number, chosen, search.metric, value if reason is None else math.nan, seconds, reason))
+    if all(trial.reason for trial in trials):
+        raise all_lost(trials)
+    device = "cpu" if attempt.on_cpu else station.device
+    return Answer(trials=tuple(trials), device=device, note=attempt.spans.note)
+
+
+def _tried(work: Workload, job: int, parents: Parents) -> list[Trial]:
+    """What the trials a job builds on have found. A rung's job that gave nothing has lost with all its candidates."""
+    keys = [work.graph.digest[p].tobytes() for p in work.graph.parents(job) if work.graph.task[p] == Task.TRIAL]
+    found = [trial for key in keys for trial in parents.trials.get(key, ())]
+    if keys and not found:
+        _given(parents.trials, keys[0])
+    return found
 
 
 def _given(results: Mapping[bytes, T], key: bytes) -> T:
@@ -189,7 +269,3 @@ def _given(results: Mapping[bytes, T], key: bytes) -> T:
 
 def _own_horizon(work: Workload, job: int) -> int | None:
     return None if work.setting(job).family.horizon_free else work.horizons(job)[0]
-
-
-def _params(setting: GroupFamily) -> BaseModel:
-    return setting.family.params.model_validate(setting.params)

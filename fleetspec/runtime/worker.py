@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fleetspec.compiler.jobgraph import JobGraph
+from fleetspec.compiler.jobgraph import JobGraph, Task
 from fleetspec.evaluation.metrics import Score
 from fleetspec.family import Fit, Forecasts, Rejection
 from fleetspec.files import write_atomically
@@ -25,10 +25,14 @@ from fleetspec.runtime import segments
 from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
 from fleetspec.runtime.store import DONE, Store
-from fleetspec.runtime.tasks import Answer, ParentLost, Parents, run_job
+from fleetspec.runtime.tasks import Answer, ParentLost, Parents, has_many, run_job, run_jobs
+from fleetspec.runtime.trials import Chosen, Trial, params_of
 from fleetspec.runtime.workload import Station, Workload
 
 _LONGEST_REASON = 500
+TOGETHER = -2
+"""The position of a worker that runs all jobs of its bundle in one call."""
+_BETWEEN = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,8 @@ class Receipt:
 
 
 class Journal:
-    """The job a worker is at, in a file that outlives it: after its death only that job is suspect."""
+    """The job a worker is at, in a file that outlives it: after its death only that job is suspect. In a call for a
+    whole bundle it is at :data:`TOGETHER`."""
 
     _RECORD = struct.Struct("<24sq")
 
@@ -56,7 +61,7 @@ class Journal:
 
     @classmethod
     def read(cls, path: Path, bundle: str) -> int | None:
-        """The position in ``bundle`` at which a worker was; None when it was not inside that bundle."""
+        """The position in ``bundle`` at which a worker was; None when it was at no job of that bundle."""
         try:
             content = path.read_bytes()
         except OSError:
@@ -64,7 +69,7 @@ class Journal:
         if len(content) != cls._RECORD.size:
             return None
         name, position = cls._RECORD.unpack(content)
-        return int(position) if name.decode() == bundle and position >= 0 else None
+        return int(position) if name.decode() == bundle and position != _BETWEEN else None
 
 
 def run_bundle(
@@ -76,32 +81,30 @@ def run_bundle(
 ) -> Receipt:
     """Run the jobs of a bundle and commit them. Whatever a job raises is its own reason, never the bundle's end.
 
+    A family that can is called once for all jobs; if that call raises they are run one by one.
+
     Raises only for faults of the store or the machine: nothing of the bundle is then committed.
     """
     if len(bundle):
         # Once per process and outside the clock: importing a library takes longer than a hundred small fits.
-        for module in work.setting(int(bundle.jobs[0])).family.needs:
+        setting = work.setting(int(bundle.jobs[0]))
+        for module in setting.family.needs:
             importlib.import_module(module)
+        if setting.family.warm is not None:
+            setting.family.warm(params_of(setting, None))
     parents = read_parents(work, bundle)
     rows: list[LedgerRow] = []
     output = _Output(work.graph)
     with _threads(station.cores):
-        for position, job in enumerate(map(int, bundle.jobs)):
-            if stopping():
-                break
-            if journal is not None:
-                journal.at(bundle.name, position)
-            begun = time.perf_counter()
-            answer, reason = _fenced(work, job, parents, station)
-            seconds = time.perf_counter() - begun
-            if answer is None:
-                rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, reason))
+        for job, answer, seconds in _answers(work, bundle, parents, station, journal, stopping):
+            if isinstance(answer, str):
+                rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, answer))
             else:
                 device = "cpu" if answer.device == "cpu" else station.label
                 rows.append(LedgerRow(job, State.DONE, seconds, device, station.slot, None, answer.note))
                 output.add(job, answer)
     if journal is not None:
-        journal.at(bundle.name, -1)
+        journal.at(bundle.name, _BETWEEN)
     commit(work.store, work.graph, rows, work.run, bundle.name, output)
     return Receipt(bundle, tuple(rows))
 
@@ -118,18 +121,62 @@ def _threads(cores: int) -> AbstractContextManager[object]:
     return limits
 
 
-def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> tuple[Answer | None, str | None]:
+def _answers(
+    work: Workload,
+    bundle: Bundle,
+    parents: Parents,
+    station: Station,
+    journal: Journal | None,
+    stopping: Callable[[], bool],
+) -> Iterator[tuple[int, Answer | str, float]]:
+    """Each job with its answer, or the reason why it has none, and its seconds. A call for all jobs is shared out
+    evenly: it is not known which of them took how long."""
+    jobs = [int(job) for job in bundle.jobs]
+    if bundle.together and len(jobs) > 1 and has_many(work, jobs[0]) and not stopping():
+        if journal is not None:
+            journal.at(bundle.name, TOGETHER)
+        begun = time.perf_counter()
+        answers = _fenced_many(work, jobs, parents, station)
+        if answers is not None:
+            seconds = (time.perf_counter() - begun) / len(jobs)
+            for job, answer in zip(jobs, answers, strict=True):
+                yield job, answer, seconds
+            return
+    for position, job in enumerate(jobs):
+        if stopping():
+            return
+        if journal is not None:
+            journal.at(bundle.name, position)
+        begun = time.perf_counter()
+        answer = _fenced(work, job, parents, station)
+        yield job, answer, time.perf_counter() - begun
+
+
+def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> Answer | str:
     try:
         with warnings.catch_warnings():
             # A thousand convergence warnings on a worker's stderr reach nobody; Fit.converged does.
             warnings.simplefilter("ignore")
-            return run_job(work, job, parents, station), None
+            return run_job(work, job, parents, station)
     except Rejection as rejection:
-        return None, rejection.reason[:_LONGEST_REASON]
+        return rejection.reason[:_LONGEST_REASON]
     except ParentLost:
         raise
     except Exception as error:
-        return None, _described(error)
+        return _described(error)
+
+
+def _fenced_many(work: Workload, jobs: list[int], parents: Parents, station: Station) -> list[Answer | str] | None:
+    """None where the call raised: then one of the jobs is at fault, and one by one it gets its own reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            answers = run_jobs(work, jobs, parents, station)
+    except ParentLost:
+        raise
+    except Exception:
+        return None
+    return [answer.reason[:_LONGEST_REASON] if isinstance(answer, Rejection) else answer for answer in answers]
 
 
 def _described(error: Exception) -> str:
@@ -143,15 +190,19 @@ class _Output:
     def __init__(self, graph: JobGraph) -> None:
         self._graph = graph
         self._fits: list[tuple[int, Fit]] = []
+        self._chosen: list[Chosen | None] = []
+        self._trials: list[tuple[int, Trial]] = []
         self._forecasts: list[tuple[int, Forecasts]] = []
         self._scores: list[tuple[int, Score]] = []
 
     def add(self, job: int, answer: Answer) -> None:
         if answer.fit is not None:
             self._fits.append((job, answer.fit))
+            self._chosen.append(answer.chosen)
         if answer.forecasts is not None:
             self._forecasts.append((job, answer.forecasts))
         self._scores += [(job, score) for score in answer.scores]
+        self._trials += [(job, trial) for trial in answer.trials]
 
     def artifacts(self) -> Iterator[tuple[str, bytes]]:
         for job, fit in self._fits:
@@ -161,6 +212,8 @@ class _Output:
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         if self._fits:
             yield "fits", self._fit_table()
+        if self._trials:
+            yield "trials", self._trial_table()
         if self._forecasts:
             yield "forecasts", self._forecast_table()
         if self._scores:
@@ -183,8 +236,27 @@ class _Output:
                 ),
                 pa.array([0 if fit.artifact is None else len(fit.artifact) for fit in fits], pa.int64()),
                 pa.array([fit.device for fit in fits], pa.string()),
+                pa.array(
+                    [None if chosen is None else sorted(chosen.items()) for chosen in self._chosen],
+                    segments.FITS.field("params").type,
+                ),
             ],
             schema=segments.FITS,
+        )
+
+    def _trial_table(self) -> pa.Table:
+        trials = [trial for _, trial in self._trials]
+        return pa.Table.from_arrays(
+            [
+                self._keys(job for job, _ in self._trials),
+                pa.array([trial.candidate for trial in trials], pa.int32()),
+                pa.array([sorted(trial.params.items()) for trial in trials], segments.TRIALS.field("params").type),
+                pa.array([trial.metric for trial in trials], pa.string()),
+                pa.array([trial.value for trial in trials], pa.float64()),
+                pa.array([trial.seconds for trial in trials], pa.float64()),
+                pa.array([trial.reason and trial.reason[:_LONGEST_REASON] for trial in trials], pa.string()),
+            ],
+            schema=segments.TRIALS,
         )
 
     def _forecast_table(self) -> pa.Table:
@@ -248,24 +320,42 @@ def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
 
 
 def read_parents(work: Workload, bundle: Bundle) -> Parents:
-    """Fits and forecasts the bundle's jobs build on, from the segments that hold them."""
+    """Results that the bundle's jobs build on, from the segments that hold them."""
     graph = work.graph
     needed = np.unique(parents_of(graph, bundle.jobs))
     fits: dict[bytes, Fit] = {}
     forecasts: dict[bytes, Forecasts] = {}
+    trials: dict[bytes, list[Trial]] = {}
+    chosen: dict[bytes, Chosen] = {}
     if len(needed):
         wanted = segments.key_array(graph.digest[needed])
+        tried = bool((graph.task[needed] == Task.TRIAL).any())
         for name in bundle.parents:
-            _read_fits(work.store, name, wanted, fits)
-            _read_forecasts(work.store, name, wanted, forecasts)
-    return Parents(fits, forecasts)
+            if tried:
+                _read_trials(work.store, name, wanted, trials)
+            else:
+                _read_fits(work.store, name, wanted, fits, chosen)
+                _read_forecasts(work.store, name, wanted, forecasts)
+    return Parents(fits, forecasts, trials, chosen)
 
 
-def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit]) -> None:
+def _read_trials(store: Store, name: str, wanted: pa.Array, into: dict[bytes, list[Trial]]) -> None:
+    path = store.segment("trials", name)
+    if not path.exists():
+        # A search whose candidates are partly lost would choose another one than the same search did before.
+        raise ParentLost(f"the store has no '{path.name}' of trials, which its ledger says are done")
+    for row in _wanted_rows(path, wanted).to_pylist():
+        trial = Trial(row["candidate"], dict(row["params"]), row["metric"], row["value"], row["seconds"], row["reason"])
+        into.setdefault(row["digest"], []).append(trial)
+
+
+def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit], chosen: dict[bytes, Chosen]) -> None:
     path = store.segment("fits", name)
     if not path.exists():
         return
-    for row in _wanted_rows(path, wanted).to_pylist():
+    for row in segments.with_params(_wanted_rows(path, wanted)).to_pylist():
+        if row["params"] is not None:
+            chosen[row["digest"]] = dict(row["params"])
         artifact = store.artifact(row["digest"].hex()).read_bytes() if row["artifact_bytes"] else None
         into[row["digest"]] = Fit(
             estimates=dict(row["estimates"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph
+from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import panel_key
 from fleetspec.panel.quality import Standard
 from fleetspec.runtime.inputs import SeriesBlock
@@ -69,7 +69,10 @@ class Workload:
         return models.horizons if code == NONE else (models.horizons[code],)
 
     def seed(self, job: int) -> int:
-        """The first four bytes of the model's digest as a little-endian unsigned integer."""
+        """The first four bytes of the model's digest as a little-endian unsigned integer; for trials those of the
+        job's, since a model's digest says how many are made and a trial does not depend on that."""
+        if self.graph.task[job] == Task.TRIAL:
+            return int.from_bytes(self.graph.digest[job][:4].tobytes(), "little")
         return int.from_bytes(self.graph.models.digest[int(self.graph.model[job])][:4].tobytes(), "little")
 
 

@@ -127,7 +127,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):
-        shown = [f"{name}={number:.4g}" for name, number in list(value.items())[:_SHOWN_ESTIMATES]]
+        parts = list(value.items())[:_SHOWN_ESTIMATES]
+        shown = [f"{name}={one:.4g}" if isinstance(one, float) else f"{name}={one}" for name, one in parts]
         return " ".join(shown) + (f" and {len(value) - len(shown)} more" if len(value) > len(shown) else "")
     return str(value)
 

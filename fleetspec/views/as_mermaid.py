@@ -6,7 +6,7 @@ from typing import Any
 
 
 def view(data: dict[str, Any]) -> str:
-    """``flowchart LR`` with a box per node of :func:`~fleetspec.compiler.outline.outline`."""
+    """``flowchart LR`` with a box per node of :func:`~fleetspec.compiler.drawing.drawing`."""
     codes = {node["name"]: f"n{number}" for number, node in enumerate(data["nodes"])}
     lines = ["flowchart LR"]
     lines += [f'  {codes[node["name"]]}["{node["name"]}<br>{node["jobs"]:,} jobs"]' for node in data["nodes"]]

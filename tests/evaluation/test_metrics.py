@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.metrics import evaluate, mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.evaluation.metrics import Judging, evaluate, mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Forecasts
 
 DATES = np.arange("2025-01-01", "2025-01-11", dtype="datetime64[D]")
@@ -17,6 +18,10 @@ RETURNS = np.array([0.01, -0.02, 0.03, -0.04, 0.05, -0.06, 0.07, -0.08, 0.09, -0
 def block(quantity, horizon, first, values, level=float("nan")) -> Forecasts:
     origins = DATES[first : first + len(values)]
     return Forecasts.block("A", origins, horizon, quantity, np.array(values), level)
+
+
+def judged(target, parts, tests=("kupiec",), **more):
+    return evaluate(Judging(target, tests, **more), parts, {"A": Realised(DATES, RETURNS)})
 
 
 def by_name(scores):
@@ -40,7 +45,7 @@ def test_qlike_is_least_at_the_truth():
 
 def test_return_at_every_horizon():
     parts = [block("return", 1, 2, [0.0, 0.0]), block("return", 2, 7, [0.01, 0.01])]
-    scores = by_name(evaluate("return", parts, DATES, RETURNS))
+    scores = by_name(judged("return", parts))
     # Origins at bars 2 and 3 are followed by -0.04 and 0.05.
     assert scores["mae", 1].value == pytest.approx(0.045)
     assert scores["rmse_ratio_to_zero", 1].value == 1.0
@@ -51,7 +56,7 @@ def test_return_at_every_horizon():
 
 def test_variance_against_the_squared_return_of_its_horizon():
     parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [0.0020]), block("nu", 1, 0, [5.0])]
-    scores = evaluate("variance", parts, DATES, RETURNS)
+    scores = judged("variance", parts)
     found = [(s.metric, s.horizon, s.n) for s in scores]
     assert found == [("qlike", 1, 2), ("mse", 1, 2), ("qlike", 5, 1), ("mse", 5, 1)]
     # Proxies 0.02^2 and 0.03^2.
@@ -64,7 +69,7 @@ def test_variance_against_the_squared_return_of_its_horizon():
 def test_value_at_risk_by_level():
     values = [0.025] * 9
     parts = [block("value_at_risk", 1, 0, values, 0.99), block("value_at_risk", 1, 0, [1.0] * 9, 0.999)]
-    scores = by_name(evaluate("value_at_risk", parts, DATES, RETURNS))
+    scores = by_name(judged("value_at_risk", parts))
     # Of the 9 returns that follow, -0.04, -0.06, -0.08 and -0.10 lie below -0.025.
     assert scores["violations", 1, 0.99].value == 4
     assert scores["violations", 1, 0.999].value == 0
@@ -76,7 +81,7 @@ def test_value_at_risk_by_level():
 
 
 def test_a_loss_of_exactly_the_value_at_risk_is_no_violation():
-    scores = by_name(evaluate("value_at_risk", [block("value_at_risk", 1, 0, [0.02], 0.99)], DATES, RETURNS))
+    scores = by_name(judged("value_at_risk", [block("value_at_risk", 1, 0, [0.02], 0.99)]))
     assert scores["violations", 1, 0.99].value == 0
 
 
@@ -84,29 +89,53 @@ def test_overlapping_violations_are_counted_and_not_tested():
     parts = [block("value_at_risk", 1, 0, [0.02], 0.99), block("value_at_risk", 5, 0, [0.02], 0.99)]
     counted = {("violations", 1), ("expected_violations", 1), ("violations", 5), ("expected_violations", 5)}
     tested = {("kupiec_statistic", 1), ("kupiec_p_value", 1)}
-    assert {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS)} == counted | tested
-    assert {(s.metric, s.horizon) for s in evaluate("value_at_risk", parts, DATES, RETURNS, tests=())} == counted
+    assert {(s.metric, s.horizon) for s in judged("value_at_risk", parts)} == counted | tested
+    assert {(s.metric, s.horizon) for s in judged("value_at_risk", parts, tests=())} == counted
 
 
 def test_order_and_cut_of_parts_do_not_matter():
     values = list(np.linspace(-0.02, 0.02, 8))
-    whole = evaluate("return", [block("return", 1, 0, values)], DATES, RETURNS)
-    cut = evaluate("return", [block("return", 1, 5, values[5:]), block("return", 1, 0, values[:5])], DATES, RETURNS)
+    whole = judged("return", [block("return", 1, 0, values)])
+    cut = judged("return", [block("return", 1, 5, values[5:]), block("return", 1, 0, values[:5])])
     assert repr(whole) == repr(cut)
 
 
 def test_nothing_realised_gives_nothing():
-    assert evaluate("return", [block("return", 1, 9, [0.1])], DATES, RETURNS) == []
-    assert evaluate("return", [], DATES, RETURNS) == []
-    assert evaluate("return", [block("return", 30, 0, [0.1])], DATES, RETURNS) == []
+    assert judged("return", [block("return", 1, 9, [0.1])]) == []
+    assert judged("return", []) == []
+    assert judged("return", [block("return", 30, 0, [0.1])]) == []
 
 
 def test_an_unknown_target_is_an_error():
     with pytest.raises(ValueError, match="no metrics for the target 'covariance'"):
-        evaluate("covariance", [block("covariance", 1, 0, [0.1])], DATES, RETURNS)
+        judged("covariance", [block("covariance", 1, 0, [0.1])])
 
 
 def test_an_origin_without_a_bar_is_an_error():
     stray = Forecasts.block("A", np.array(["2024-12-24"], dtype="datetime64[D]"), 1, "return", 0.1)
     with pytest.raises(ValueError, match="no bar"):
-        evaluate("return", [stray], DATES, RETURNS)
+        judged("return", [stray])
+
+
+def test_a_short_position_loses_when_the_price_rises():
+    parts = [block("value_at_risk", 1, 0, [0.025] * 9, 0.99)]
+    short = by_name(judged("value_at_risk", parts, side="short"))
+    # Of the 9 returns that follow, 0.03, 0.05, 0.07 and 0.09 lie above 0.025.
+    assert short["violations", 1, 0.99].value == 4
+    assert by_name(judged("value_at_risk", [block("value_at_risk", 1, 0, [0.09] * 9, 0.99)], side="short"))[
+        "violations", 1, 0.99
+    ].value == 0  # fmt: skip
+
+
+def test_each_test_of_the_backtest_has_its_scores():
+    dates = np.arange("2020-01-01", "2021-01-01", dtype="datetime64[D]")
+    returns = np.where(np.arange(len(dates)) % 50 == 3, -0.05, 0.001)
+    parts = [Forecasts.block("A", dates[:-1], 1, "value_at_risk", 0.02, level) for level in (0.95, 0.99)]
+    judging = Judging("value_at_risk", ("christoffersen", "basel"))
+    scores = by_name(evaluate(judging, parts, {"A": Realised(dates, returns)}))
+    # Every 50th of the last 250 days is a violation: 5 of them, yellow.
+    assert scores["basel_exceptions", 1, 0.99].value == 5
+    assert (scores["basel_zone", 1, 0.99].value, scores["basel_plus", 1, 0.99].value) == (1, 0.40)
+    assert ("basel_zone", 1, 0.95) not in scores
+    assert {metric for metric, *_ in scores} >= {"independence_p_value", "christoffersen_p_value"}
+    assert "kupiec_p_value" not in {metric for metric, *_ in scores}

@@ -1,12 +1,13 @@
-"""Kupiec's test against figures worked out by hand and against scipy."""
+"""Tests of value at risk against figures worked out by hand, scipy, and the tables of their papers."""
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
-from fleetspec.evaluation.var_tests import kupiec
+from fleetspec.evaluation.var_tests import basel, christoffersen, kupiec
 
 
 def test_by_hand():
@@ -56,3 +57,90 @@ def test_no_forecasts_have_no_answer():
 def test_nonsense_is_refused(hits, n, level):
     with pytest.raises(ValueError, match=r"hits among|between 0 and 1"):
         kupiec(hits, n, level)
+
+
+def chain(n00: int, n01: int, n10: int, n11: int) -> np.ndarray:
+    """Violations whose neighbours make these counts; ``n01`` is ``n10`` or one more, since it begins without one."""
+    hits = [False] * (1 + n00)
+    for number in range(n01):
+        hits += [True] * (1 + (n11 if number == 0 else 0))
+        hits += [False] if number < n10 else []
+    return np.array(hits)
+
+
+def test_christoffersen_by_the_formula():
+    # 100 calm days after calm ones, 5 violations after calm days, 5 days after which it calms down, 3 in a row.
+    n00, n01, n10, n11 = 100, 5, 5, 3
+    hits = chain(n00, n01, n10, n11)
+    assert len(hits) == 114
+    # By Christoffersen (1998): L(Π1) against L(Π2) with one rate, and against L(p).
+    p01, p11, p2, p = n01 / (n00 + n01), n11 / (n10 + n11), 8 / 113, 0.05
+    chained = n00 * math.log(1 - p01) + n01 * math.log(p01) + n10 * math.log(1 - p11) + n11 * math.log(p11)
+    common = 105 * math.log(1 - p2) + 8 * math.log(p2)
+    expected = 105 * math.log(1 - p) + 8 * math.log(p)
+    found = christoffersen(hits, 0.95)
+    assert found.independence.statistic == pytest.approx(2 * (chained - common))
+    assert found.coverage.statistic == pytest.approx(2 * (chained - expected))
+
+
+def test_christoffersen_p_values_are_those_of_chi_squared():
+    stats = pytest.importorskip("scipy.stats")
+    found = christoffersen(chain(200, 9, 8, 2), 0.99)
+    assert found.independence.p_value == pytest.approx(stats.chi2.sf(found.independence.statistic, 1))
+    assert found.coverage.p_value == pytest.approx(stats.chi2.sf(found.coverage.statistic, 2))
+
+
+def test_christoffersen_is_kupiec_of_the_later_days_and_independence():
+    hits = chain(300, 7, 6, 1)
+    found = christoffersen(hits, 0.97)
+    later = kupiec(int(hits[1:].sum()), len(hits) - 1, 0.97)
+    assert found.coverage.statistic == pytest.approx(later.statistic + found.independence.statistic)
+
+
+def test_a_right_model_is_rejected_about_as_often_as_said():
+    rng = np.random.default_rng(5)
+    p = [christoffersen(rng.random(2000) < 0.05, 0.95).coverage.p_value for _ in range(800)]
+    # 5 % of 800 is 40; four standard deviations are 25.
+    assert 15 <= sum(value < 0.05 for value in p) <= 65
+
+
+def test_clusters_are_rejected_for_their_dependence_alone():
+    hits = np.zeros(1000, dtype=bool)
+    hits[100:110] = True
+    found = christoffersen(hits, 0.99)
+    assert kupiec(10, 1000, 0.99).p_value == pytest.approx(1.0)
+    assert found.independence.p_value < 1e-6
+    assert found.coverage.p_value < 1e-6
+
+
+def test_no_violation_says_nothing_of_dependence():
+    found = christoffersen(np.zeros(250, dtype=bool), 0.99)
+    assert found.independence == (0.0, 1.0)
+    # 249 ln(1 / 0.99), twice.
+    assert found.coverage.statistic == pytest.approx(-2 * 249 * math.log(0.99))
+    assert math.isnan(christoffersen(np.array([True]), 0.99).coverage.p_value)
+
+
+def test_zones_of_the_traffic_light_are_those_of_the_binomial():
+    stats = pytest.importorskip("scipy.stats")
+    for exceptions in range(16):
+        hits = np.zeros(250, dtype=bool)
+        hits[:exceptions] = True
+        light = basel(hits)
+        assert light is not None
+        # Basel Committee (1996): yellow begins where at most so many have a chance of 95 %, red where 99.99 %.
+        chance = round(float(stats.binom.cdf(exceptions, 250, 0.01)), 4)
+        assert light.zone == (chance >= 0.95) + (chance >= 0.9999)
+        assert light.exceptions == exceptions
+
+
+def test_plus_factors_are_those_of_the_published_table():
+    published = {4: 0.0, 5: 0.40, 6: 0.50, 7: 0.65, 8: 0.75, 9: 0.85, 10: 1.0, 14: 1.0}
+    for exceptions, plus in published.items():
+        assert basel(np.arange(250) < exceptions).plus == plus
+
+
+def test_the_traffic_light_looks_at_the_last_250_days():
+    hits = np.arange(400) < 150
+    assert basel(hits) == (0, 0, 0.0)
+    assert basel(hits[:249]) is None

@@ -16,6 +16,10 @@ SMALL = {
 HORIZON = 2
 
 
+def measure_of(family: Family) -> str:
+    return "returns" if "returns" in family.measures else min(family.measures)
+
+
 def installed(name: str) -> Family:
     """The family, or a skip that names what is missing."""
     family = registry()[name]
@@ -24,13 +28,16 @@ def installed(name: str) -> Family:
     return family
 
 
-def fit_request(family: Family, windows: tuple[SeriesWindow, ...], *, seed: int = 3, **params: str) -> FitRequest:
+def fit_request(
+    family: Family, windows: tuple[SeriesWindow, ...], *, seed: int = 3, measure: str = "", **params: str
+) -> FitRequest:
     return FitRequest(
         windows,
         family.params(**(SMALL.get(family.name, {}) | params)),
         FEATURES if family.uses_features else (),
         None if family.horizon_free else HORIZON,
         seed,
+        measure=measure or measure_of(family),
     )
 
 
@@ -41,6 +48,7 @@ def forecast_request(
     first_origin: int,
     *,
     members: tuple[Forecasts, ...] = (),
+    measure: str = "",
     **params: str,
 ) -> ForecastRequest:
     return ForecastRequest(
@@ -53,6 +61,7 @@ def forecast_request(
         levels=(0.99,) if family.transforms else (),
         members=members,
         seed=3,
+        measure=measure or measure_of(family),
     )
 
 

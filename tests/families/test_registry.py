@@ -16,7 +16,18 @@ from fleetspec.family import Rejection
 
 
 def test_all_are_found():
-    assert list(registry()) == ["egarch", "elasticnet", "garch", "gjr", "nbeats", "vol-scaled", "xgboost"]
+    assert list(registry()) == [
+        "arima",
+        "average",
+        "egarch",
+        "elasticnet",
+        "garch",
+        "gjr",
+        "har",
+        "nbeats",
+        "vol-scaled",
+        "xgboost",
+    ]
     assert "garch" in registry()
     assert registry().get("garhc") is None
 

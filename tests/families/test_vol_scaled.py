@@ -50,6 +50,22 @@ def test_mean_over_members_against_scipy():
         assert found.value[found.level == level] == pytest.approx(expected, rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("tail", "oracle"),
+    [({"nu": 6.0, "skew": -0.3}, "SkewStudent"), ({"nu": math.inf, "power": 1.3}, "GeneralizedError")],
+)
+def test_tails_of_other_distributions_are_those_of_arch(tail, oracle):
+    univariate = pytest.importorskip("arch.univariate")
+    shape = [value for value in tail.values() if math.isfinite(value)]
+    blocks = [
+        Forecasts.block("A", DATES[FIRST:], 1, name, value)
+        for name, value in ({"variance": 0.0004, "mean": 0.001} | tail).items()
+    ]
+    found = at_risk(Forecasts.joined(blocks))
+    quantile = getattr(univariate, oracle)().ppf(0.01, np.array(shape))
+    assert found.value == pytest.approx(-(0.001 + 0.02 * float(quantile)), rel=1e-9)
+
+
 def test_quantile_has_variance_one():
     """The Student-t is scaled: over many levels its squared quantiles average to 1."""
     levels = tuple(np.linspace(0, 1, 4001)[1:-1])
@@ -84,3 +100,15 @@ def test_members_may_hold_more_and_in_any_order():
 def test_what_cannot_be_scaled(members, levels, reason):
     with pytest.raises(Rejection, match=reason):
         at_risk(*members, levels=levels)
+
+
+def test_a_short_position_by_hand():
+    # The 99 % quantile of a normal is 2.326347874: above the mean for a short position, below it for a long one.
+    family = installed("vol-scaled")
+    members = (member([0.0004, 0.0009], 0.001, math.inf),)
+    request = ForecastRequest(
+        None, (WINDOW,), FIRST, (1,), family.params(), (), levels=(0.99,), members=members, side="short"
+    )
+    assert family.forecast(request).value == pytest.approx(
+        [0.02 * 2.326347874 + 0.001, 0.03 * 2.326347874 + 0.001], abs=1e-10
+    )

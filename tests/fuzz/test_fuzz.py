@@ -39,7 +39,8 @@ scalars = st.sampled_from(
         "fleetspec/v1", "Fleet", "Defaults", "garch", "vol-scaled", "variance", "1 bar", "20 bars", "5 sessions",
         "1h30m", "60 USD", "0.1 USD/h", "8Gi", "99%", "XNYS", "24/5", "close + 45m", "all", "auto", "8", "1e-4",
         "1e999", "9" * 400, "", "''", '"\\0"', "~", "ON", "16:00", "base.yaml", "../x.yaml", "/etc/passwd",
-        "momentum(5)", "synthetic:market", '"${var.v}"', '"${var.w}"', '"${env.SITE}"', '"${env.NO}"', '"${secret.s}"', '"$${x}"',
+        "momentum(5)", "synthetic:market", '"${var.v}"', '"${var.w}"', '"${env.SITE}"', '"${env.NO}"', '"${secret.s}"',
+        '"$${x}"',
         '"${"', '"${x}"', "&a x", "*a", "!x y", "| \n  x", "> \n  x", "# x", "\t", "éß", "🙂", "int", "text", "share",
     ]
 )  # fmt: skip

@@ -2,7 +2,8 @@
 
 ``# error: FS202 "grach" "there is no family"`` expects an error of that code on that line, with exactly that text
 underlined and that message (or a part of it). ``…`` at the end of the underlined text stands for the rest of it. A case
-has no other findings than those it names. ``# locked: CASE with SYN0001=1250 …`` checks it against the lock that
+has no other findings than those it names. ``# related: FS248 "alpha" "the search is here"`` expects a finding of that
+code to point at that text of its line too. ``# locked: CASE with SYN0001=1250 …`` checks it against the lock that
 another case, with series of so many bars, would have. ``# vars: trials=8; site=eu``, ``# profile: dev`` and
 ``# environment: SITE=eu`` are what the command gives; findings about what stands there are expected on these lines.
 """
@@ -17,20 +18,24 @@ from pathlib import Path
 import pytest
 
 from fleetspec.catalog.loading import shipped
+from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check, check_against_lock
 from fleetspec.compiler.compose import compose, repository
 from fleetspec.compiler.decode import decode
 from fleetspec.compiler.given import Given
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared
 from fleetspec.compiler.named_files import inline
+from fleetspec.compiler.pinning import make_lock
 from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Rule
+from fleetspec.diagnostics import Place, Rejected, Report, Rule
 from fleetspec.families import registry
-from fleetspec.rules import data, meaning, reading, shape
+from fleetspec.rules import data, meaning, meaning_models, meaning_operation, reading, shape
 
+LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data)
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
+RELATED = re.compile(rf"related: (FS\d\d\d) {QUOTED} {QUOTED}")
 EXPECTED = re.compile(rf"(error|warning): (FS\d\d\d) {QUOTED} {QUOTED}")
 LOCKED = re.compile(r"# locked: (\S+) with (.+)")
 GIVEN = re.compile(r"^# (vars|profile|environment): (.*?)(?: +# .*)?$", re.MULTILINE)
@@ -142,6 +147,26 @@ def test_case(name: str) -> None:
     assert len(told) == len(wanted)
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in CASES.glob("*.yaml") if RELATED.search(path.read_text())))
+def test_related_places(name: str) -> None:
+    path = CASES / f"{name}.yaml"
+    report = Report()
+    read(path, report)
+    wanted = {
+        (file.name, number, code, unescaped(text), unescaped(note))
+        for file in files_of(path)
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        for code, text, note in RELATED.findall(line)
+    }
+    told = set()
+    for finding in report:
+        for place, note in finding.related:
+            assert isinstance(place, Place)
+            text = place.source.text[place.span.start : place.span.end].split("\n")[0]
+            told.add((Path(place.source.name).name, place.line, finding.rule.code, text, note))
+    assert wanted <= told
+
+
 def matches(wanted: Finding, told: Finding) -> bool:
     text = told[4].startswith(wanted[4][:-1]) if wanted[4].endswith("…") else told[4] == wanted[4]
     return wanted[:4] == told[:4] and text and wanted[5] in told[5]
@@ -171,7 +196,7 @@ def test_every_rule_of_the_language_has_a_case() -> None:
             "FS276",
         ),
     }
-    codes = {v.code for m in (reading, shape, meaning, data) for v in vars(m).values() if isinstance(v, Rule)}
+    codes = {v.code for m in LANGUAGE for v in vars(m).values() if isinstance(v, Rule)}
     assert codes == written | elsewhere
     assert not written & elsewhere
 
@@ -180,6 +205,57 @@ def test_words_that_yaml_would_type_stay_words() -> None:
     spec = read(CASES / "ticker-on-stays-a-word.yaml", Report())
     assert spec is not None
     assert spec.universes["equities"].series == ("ON", "NO", "000660", "1e5", "16:00", "~")
+
+
+TRAPS = (
+    *("ON", "NO", "000660", "0700", "16:00", "9:30", "1e-4", "12_000"),
+    *("BRK.B", "^GSPC", "ES=F", "Y", "null", "🚀"),
+)
+
+
+def test_names_of_markets_stay_as_written() -> None:
+    spec = read(CASES / "finance-traps-as-series.yaml", Report())
+    assert spec is not None
+    assert spec.universes["equities"].series == TRAPS
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_names_of_markets_are_names_of_files(name: str, tmp_path: Path) -> None:
+    (tmp_path / f"{name}.csv").write_text(
+        "date,price\n" + "".join(f"2024-01-{day:02},{100 + day}\n" for day in range(2, 20))
+    )
+    (tmp_path / "base.yaml").write_text((CASES / "sound" / "base.yaml").read_text())
+    fleet = tmp_path / "fleet.yaml"
+    fleet.write_text(
+        "apiVersion: fleetspec/v1\nkind: Fleet\nextends: [base.yaml]\n"
+        f"data:\n  quotes: {{from: {name}.csv, time: date, price: price}}\n"
+        f"universes:\n  equities: {{data: quotes, series: [{name}]}}\n"
+    )
+    report = Report()
+    spec = read(fleet, report)
+    assert spec is not None
+    assert not report.errors
+    assert spec.data["quotes"].from_ == f"{name}.csv"
+    lock = make_lock(spec, tmp_path, shipped())
+    assert lock.universes["equities"] == (name,)
+    assert lock.data["quotes"][name].bars == 17
+
+
+def test_a_name_without_an_ending_that_looks_like_a_source_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "16:00").write_text("date,price\n2024-01-02,1\n")
+    spec = read(CASES / "sound-as-it-is.yaml", Report())
+    assert spec is not None
+    source = spec.data["market"].model_copy(update={"from_": "16:00", "format": "csv"})
+    with pytest.raises(Rejected, match="there is no source '16:00'"):
+        make_lock(spec.model_copy(update={"data": {"market": source}}), tmp_path, shipped())
+
+
+def test_each_key_that_waits_is_told_where_a_spec_says_it() -> None:
+    report = Report()
+    for name in ("what-waits", "tests-over-several-bars", "gate", "policies"):
+        read(CASES / f"{name}.yaml", report)
+    told = [finding.message for finding in report if finding.rule is meaning_operation.NOT_ACTED_ON]
+    assert [waiting.route for waiting in WAITING if not any(waiting.will in message for message in told)] == []
 
 
 def test_an_alias_is_the_value_itself() -> None:

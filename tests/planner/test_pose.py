@@ -74,12 +74,12 @@ def make_graph(
 ) -> JobGraph:
     """Three fits, three forecasts and three evaluations of every family, one class per task."""
     settings = tuple(
-        GroupFamily(f"g-{one.name}", one, "return", "series", {}, (), None, 1000, 5, (), gpu_memory) for one in families
+        GroupFamily(f"g-{one.name}", one, "return", "series", {}, (), (), 1000, 5, (), gpu_memory) for one in families
     )
     classes = tuple(
         JobClass("u", setting.group, setting.family.name, task, int(task), work)
         for setting in settings
-        for task in Task
+        for task in (Task.FIT, Task.FORECAST, Task.EVALUATE)
     )
     klass = np.repeat(np.arange(len(classes), dtype=np.int32), 3)
     n = len(klass)
@@ -107,6 +107,8 @@ def make_graph(
         start=np.zeros(n, np.int32),
         end=np.full(n, 1000, np.int32),
         klass=klass,
+        rung=np.zeros(n, np.int8),
+        part=np.zeros(n, np.int32),
         digest=np.zeros((n, 16), np.uint8),
         parent_ptr=np.zeros(n + 1, np.int64),
         parent_index=np.zeros(0, np.int32),

@@ -76,7 +76,7 @@ def make_graph() -> JobGraph:
         profile=Profile(512, "made up"),
         forecast=_no_forecast,
     )
-    setting = GroupFamily("deep", toy, "return", "series", {}, (), None, 1000, 5, (), None)
+    setting = GroupFamily("deep", toy, "return", "series", {}, (), (), 1000, 5, (), None)
     models = Models(
         universes=("market",),
         settings=(setting,),
@@ -103,6 +103,8 @@ def make_graph() -> JobGraph:
         start=np.array([200, 200, 1199, 1199], np.int32),
         end=np.array([1200] * 4, np.int32),
         klass=np.array([0, 0, 1, 1], np.int32),
+        rung=np.zeros(4, np.int8),
+        part=np.zeros(4, np.int32),
         digest=np.arange(64, dtype=np.uint8).reshape(4, 16),
         parent_ptr=np.array([0, 0, 0, 1, 2], np.int64),
         parent_index=np.array([0, 1], np.int32),

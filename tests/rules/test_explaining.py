@@ -40,9 +40,11 @@ def test_a_code(code: str) -> None:
 
 
 def test_a_warning_of_several_lines_keeps_them() -> None:
-    answer = explain("FS223")
-    assert answer.stdout.startswith("warning[FS223]: ")
-    assert "    models: {vol: {…}, deep: {…}}\n    fleet: [{universes: fx, models: vol}]\n" in answer.stdout
+    (rule,) = [rule for rule in all_rules() if rule.code == "FS226"]
+    answer = explain("FS226")
+    assert answer.stdout.startswith("warning[FS226]: ")
+    first, second = rule.bad.split("\n")
+    assert f"    {first}\n    {second}\n" in answer.stdout
 
 
 def test_a_code_as_json_and_as_markdown() -> None:
@@ -64,18 +66,19 @@ def test_an_unknown_code(code: str, way_out: str) -> None:
 def test_without_a_code_all_are_listed_room_by_room() -> None:
     answer = explain("--format", "json")
     told = json.loads(answer.stdout)["rooms"]
-    names = ["reading", "shape", "meaning", "data", "capacity", "manifests", "running"]
-    assert [room["name"] for room in told] == names
-    assert [rule["code"] for room in told for rule in room["rules"]] == [rule.code for rule in all_rules()]
+    assert [room["name"] for room in told] == [
+        *("reading", "shape", "meaning", "meaning_models", "meaning_operation", "data", "changing"),
+        *("capacity", "manifests", "running"),
+    ]
+    assert sorted(rule["code"] for room in told for rule in room["rules"]) == [rule.code for rule in all_rules()]
     text = explain().stdout
     assert all(f"\n{rule.code}  " in text for rule in all_rules())
 
 
 def test_every_room_says_what_it_is_about() -> None:
-    assert [room.span for room in rooms()] == ["FS0xx", "FS1xx", "FS2xx", "FS27x", "FS3xx", "FS4xx", "FS5xx"]
     for room in rooms():
         assert room.about.endswith(".")
-        assert all(rule.code.startswith(room.span.rstrip("x")) for rule in room.rules)
+        assert {f"{rule.code[:3]}xx" for rule in room.rules} == {room.span}
 
 
 def test_the_pages_are_what_the_rules_say() -> None:

@@ -103,6 +103,35 @@ def test_poisoned_series_are_quarantined_with_their_reason_and_their_children_to
     assert summary.exit_code is ExitCode.QUARANTINE
 
 
+def test_a_family_that_takes_whole_bundles_gives_what_single_jobs_give(toys, trace) -> None:
+    names = ("A", "B", "C", "EMPTY", "FLAT", "SHORT")
+    one_by_one = toys.request(*names)
+    together = replace(toys.request(*names, family=toy_fleet.MANY), store=toys.root / "together")
+    first, second = run(one_by_one), run(together)
+    # EMPTY and SHORT never reach the family: their gate is shut.
+    assert [line for line in trace() if ":" in line] == ["together:4"]
+    assert (first.done, first.quarantined) == (second.done, second.quarantined)
+    assert first.causes == second.causes
+    for read in (stored.read_fits, stored.read_forecasts):
+        # As text: a level of NaN equals itself there.
+        assert str(read(together.store, together.graph).to_pylist()) == str(
+            read(one_by_one.store, one_by_one.graph).to_pylist()
+        )
+    jobs = stored.read_jobs(together.store, together.graph).to_pylist()
+    seconds = {row["seconds"] for row in jobs if row["task"] == "fit"}
+    assert len(seconds) == 1
+    assert seconds.pop() > 0
+
+
+def test_a_call_for_a_whole_bundle_that_raises_is_repeated_job_by_job(toys, trace) -> None:
+    request = toys.request("A", "B", "RAISE", family=toy_fleet.MANY)
+    summary = run(request)
+    assert (summary.done, summary.quarantined) == (8, 4)
+    (cause,) = summary.causes
+    assert cause.reason == POISON["RAISE"]
+    assert trace() == ["together:3", "A", "B", "RAISE", "A", "B", "RAISE"]
+
+
 def test_threshold_decides_between_warning_and_error(toys) -> None:
     names = ("A", "B", "C", "SHORT")
     for limit, code, found in (("25%", ExitCode.OK, "FS511"), ("24%", ExitCode.QUARANTINE, "FS510")):

@@ -81,6 +81,18 @@ def test_a_job_that_kills_its_worker_once_is_done_in_the_end(toys) -> None:
     assert (toys.root / "DIEONCE").exists()
 
 
+def test_a_job_that_kills_the_worker_of_a_whole_bundle_harms_no_other(toys, trace) -> None:
+    request = replace(toys.request("A", "B", "C", "DIE", "E", family=toy_fleet.MANY), executor="ray")
+    summary = run(request)
+    assert (summary.done, summary.failed) == (16, 0)
+    (cause,) = summary.causes
+    assert cause.reason.startswith("worker died twice at this job: ")
+    assert cause.address == "toys/main/mean/toy-mean/die/_"
+    # Once in the call for all, then alone twice.
+    assert trace().count("DIE") == 3
+    assert any(line.startswith("together:") for line in trace())
+
+
 def test_jobs_planned_for_a_slice_hold_one(toys, monkeypatch) -> None:
     import ray
 

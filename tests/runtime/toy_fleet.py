@@ -1,7 +1,8 @@
 """A fleet of toy families on a CSV of small series: what the runtime's tests run.
 
 Importable by worker processes (pytest puts this folder on the path). Series whose names begin with a keyword
-misbehave: RAISE raises, DIE kills its process, DIEONCE kills it the first time, SLEEP takes 0.15 s.
+misbehave: RAISE raises, DIE kills its process, DIEONCE kills it the first time, SLEEP takes 0.15 s. ``MANY`` is the
+family of means that takes whole bundles.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -100,6 +103,26 @@ DOUBLE = Family(
 )  # fmt: skip
 
 
+def fit_many_means(requests: Sequence[FitRequest]) -> list[Fit | Rejection]:
+    with (Path(requests[0].params.folder) / "trace.txt").open("a") as log:  # type: ignore[attr-defined]
+        log.write(f"together:{len(requests)}\n")
+    return [_returned(fit_mean, request) for request in requests]
+
+
+def forecast_many_means(requests: Sequence[ForecastRequest]) -> list[Forecasts | Rejection]:
+    return [_returned(forecast_mean, request) for request in requests]
+
+
+def _returned(call, request):
+    try:
+        return call(request)
+    except Rejection as rejection:
+        return rejection
+
+
+MANY = replace(MEAN, fit_many=fit_many_means, forecast_many=forecast_many_means)
+
+
 def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int = 7) -> None:
     """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, SHORT five rows, GAPS a fifth missing."""
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + bars)
@@ -148,7 +171,12 @@ def lock_of(locked: dict[str, LockedSeries]) -> Lock:
 
 
 def toy_graph(
-    lock: Lock, folder: Path, per: str = "series", run: RunKind = RunKind.NIGHTLY, twin: bool = False
+    lock: Lock,
+    folder: Path,
+    per: str = "series",
+    run: RunKind = RunKind.NIGHTLY,
+    twin: bool = False,
+    family: Family = MEAN,
 ) -> JobGraph:
     """Nightly: per series a fit and a forecast of ``mean``, then per horizon a forecast of ``double`` over it.
 
@@ -158,10 +186,10 @@ def toy_graph(
     names = lock.universes["main"]
     groups = ("mean", "twin") if twin else ("mean",)
     settings = tuple(
-        GroupFamily(g, MEAN, "return", per, {"scale": 1.0, "folder": str(folder)}, (), None, TRAIN, 5, (), None)
+        GroupFamily(g, family, "return", per, {"scale": 1.0, "folder": str(folder)}, (), (), TRAIN, 5, (), None)
         for g in groups
     )
-    settings += (GroupFamily("double", DOUBLE, "return", per, {}, (), "mean", TRAIN, 5, (), None),)
+    settings += (GroupFamily("double", DOUBLE, "return", per, {}, (), ("mean",), TRAIN, 5, (), None),)
     rows: list[tuple[int, int, int, bytes]] = []
     jobs: list[tuple[Task, int, int, int, int, int, list[int], bytes]] = []
     classes: dict[tuple[str, str, Task, int], int] = {}
@@ -228,6 +256,8 @@ def toy_graph(
         start=np.array([j[3] for j in jobs], dtype=np.int32),
         end=np.array([j[4] for j in jobs], dtype=np.int32),
         klass=np.array([j[5] for j in jobs], dtype=np.int32),
+        rung=np.zeros(len(jobs), dtype=np.int8),
+        part=np.zeros(len(jobs), dtype=np.int32),
         digest=np.array([list(j[7]) for j in jobs], dtype=np.uint8),
         parent_ptr=np.concatenate([[0], np.cumsum([len(p) for p in parents])]).astype(np.int64),
         parent_index=np.array([p for ps in parents for p in ps], dtype=np.int32),

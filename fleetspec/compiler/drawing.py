@@ -12,7 +12,7 @@ BY = ("task", "group", "family", "universe")
 """What boxes can be kept apart by; each adds to those before it."""
 
 
-def outline(graph: JobGraph, by: str = "group") -> dict[str, Any]:
+def drawing(graph: JobGraph, by: str = "group") -> dict[str, Any]:
     """``{"nodes": [...], "edges": [...]}``: boxes with their stage, jobs and classes; edges with how many parents.
 
     ``by`` is the finest of :data:`BY` that keeps boxes apart. Nodes are ordered by stage and name.

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from toy_specs import compiled
 
+from fleetspec.compiler.drawing import BY, drawing
 from fleetspec.compiler.jobgraph import RunKind
-from fleetspec.compiler.outline import BY, outline
 from fleetspec.views import as_dot, as_mermaid
 
 
@@ -15,7 +15,7 @@ from fleetspec.views import as_dot, as_mermaid
 @pytest.mark.parametrize("run", list(RunKind))
 def test_every_job_is_in_one_box_and_every_parent_on_one_edge(by: str, run: RunKind) -> None:
     graph = compiled(run=run)
-    drawn = outline(graph, by)
+    drawn = drawing(graph, by)
     names = [node["name"] for node in drawn["nodes"]]
     assert len(set(names)) == len(names)
     assert sum(node["jobs"] for node in drawn["nodes"]) == len(graph)
@@ -30,13 +30,13 @@ def test_every_job_is_in_one_box_and_every_parent_on_one_edge(by: str, run: RunK
 
 def test_finer_names_only_split_boxes() -> None:
     graph = compiled()
-    sizes = [len(outline(graph, by)["nodes"]) for by in BY]
+    sizes = [len(drawing(graph, by)["nodes"]) for by in BY]
     assert sizes == sorted(sizes)
     assert sizes[0] < sizes[-1]
 
 
 def test_drawings_name_every_box() -> None:
-    drawn = outline(compiled(), "family")
+    drawn = drawing(compiled(), "family")
     for text in (as_mermaid.view(drawn), as_dot.view(drawn)):
         assert all(node["name"] in text for node in drawn["nodes"])
         assert text.count("-->") + text.count("->") - text.count("-->") == len(drawn["edges"])

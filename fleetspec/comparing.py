@@ -1,0 +1,168 @@
+"""What a spec is held against: another spec, a saved plan, or what is deployed; and how its models fared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fleetspec.compiler.given import NOTHING, Given
+from fleetspec.diagnostics import Report, reject
+from fleetspec.pipeline import (
+    Compiled,
+    Planned,
+    Read,
+    Start,
+    compile,
+    compiled_for,
+    finished,
+    plan,
+    planned,
+    read,
+    recompiled,
+    world,
+)
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.changes import Changes
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.compiler.select import Around, Mask
+    from fleetspec.review.diff import Review
+
+
+def start_of(
+    base: Path | None, run: RunKind, store: Path | None, report: Report, given: Given = NOTHING
+) -> Start | None:
+    """How a change finds the fleet it starts from; None for a run that starts from nothing."""
+    from fleetspec.compiler.jobgraph import RunKind
+
+    if run is not RunKind.CHANGE:
+        return None
+    return lambda head: base_of(base, head, run, store, report, given)
+
+
+def base_of(
+    path: Path | None, head: Read, run: RunKind, store: Path | None, report: Report, given: Given = NOTHING
+) -> Compiled:
+    """What a spec is compared with: another spec, a saved plan, or what is deployed in the store.
+
+    Rejected (FS295) where nothing is.
+    """
+    from fleetspec.rules.changing import NO_BASE
+    from fleetspec.runtime.deployed import counterpart, read_deployed
+
+    kind = counterpart(run)
+    if path is not None:
+        compiled = compiled_for(path, kind, None, None, report, NOTHING if path.suffix == ".fsp" else given)[0]
+        return compiled if compiled.graph.run is kind else _lowered(compiled, kind)
+    found = read_deployed(store, head.spec.name, run) if store is not None else None
+    if found is None:
+        raise reject(
+            NO_BASE,
+            f"no {kind} run of '{head.spec.name}' is deployed" + (f" in '{store}'" if store is not None else ""),
+            help=f"name what to compare with: --base main.yaml, or apply the {kind} run first",
+        )
+    return recompiled(str(found.path), found.spec, found.lock, kind, found.session, report)
+
+
+def _lowered(compiled: Compiled, run: RunKind) -> Compiled:
+    """Another kind of run of what was saved."""
+    from fleetspec.compiler.lower import lower
+
+    graph = lower(compiled.read.spec, compiled.lock, world().registry, run, compiled.session)
+    return replace(compiled, graph=graph, base=None)
+
+
+def check_growth(compiled: Compiled, base: Path | None, store: Path | None, report: Report, given: Given) -> None:
+    """Add to the report (FS291) where a fleet grows beyond its limits against ``base``, or against what is deployed."""
+    from fleetspec.compiler.limits import check_growth as check
+    from fleetspec.runtime.deployed import read_deployed
+
+    spec, run = compiled.read.spec, compiled.graph.run
+    if spec.limits.growth is None:
+        return
+    if compiled.base is not None or base is not None:
+        start = compiled.base or base_of(base, compiled.read, run, store, Report(), given)
+        models = len(start.graph.models)
+    else:
+        found = read_deployed(store, spec.name, run) if store is not None else None
+        models = found.models if found is not None else 0
+    check(spec, compiled.lock, world().registry, run, models, report)
+    report.locate(compiled.read.document)
+    report.require()
+
+
+def sides(
+    base: Path | None,
+    head: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path | None,
+    report: Report,
+    given: Given = NOTHING,
+) -> tuple[Planned, Planned]:
+    """Both sides of a comparison, planned from nothing; without ``base``, what is deployed is the first."""
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.runtime.deployed import counterpart
+
+    kind = counterpart(run)
+    if base is not None:
+        plain = NOTHING if base.suffix == ".fsp" else given
+        left = planned(base, kind, session, None, report, plain)
+        if left.compiled.graph.run is not kind:
+            left = plan(_lowered(left.compiled, kind), world())
+        compiled = left.compiled
+        start: Start | None = None if run is not RunKind.CHANGE else lambda _: compiled
+        return left, planned(head, run, session, None, report, given, start=start)
+    source = read(head, world(), report, given)
+    old = base_of(None, source, run, store, report)
+    new = compile(source, world(), report, run, session, old if run is RunKind.CHANGE else None)
+    return plan(old, world()), plan(new, world())
+
+
+def compare(base: Planned, head: Planned, report: Report, store: Path | None = None) -> Review:
+    """Two compiled and planned specs → what changed between them. What ``store`` holds is not made necessary.
+
+    The report gets moves that do nothing (FS292 to FS294), and growth beyond the head's limits (FS291).
+    """
+    from fleetspec.compiler.changes import changes
+    from fleetspec.compiler.limits import check_growth
+    from fleetspec.compiler.moves import renames
+    from fleetspec.review.diff import Reviewed, review
+    from fleetspec.review.settings import Said, setting_changes
+
+    left, right = base.compiled, head.compiled
+    changed = changes(left.side, right.side, report)
+    check_growth(right.read.spec, right.lock, world().registry, right.graph.run, len(left.graph.models), report)
+    report.locate(right.read.document)
+    old, new = (Said.of(each.side, each.read.document) for each in (left, right))
+    settings = setting_changes(old, new, renames(left.read.spec, right.read.spec))
+    before, after = (Reviewed(made.compiled.side, made.compiled.lock, made.plan) for made in (base, head))
+    stored = None if store is None else finished(right.graph, store)
+    return review(before, after, changed, settings, stored)
+
+
+def around(compiled: Compiled, base: Path | None, store: Path, report: Report, given: Given = NOTHING) -> Around:
+    """What selectors may ask beside the graph: ``state:`` against the base, ``result:`` of the store. Nothing is read
+    before a selector asks for it."""
+    from fleetspec.compiler.select import Around
+
+    graph = compiled.graph
+
+    @cache
+    def changed() -> Changes:
+        from fleetspec.compiler.changes import changes
+
+        start = compiled.base or base_of(base, compiled.read, graph.run, store, report, given)
+        return changes(start.side, compiled.side)
+
+    @cache
+    def fared() -> Callable[[str], Mask]:
+        from fleetspec.runtime.outcomes import outcomes
+
+        return outcomes(store, graph)
+
+    return Around(state=lambda name: changed().state(name), result=lambda name: fared()(name))

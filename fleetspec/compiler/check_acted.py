@@ -1,0 +1,91 @@
+"""What the language can say and no command does yet: told wherever a spec says it, so that nobody counts on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from fleetspec.compiler.spec import FleetSpec
+from fleetspec.diagnostics import Report, Route
+from fleetspec.rules import meaning_operation
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A key that is read, checked and shown. ``route`` leads to it, ``*`` standing for any entry; ``will`` is what it
+    is for, ``meanwhile`` what to do until then. Only ``value`` waits where one is given."""
+
+    route: tuple[str, ...]
+    will: str
+    meanwhile: str
+    value: str | None = None
+
+
+WAITING = (
+    Waiting(("gates",), "hold back forecasts of groups whose backtest fails a test",
+            "read the tests with `fleetspec results SPEC --run backtest` and decide by hand"),
+    Waiting(("backtest", "tests", "*"), "test whether exceptions come in clusters",
+            "kupiec tests how many there are", "christoffersen"),
+    Waiting(("backtest", "tests", "*"), "say how many exceptions there are among the last 250 days",
+            "take them from the counts that kupiec is made from", "basel"),
+    Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
+    Waiting(("publish",), "copy forecasts to where others read them",
+            "take them from the store with `fleetspec results`"),
+    Waiting(("queue",), "hand runs to Kueue", "set the queue's label on the rendered RayJob"),
+    Waiting(("objective", "minimize"), "choose the quickest plan within the budget",
+            "bring the deadline forward: a plan is the cheapest that meets it", "time"),
+    Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",
+            "put them into a fleet of their own with an earlier deadline"),
+    Waiting(("schedule", "on_time"), "hold the deadline in that share of nights",
+            "bring the deadline forward by the time you want to spare"),
+    Waiting(("schedule", "on_miss"), "publish in time what there is when a night is late",
+            "a late run goes on to its end; stop it by hand"),
+    Waiting(("budget", "month"), "hold the nights of a month below a sum", "divide it by 21 and write it as nightly"),
+    Waiting(("budget", "capex"), "hold owned machines below a sum a year", "compare it with the pools' capex by hand"),
+    Waiting(("hardware", "*", "spot"), "plan with nodes that may be taken back",
+            "plans count the full price; spot nodes make a run cheaper than planned"),
+    Waiting(("hardware", "*", "capex"), "show what an owned node costs beside what a run costs",
+            "plans count price: write it so that it holds purchase and power"),
+    Waiting(("hardware", "*", "share"), "let several jobs use one GPU at a time",
+            "plans count one job a GPU; use mig: auto where the GPU has it"),
+)  # fmt: skip
+"""Everything that waits. A change that makes one act deletes its line."""
+
+
+def check_acted(spec: FleetSpec, report: Report) -> None:
+    """Add a warning for each key that no command acts on."""
+    for waiting in WAITING:
+        for route in _found(spec, waiting.route):
+            if waiting.value is None or str(_value(spec, route)) == waiting.value:
+                what = waiting.value if isinstance(route[-1], int) else ".".join(map(str, route))
+                report.add(
+                    meaning_operation.NOT_ACTED_ON,
+                    f"no command acts on {what} yet: it is checked, and will {waiting.will}",
+                    route=route,
+                    key=True,
+                    help=f"until then: {waiting.meanwhile}",
+                )
+
+
+def _found(spec: FleetSpec, pattern: tuple[str, ...]) -> list[Route]:
+    """The routes of a pattern that a spec writes, and does not leave as they would be anyway."""
+    found: list[tuple[Route, Any]] = [((), spec)]
+    for part in pattern:
+        found = [(below, value) for route, holder in found for below, value in _entries(route, holder, part)]
+    return [route for route, value in found if value not in ((), {}, "none")]
+
+
+def _entries(route: Route, holder: Any, part: str) -> list[tuple[Route, Any]]:
+    if isinstance(holder, BaseModel):
+        return [((*route, part), getattr(holder, part))] if part in holder.model_fields_set else []
+    listed = enumerate(holder) if isinstance(holder, tuple) else holder.items()
+    return [((*route, name), value) for name, value in listed if part in ("*", name)]
+
+
+def _value(spec: FleetSpec, route: Route) -> Any:
+    value: Any = spec
+    for part in route:
+        value = getattr(value, str(part)) if isinstance(value, BaseModel) else value[part]
+    return value

@@ -1,0 +1,115 @@
+"""The two languages that a likelihood is written out in: Python for numba, and C++ with a lane per series."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Dialect(Protocol):
+    """How a statement about float64 scalars (Python) or vectors of lanes (C++) is spelt."""
+
+    log_gamma: str
+    digamma: str
+    trigamma: str
+    log: str
+    exp: str
+    sqrt: str
+    absolute: str
+    maximum: str
+    minimum: str
+
+    def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
+    def declare(self, name: str, value: str) -> str: ...
+    def assign(self, name: str, value: str) -> str: ...
+    def loop(self) -> str: ...
+    def every_eighth(self) -> str: ...
+    def end(self) -> str | None: ...
+    def finish(self, value: str) -> str: ...
+    def select(self, condition: str, yes: str, no: str) -> str: ...
+    def parameter(self, index: int) -> str: ...
+    def observation(self, ahead: int) -> str: ...
+    def constant(self, value: float) -> str: ...
+
+
+class Python:
+    """For numba: one series, scalars."""
+
+    log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
+    log, exp, sqrt, absolute, maximum, minimum = "math.log", "math.exp", "math.sqrt", "abs", "max", "min"
+
+    def function(self, name: str, outputs: tuple[str, ...]) -> str:
+        return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
+
+    def declare(self, name: str, value: str) -> str:
+        return f"{name} = {value}"
+
+    def assign(self, name: str, value: str) -> str:
+        return f"{name} = {value}"
+
+    def loop(self) -> str:
+        return "for t in range(count):"
+
+    def every_eighth(self) -> str:
+        return "if t & 7 == 7:"
+
+    def end(self) -> str | None:
+        return None
+
+    def finish(self, value: str) -> str:
+        return f"return {value}"
+
+    def select(self, condition: str, yes: str, no: str) -> str:
+        return f"({yes} if {condition} else {no})"
+
+    def parameter(self, index: int) -> str:
+        return f"x[{index}]"
+
+    def observation(self, ahead: int) -> str:
+        return f"y[t + {ahead}]" if ahead else "y[t]"
+
+    def constant(self, value: float) -> str:
+        return repr(value)
+
+
+class Cpp:
+    """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
+
+    log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
+    log, exp, sqrt, absolute, maximum, minimum = "log", "exp", "sqrt", "absolute", "maximum", "minimum"
+
+    def function(self, name: str, outputs: tuple[str, ...]) -> str:
+        arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)
+        return (
+            f"Lanes {name}(const Lanes *__restrict x, const double *__restrict y, int64_t length, "
+            f"Lanes presample{arrays}) {{\n    const double count = double(length);"
+        )
+
+    def declare(self, name: str, value: str) -> str:
+        return f"Lanes {name} = lanes({value});"
+
+    def assign(self, name: str, value: str) -> str:
+        return f"{name} = lanes({value});"
+
+    def loop(self) -> str:
+        return "for (int64_t t = 0; t < length; ++t) {"
+
+    def every_eighth(self) -> str:
+        return "if ((t & 7) == 7) {"
+
+    def end(self) -> str | None:
+        return "}"
+
+    def finish(self, value: str) -> str:
+        return f"return {value};"
+
+    def select(self, condition: str, yes: str, no: str) -> str:
+        return f"select({condition}, lanes({yes}), lanes({no}))"
+
+    def parameter(self, index: int) -> str:
+        return f"x[{index}]"
+
+    def observation(self, ahead: int) -> str:
+        return f"load(y, t + {ahead})"
+
+    def constant(self, value: float) -> str:
+        return f"lanes({value!r})"

@@ -1,0 +1,172 @@
+"""The engine of the plain install: each specification's likelihood compiled by numba, one series at a time.
+
+The text of a specification is written once into the user's cache folder and imported from there, so that numba keeps
+the compiled code beside it: the first use of a specification compiles for seconds, later processes load it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import sys
+import tempfile
+import threading
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from fleetspec.files import write_atomically
+from fleetspec.kernels.garch.dialects import Python
+from fleetspec.kernels.garch.preparation import Batch
+from fleetspec.kernels.garch.types import Floats, Integers, Specification
+from fleetspec.kernels.garch.writing import Mode, written
+
+_HEAD = '''\
+"""{specification}: written by fleetspec.kernels.garch.on_numba; it is compiled on first use."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, advance
+from fleetspec.kernels.garch.special import digamma, trigamma
+
+CALLEES = "{callees}"
+MATHS = {{"contract", "arcp", "nsz", "reassoc"}}
+
+
+'''
+_FAST = '@njit(nogil=True, error_model="numpy", fastmath=MATHS)\n'
+_DRIVERS = """\
+@njit(cache=True, nogil=True, error_model="numpy")
+def values(y, count, presample, rows, candidates, shared, out):
+    for i in range(len(rows)):
+        row = rows[i]
+        for k in range(out.shape[1]):
+            x = candidates[0 if shared else i, k]
+            out[i, k] = value(x, y[row], count, presample[row])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def minimise(y, count, presample, rows, starts, region, out, reached, outcomes, evaluations):
+    normals, bounds, frozen, restarts, work_rows = region
+    n = out.shape[1]
+    g, new, d, trial, active = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n + 1, np.int64)
+    hessian, packed, kept = np.empty((n, n)), np.empty(n * (n + 1) // 2), np.empty(n * (n + 1) // 2)
+    work, reals, counts = np.empty((work_rows, n)), np.empty(REALS), np.empty(COUNTS, np.int64)
+    for i in range(len(rows)):
+        row = rows[i]
+        reals[:] = np.inf
+        counts[:] = 0
+        trial[:] = starts[i]
+        out[i] = starts[i]
+        spent, going = 0, True
+        while going:
+            found = score(trial, y[row], count, presample[row], new, packed)
+            spent += 1
+            going = advance(
+                found, new, packed, frozen, restarts, out[i], g, hessian, kept, d, trial, normals, bounds,
+                reals, counts, active, work,
+            )
+        reached[i] = reals[VALUE]
+        outcomes[i] = counts[OUTCOME]
+        evaluations[i] = spent
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def checks(y, count, presample, rows, points, limits, margins, growths):
+    for i in range(len(rows)):
+        row = rows[i]
+        growths[i] = check(points[i], y[row], count, presample[row], limits[row], margins[i : i + 1])
+"""
+
+
+class NumbaEngine:
+    """Runs any specification; see ``preparation.Engine``."""
+
+    name = "numba"
+
+    def supports(self, specification: Specification) -> bool:
+        return True
+
+    def values(self, batch: Batch, rows: Integers, candidates: Floats) -> Floats:
+        shared = candidates.ndim == 2
+        out = np.empty((len(rows), candidates.shape[-2]))
+        given = np.ascontiguousarray(candidates[None] if shared else candidates)
+        _compiled(batch.specification).values(batch.y, batch.count, batch.presample, rows, given, shared, out)
+        return out
+
+    def minimise(
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int
+    ) -> tuple[Floats, Floats, Integers, Integers]:
+        from fleetspec.kernels.garch.optimiser import scratch_rows
+
+        found, reached = np.empty(starts.shape), np.empty(len(rows))
+        outcomes, evaluations = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
+        normals, bounds = batch.constraints
+        region = (normals, bounds, frozen, batch.restarts(frozen), scratch_rows(starts.shape[1], len(bounds)))
+        _compiled(batch.specification).minimise(
+            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), region,
+            found, reached, outcomes, evaluations,
+        )  # fmt: skip
+        return found, reached, outcomes, evaluations
+
+    def checks(self, batch: Batch, rows: Integers, points: Floats) -> tuple[Floats, Floats]:
+        margins, growths = np.empty(len(rows)), np.empty(len(rows))
+        _compiled(batch.specification).checks(
+            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(points), batch.limits, margins, growths
+        )
+        return margins, growths
+
+
+_COMPILING = threading.Lock()
+
+
+def _compiled(specification: Specification) -> ModuleType:
+    with _COMPILING:
+        return _module(specification)
+
+
+@cache
+def _module(specification: Specification) -> ModuleType:
+    text = _text(specification)
+    name = f"garch_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    path = _folder() / f"{name}.py"
+    if not path.is_file() or path.read_text() != text:
+        write_atomically(path, text.encode())
+    spec = importlib.util.spec_from_file_location(f"fleetspec_{name}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _text(specification: Specification) -> str:
+    # numba does not see changes of what a cached function calls, so the callee's text is part of the caller's name.
+    from fleetspec.kernels.garch import optimiser, special
+
+    callees = hashlib.sha256()
+    for module in (optimiser, special):
+        callees.update(Path(str(module.__file__)).read_bytes())
+    modes: tuple[Mode, ...] = ("value", "score", "check")
+    functions = [_FAST + written(specification, Python(), mode, mode) + "\n\n" for mode in modes]
+    return _HEAD.format(specification=specification, callees=callees.hexdigest()) + "".join(functions) + _DRIVERS
+
+
+@cache
+def _folder() -> Path:
+    """The user's cache folder, or one for this process where that cannot be written."""
+    root = os.environ.get("FLEETSPEC_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(root) / "fleetspec" / "garch"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="fleetspec-garch-"))

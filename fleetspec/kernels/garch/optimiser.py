@@ -1,0 +1,311 @@
+"""Sequential quadratic programming under linear constraints, for numba: one minimisation as a state machine.
+
+The caller evaluates, ``advance`` decides: take the step and propose the next, shorten it, or stop. So an engine may
+run one minimisation at a time or one in each lane, by the same rules. The first steps take the information matrix as
+curvature (scoring); later ones a damped BFGS update (Powell 1978), which learns what expectations do not know.
+Steps solve the quadratic model inside the constraints by an active set (Nocedal and Wright 2006, 16.5), and are
+halved towards sufficient decrease.
+
+``native/optimiser.hpp`` is the same for lanes; a change here is a change there.
+"""
+
+# mypy: disable-error-code="untyped-decorator, no-any-return"
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from numba import njit
+
+CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
+"""How a minimisation ended; ``STALLED``: no step along a descending direction descends, as on a kink."""
+
+SCORING_STEPS = 4
+MOST_ITERATIONS = 100
+MOST_HALVINGS = 7
+TOLERANCE = 1e-9
+"""Of the decrease that the quadratic model still promises, in units of log-likelihood."""
+
+# Places in the state arrays.
+VALUE, LENGTH, SLOPE = 0, 1, 2
+PHASE, SCORINGS, ACTIVE, ITERATIONS, HALVINGS, RESTARTS, OUTCOME = 0, 1, 2, 3, 4, 5, 6
+REALS, COUNTS = 3, 7
+
+_SUFFICIENT = 1e-4
+_TIGHT = 1e-12
+_RIDGE = 1e-10
+_MOST_CHANGES = 60
+
+
+@njit(cache=True, error_model="numpy")
+def factored(matrix: Any, lower: Any, size: int) -> None:
+    """Cholesky factor of ``matrix``, with a ridge where it is not positive; the diagonal holds reciprocals."""
+    for i in range(size):
+        for j in range(i + 1):
+            rest = matrix[i, j]
+            for k in range(j):
+                rest -= lower[i, k] * lower[j, k]
+            if i == j:
+                least = _RIDGE * abs(matrix[i, i]) + 1e-12
+                if not rest > least:
+                    rest = 1e-3 * abs(matrix[i, i]) + 1e-3
+                lower[i, i] = 1.0 / math.sqrt(rest)
+            else:
+                lower[i, j] = rest * lower[j, j]
+
+
+@njit(cache=True, error_model="numpy")
+def solved(lower: Any, right: Any, size: int, out: Any) -> None:
+    for i in range(size):
+        rest = right[i]
+        for k in range(i):
+            rest -= lower[i, k] * out[k]
+        out[i] = rest * lower[i, i]
+    for i in range(size - 1, -1, -1):
+        rest = out[i]
+        for k in range(i + 1, size):
+            rest -= lower[k, i] * out[k]
+        out[i] = rest * lower[i, i]
+
+
+@njit(cache=True, error_model="numpy")
+def stepped(hessian: Any, g: Any, normals: Any, slack: Any, d: Any, active: Any, count: int, work: Any) -> int:
+    """Sets ``d`` to the minimum of g'd + d'Hd/2 with normals d >= -slack; returns how many rows hold it.
+
+    ``slack`` is not negative, so d = 0 is feasible. ``active`` starts with ``count`` tight rows to try first.
+    ``work`` is (2 n + 6, n) scratch.
+    """
+    n, rows = len(g), len(slack)
+    lower, pulls = work[:n], work[n : 2 * n]
+    free, target, right, gram = work[2 * n], work[2 * n + 1], work[2 * n + 2], work[2 * n + 6 :]
+    multipliers = work[2 * n + 3]
+    factored(hessian, lower, n)
+    for i in range(n):
+        right[i] = -g[i]
+        d[i] = 0.0
+    solved(lower, right, n, free)
+    for _ in range(_MOST_CHANGES):
+        for i in range(n):
+            target[i] = free[i]
+        if count:
+            for a in range(count):
+                row = active[a]
+                solved(lower, normals[row], n, pulls[a])
+                rest = -slack[row]
+                for i in range(n):
+                    rest -= normals[row, i] * free[i]
+                right[a] = rest
+                for c in range(a + 1):
+                    product = 0.0
+                    for i in range(n):
+                        product += normals[active[c], i] * pulls[a, i]
+                    gram[a, c] = product
+            factored(gram, gram, count)
+            solved(gram, right, count, multipliers)
+            for a in range(count):
+                for i in range(n):
+                    target[i] += multipliers[a] * pulls[a, i]
+        share, blocking = 1.0, -1
+        for row in range(rows):
+            known = False
+            for a in range(count):
+                known = known or active[a] == row
+            if known:
+                continue
+            change, room = 0.0, slack[row]
+            for i in range(n):
+                change += normals[row, i] * (target[i] - d[i])
+                room += normals[row, i] * d[i]
+            if change < -1e-14 and room + share * change < 0.0:
+                share, blocking = max(room, 0.0) / -change, row
+        for i in range(n):
+            d[i] += share * (target[i] - d[i])
+        if blocking >= 0:
+            if count == n:
+                return count
+            active[count] = blocking
+            count += 1
+            continue
+        worst, leaving = -1e-9, -1
+        for a in range(count):
+            if multipliers[a] < worst:
+                worst, leaving = multipliers[a], a
+        if leaving < 0:
+            return count
+        for a in range(leaving, count - 1):
+            active[a] = active[a + 1]
+        count -= 1
+    return count
+
+
+@njit(cache=True, error_model="numpy")
+def updated(hessian: Any, step: Any, change: Any, product: Any) -> None:
+    """Damped BFGS: ``hessian`` learns that ``step`` changed the gradient by ``change``, and stays positive definite."""
+    n = len(step)
+    curvature, seen = 0.0, 0.0
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += hessian[i, j] * step[j]
+        product[i] = total
+        curvature += total * step[i]
+        seen += step[i] * change[i]
+    if not curvature > 0.0:
+        return
+    trust = 1.0
+    if seen < 0.2 * curvature:
+        trust = 0.8 * curvature / (curvature - seen)
+    seen = 0.0
+    for i in range(n):
+        change[i] = trust * change[i] + (1.0 - trust) * product[i]
+        seen += step[i] * change[i]
+    for i in range(n):
+        for j in range(n):
+            hessian[i, j] += change[i] * change[j] / seen - product[i] * product[j] / curvature
+
+
+@njit(cache=True, error_model="numpy")
+def spread(packed: Any, hessian: Any, frozen: int) -> None:
+    """The packed lower triangle as a full matrix; the first ``frozen`` parameters do not move."""
+    n, at = len(hessian), 0
+    for i in range(n):
+        for j in range(i + 1):
+            hessian[i, j] = hessian[j, i] = packed[at]
+            at += 1
+    for i in range(frozen):
+        for j in range(n):
+            hessian[i, j] = hessian[j, i] = 0.0
+        hessian[i, i] = 1.0
+
+
+@njit(cache=True, error_model="numpy")
+def proposed(
+    x: Any,
+    g: Any,
+    hessian: Any,
+    d: Any,
+    trial: Any,
+    normals: Any,
+    bounds: Any,
+    reals: Any,
+    counts: Any,
+    active: Any,
+    work: Any,
+) -> bool:
+    """Sets the next ``trial``; False where the model promises nothing more, or iterations have run out."""
+    n, rows = len(x), len(bounds)
+    if counts[ITERATIONS] >= MOST_ITERATIONS:
+        counts[OUTCOME] = OUT_OF_ITERATIONS
+        return False
+    counts[ITERATIONS] += 1
+    slack = work[3 * n + 6 :].ravel()[:rows]
+    for row in range(rows):
+        room = -bounds[row]
+        for i in range(n):
+            room += normals[row, i] * x[i]
+        slack[row] = max(room, 0.0)
+    kept = 0
+    for a in range(counts[ACTIVE]):
+        if slack[active[a]] <= _TIGHT:
+            active[kept] = active[a]
+            kept += 1
+    counts[ACTIVE] = stepped(hessian, g, normals, slack, d, active, kept, work)
+    slope = 0.0
+    for i in range(n):
+        slope += g[i] * d[i]
+    reals[SLOPE] = slope
+    if not slope < -TOLERANCE:
+        counts[OUTCOME] = CONVERGED if slope == slope else NOT_FINITE
+        return False
+    reals[LENGTH] = 1.0
+    counts[HALVINGS] = 0
+    counts[PHASE] = 1
+    for i in range(n):
+        trial[i] = x[i] + d[i]
+    return True
+
+
+@njit(cache=True, error_model="numpy")
+def advance(
+    value: float,
+    new: Any,
+    packed: Any,
+    frozen: int,
+    restarts: int,
+    x: Any,
+    g: Any,
+    hessian: Any,
+    kept: Any,
+    d: Any,
+    trial: Any,
+    normals: Any,
+    bounds: Any,
+    reals: Any,
+    counts: Any,
+    active: Any,
+    work: Any,
+) -> bool:
+    """Takes an evaluation at ``trial``: its value, gradient ``new`` and packed information. False: finished at ``x``.
+
+    The first ``frozen`` parameters do not move. Where no step descends, the curvature is begun anew ``restarts`` times.
+    """
+    n = len(x)
+    for i in range(frozen):
+        new[i] = 0.0
+    if counts[PHASE] == 0:
+        if not abs(value) < 1e300:
+            counts[OUTCOME] = NOT_FINITE
+            return False
+        reals[VALUE] = value
+        counts[SCORINGS] = 1
+        for i in range(n):
+            x[i] = trial[i]
+            g[i] = new[i]
+        for i in range(len(packed)):
+            kept[i] = packed[i]
+        spread(packed, hessian, frozen)
+        return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+    length, slope, before = reals[LENGTH], reals[SLOPE], reals[VALUE]
+    if not value <= before + _SUFFICIENT * length * slope:
+        counts[HALVINGS] += 1
+        if counts[HALVINGS] > MOST_HALVINGS:
+            if counts[RESTARTS] or (counts[SCORINGS] <= SCORING_STEPS and counts[ITERATIONS] <= SCORING_STEPS):
+                counts[OUTCOME] = STALLED
+                return False
+            counts[RESTARTS] += 1
+            counts[ACTIVE] = 0
+            spread(kept, hessian, frozen)
+            return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+        shorter = 0.1 * length
+        if abs(value) < 1e300:
+            fitted = -slope * length * length / (2.0 * (value - before - slope * length))
+            shorter = min(max(fitted, 0.1 * length), 0.5 * length)
+        reals[LENGTH] = shorter
+        for i in range(n):
+            trial[i] = x[i] + shorter * d[i]
+        return True
+    for i in range(len(packed)):
+        kept[i] = packed[i]
+    if counts[SCORINGS] < SCORING_STEPS:
+        counts[SCORINGS] += 1
+        spread(packed, hessian, frozen)
+    else:
+        step, change, product = work[0], work[1], work[2]
+        for i in range(n):
+            step[i] = length * d[i]
+            change[i] = new[i] - g[i]
+        updated(hessian, step, change, product)
+    reals[VALUE] = value
+    for i in range(n):
+        x[i] = trial[i]
+        g[i] = new[i]
+    return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+
+
+def scratch_rows(parameters: int, constraints: int) -> int:
+    """How many rows of ``parameters`` numbers ``work`` has."""
+    return 3 * parameters + 6 + -(-constraints // parameters) + 1
+
+
+def packed_size(parameters: int) -> int:
+    return parameters * (parameters + 1) // 2

@@ -1,0 +1,169 @@
+"""The choice among minima: first starts, other starts where they may matter, and what counts as a fit.
+
+A candidate counts if it is finite, inside the constraints, an end of a converged minimisation and, for ``egarch``, an
+invertible filter: likelihood alone would choose filters that never forget, whose likelihood means nothing (Wintenberger
+2013). Among those the likeliest is taken. Other starts go only to rows whose first minimum leaves doubt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from fleetspec.kernels.garch import starts
+from fleetspec.kernels.garch.preparation import Batch, Engine
+from fleetspec.kernels.garch.types import Flags, Floats, Integers, Specification, Status
+
+CONVERGED, STALLED = 0, 1
+"""The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
+
+FEASIBLE_SLIP = 1e-9
+SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
+SCAN_OFFSETS = np.concatenate([SCAN, -SCAN[::-1]])
+WORTH_A_LOOK = 0.002
+"""In log-likelihood: how far below the minimum a point of the scan may lie and still lead to a better one."""
+
+
+@dataclass
+class Search:
+    """The best candidate so far for every row that can be fitted; arrays run along ``rows``."""
+
+    batch: Batch
+    engine: Engine
+    rows: Integers
+    x: Floats = field(init=False)
+    value: Floats = field(init=False)
+    fault: Integers = field(init=False)
+    evaluations: Integers = field(init=False)
+
+    def __post_init__(self) -> None:
+        count, width = len(self.rows), len(self.batch.specification.names)
+        self.x, self.value = np.full((count, width), np.nan), np.full(count, np.inf)
+        self.fault = np.full(count, int(Status.NOT_CONVERGED), np.int64)
+        self.evaluations = np.zeros(count, np.int64)
+
+    @property
+    def specification(self) -> Specification:
+        return self.batch.specification
+
+    def run(self, given: Floats | None) -> None:
+        """All of it; ``given`` (rows, k) are starts inside, with NaN where there is none."""
+        everyone = np.arange(len(self.rows))
+        if not len(everyone):
+            return
+        self.offer(everyone, self.first_starts(given))
+        others = starts.others(self.specification)
+        doubted = np.flatnonzero(self.doubtful())
+        if len(doubted):
+            for point in others:
+                self.offer(doubted, self.with_mean(doubted, np.repeat(point[None], len(doubted), axis=0)))
+        if self.batch.kinked:
+            self.scan_mean(everyone)
+
+    def first_starts(self, given: Floats | None) -> Floats:
+        grid = starts.grid(self.specification)
+        chosen = np.repeat(grid[:1], len(self.rows), axis=0)
+        missing = np.arange(len(self.rows))
+        if given is not None:
+            missing = np.flatnonzero(~self.feasible(given))
+            chosen = given.copy()
+        if len(missing):
+            candidates = grid
+            if self.specification.lags:
+                candidates = np.stack([self.with_mean(missing, np.repeat(p[None], len(missing), 0)) for p in grid], 1)
+            values = self.engine.values(self.batch, self.rows[missing], candidates)
+            best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
+            chosen[missing] = self.with_mean(missing, grid[best])
+        return chosen
+
+    def with_mean(self, at: Integers, points: Floats) -> Floats:
+        """The least-squares mean where a start has none of its own; without lags that is zero already."""
+        lags = self.specification.lags
+        if lags:
+            points = points.copy()
+            points[:, : 1 + lags] = self.batch.mean_starts[self.rows[at]]
+        return points
+
+    def offer(self, at: Integers, begin: Floats) -> None:
+        """Minimises rows ``at`` from ``begin`` and keeps what counts and is better."""
+        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0)
+        self.evaluations[at] += spent
+        if self.batch.kinked:
+            stalled = np.flatnonzero(outcome == STALLED)
+            if len(stalled):
+                x[stalled], value[stalled], outcome[stalled] = self.settled(at[stalled], x[stalled])
+        self.keep(at, x, value, outcome)
+
+    def settled(self, at: Integers, x: Floats) -> tuple[Floats, Floats, Integers]:
+        """From points where no step descends: on the nearest kink of the mean, the smooth rest is minimised."""
+        means = len(self.specification.mean_names)
+        candidates = x[:, None, :].repeat(3, axis=1)
+        if means == 1:
+            y, middle = self.batch.y[self.rows[at]], x[:, :1]
+            candidates[:, 1, 0] = np.where(y <= middle, y, -np.inf).max(axis=1)
+            candidates[:, 2, 0] = np.where(y >= middle, y, np.inf).min(axis=1)
+            candidates[~np.isfinite(candidates)] = 0.0
+        values = self.engine.values(self.batch, self.rows[at], candidates)
+        best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
+        begin = candidates[np.arange(len(at)), best]
+        found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means)
+        self.evaluations[at] += spent
+        return found, value, outcome
+
+    def scan_mean(self, at: Integers) -> None:
+        """Among the kinks of the mean are many minima: the likeliest points around the best are minimised from."""
+        at = at[self.fault[at] == 0]
+        if not len(at):
+            return
+        candidates = self.x[at][:, None, :].repeat(len(SCAN_OFFSETS), axis=1)
+        candidates[:, :, 0] += SCAN_OFFSETS
+        values = self.engine.values(self.batch, self.rows[at], candidates)
+        values = np.where(np.isnan(values), np.inf, values)
+        half = len(SCAN)
+        for side in (slice(0, half), slice(half, None)):
+            best = np.argmin(values[:, side], axis=1) + (side.start or 0)
+            near = values[np.arange(len(at)), best] < self.value[at] + WORTH_A_LOOK
+            if near.any():
+                self.offer(at[near], candidates[near, best[near]])
+
+    def keep(self, at: Integers, x: Floats, value: Floats, outcome: Integers) -> None:
+        fault = self.faults(at, x, value, outcome)
+        better = np.where(self.fault[at] == 0, (fault == 0) & (value < self.value[at]), fault == 0)
+        # Without any sound candidate the first fault is the reason that is told.
+        first = np.isinf(self.value[at]) & ~better & (self.fault[at] != 0)
+        self.fault[at[first]] = fault[first]
+        chosen = at[better]
+        self.x[chosen], self.value[chosen], self.fault[chosen] = x[better], value[better], 0
+
+    def faults(self, at: Integers, x: Floats, value: Floats, outcome: Integers) -> Integers:
+        fault = np.zeros(len(at), np.int64)
+        finite = np.isfinite(value) & np.isfinite(x).all(axis=1)
+        fault[~finite | (outcome != CONVERGED) | ~self.feasible(x)] = Status.NOT_CONVERGED
+        if self.specification.process == "egarch":
+            asked = np.flatnonzero(fault == 0)
+            _, growth = self.engine.checks(self.batch, self.rows[at[asked]], x[asked])
+            fault[asked[~(growth < 0.0)]] = Status.NOT_INVERTIBLE
+        return fault
+
+    def feasible(self, x: Floats) -> Flags:
+        normals, least = self.batch.constraints
+        with np.errstate(invalid="ignore"):
+            return np.asarray(((x[:, None, :] * normals).sum(axis=2) >= least - FEASIBLE_SLIP).all(axis=1))
+
+    def doubtful(self) -> Flags:
+        """Rows whose first minimum may not be the lowest."""
+        spec = self.specification
+        if max(spec.p, spec.o, spec.q) > 1:
+            return np.ones(len(self.rows), bool)
+        means = len(spec.mean_names)
+        alpha = self.x[:, means + 1 : means + 1 + spec.p].sum(axis=1)
+        gamma = self.x[:, means + 1 + spec.p : means + 1 + spec.p + spec.o].sum(axis=1)
+        beta = self.x[:, means + 1 + spec.p + spec.o : means + 1 + spec.p + spec.o + spec.q].sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            if spec.process == "egarch":
+                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.07)
+            else:
+                news = alpha + gamma / 2
+                clear = (news + beta > 0.94) & (news + beta < 0.9995) & (news > 0.045)
+        return np.asarray(~clear | (self.fault != 0))

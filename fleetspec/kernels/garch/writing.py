@@ -1,0 +1,548 @@
+"""Writes the likelihood of a specification as straight code, in either dialect.
+
+One text is the source of both engines: the Gaussian-to-skew-t likelihoods, their forward derivatives and their
+information matrices. Straight code with every lag and every derivative a local name is what compilers turn into
+registers; a loop over orders is not.
+
+Inside, rows are centred with unit mean square; degrees of freedom are inverses; log products stand for sums of logs.
+With s_n the derivative of the variance recursion and d_n that of the log variance by parameter n, the score is
+sum(dl/dlogh d_n), and the information sum(kappa d_n d_m) with kappa = E[(dl/dlogh)^2]: scoring steps then need no
+second derivatives (Fiorentini, Calzolari and Panattoni 1996).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from fleetspec.kernels.garch.dialects import Dialect
+from fleetspec.kernels.garch.types import Specification
+
+Mode = Literal["value", "score", "check"]
+
+NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
+SMALLEST_SQUARE = 1e-24
+LARGEST_SKEW = 1.0 - 1e-6
+EWMA = 0.94
+BOUND_RATIO = 1e6
+
+
+def written(specification: Specification, dialect: Dialect, mode: Mode, name: str) -> str:
+    """The source of one function.
+
+    ``value`` and ``score`` return the negative log-likelihood of the row inside; ``score`` also fills its gradient
+    ``g`` (k,) and the lower triangle of the information ``F``, row by row. ``check`` returns by how much a tiny change
+    of the presample log variance has grown at the end, in logs, and fills ``margin`` (1,): how far inside arch's
+    moving bounds the variances stay, below 1 where they run into one. Its input ``limits`` (3,) holds the initial
+    average of squares, the floor of the lower and of the upper bound.
+    """
+    return _Writer(specification, dialect, mode).function(name)
+
+
+@dataclass
+class _Writer:
+    spec: Specification
+    dialect: Dialect
+    mode: Mode
+    lines: list[str] = field(default_factory=list)
+    depth: int = 0
+    declared: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        spec = self.spec
+        self.means = [f"m{k}" for k in range(len(spec.mean_names))]
+        self.alphas = [f"a{i}" for i in range(spec.p)]
+        self.gammas = [f"c{i}" for i in range(spec.o)]
+        self.betas = [f"b{j}" for j in range(spec.q)]
+        self.moving = [*self.means, "w", *self.alphas, *self.gammas, *self.betas]
+        self.shapes = {"normal": [], "t": ["eta"], "skewt": ["eta", "lam"], "ged": ["nu"]}[spec.distribution]
+        self.log_scale = spec.process == "egarch"
+        self.level = spec.process == "tgarch"
+        self.scored = self.mode == "score"
+        self.depths = max(spec.p, spec.o, spec.q) if self.log_scale else spec.q
+        self.tailed = spec.distribution in ("t", "skewt")
+        self.crossed = spec.distribution != "normal"
+
+    def function(self, name: str) -> str:
+        outputs = {"value": (), "score": ("g", "F"), "check": ("limits", "margin")}[self.mode]
+        self.open(self.dialect.function(name, outputs))
+        for index, parameter in enumerate([*self.moving, *self.shapes]):
+            self.put(parameter, self.dialect.parameter(index))
+        if self.mode != "check":
+            self.constants()
+        self.before_the_sample()
+        outside = set(self.declared)
+        self.open(self.dialect.loop())
+        self.residual()
+        if self.log_scale:
+            self.log_variance()
+        else:
+            self.variance()
+        if self.mode == "check":
+            self.bounds()
+        else:
+            getattr(self, self.spec.distribution)()
+            self.accumulate()
+        self.shift()
+        self.fold()
+        self.close()
+        self.declared = outside
+        self.result()
+        self.close()
+        return "\n".join(self.lines) + "\n"
+
+    # One statement at a time.
+
+    def put(self, name: str, value: str) -> None:
+        """Sets a name, declaring it where it is new."""
+        known = name in self.declared or "[" in name
+        self.lines.append("    " * self.depth + (self.dialect.assign if known else self.dialect.declare)(name, value))
+        if "[" not in name:
+            self.declared.add(name)
+
+    def add(self, name: str, value: str) -> None:
+        self.put(name, f"{name} + {value}")
+
+    def open(self, line: str) -> None:
+        self.lines.append("    " * self.depth + line)
+        self.depth += 1
+
+    def close(self) -> None:
+        self.depth -= 1
+        end = self.dialect.end()
+        if end is not None:
+            self.lines.append("    " * self.depth + end)
+
+    # Before the loop.
+
+    def constants(self) -> None:
+        d = self.dialect
+        if self.tailed:
+            self.put("nu", "1.0 / eta")
+            self.put("m", "nu - 2.0")
+            self.put("up", "nu + 1.0")
+            self.put("c", f"{d.log_gamma}(0.5 * up) - {d.log_gamma}(0.5 * nu) - 0.5 * {d.log}({math.pi!r} * m)")
+            if self.scored:
+                self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
+        if self.spec.distribution == "skewt":
+            least, most = d.constant(-LARGEST_SKEW), d.constant(LARGEST_SKEW)
+            self.put("lam", f"{d.minimum}({d.maximum}(lam, {least}), {most})")
+            self.put("a_lam", f"4.0 * {d.exp}(c) * m / (nu - 1.0)")
+            self.put("sa", "a_lam * lam")
+            self.put("sb", f"{d.sqrt}(1.0 + 3.0 * lam * lam - sa * sa)")
+            self.put("right", "1.0 / (1.0 + lam)")
+            self.put("left", "1.0 / (1.0 - lam)")
+            self.put("cut", "0.0 - sa / sb")
+            if self.scored:
+                self.put("a_nu", "sa * (c_nu + 1.0 / m - 1.0 / (nu - 1.0))")
+                self.put("b_nu", "0.0 - sa * a_nu / sb")
+                self.put("b_lam", "(3.0 * lam - sa * a_lam) / sb")
+        if self.spec.distribution == "ged":
+            two = repr(math.log(2.0))
+            self.put("inv", "1.0 / nu")
+            self.put("lg1", f"{d.log_gamma}(inv)")
+            self.put("logc", f"0.5 * (lg1 - {d.log_gamma}(3.0 * inv)) - {two} * inv")
+            self.put("c", f"{d.log}(nu) - logc - lg1 - (1.0 + inv) * {two}")
+            if self.scored:
+                self.put("dg1", f"{d.digamma}(inv)")
+                self.put("logc_nu", f"inv * inv * ({two} + 1.5 * {d.digamma}(3.0 * inv) - 0.5 * dg1)")
+                self.put("c_nu", f"inv - logc_nu + inv * inv * (dg1 + {two})")
+
+    def before_the_sample(self) -> None:
+        follows = self.spec.presample == "sample" and bool(self.means)
+        self.put("pre", "presample + m0 * m0" if follows else "presample")
+        slope = {"m0": "2.0 * m0"} if follows else {}
+        for j in range(self.depths):
+            self.put(f"H{j}", "pre")
+            if self.scored:
+                for n in self.moving:
+                    self.put(f"D{j}{n}", slope.get(n, "0.0"))
+            elif self.mode == "check" and self.log_scale:
+                self.put(f"P{j}", "1.0")
+        if self.log_scale:
+            for i in range(max(self.spec.p, self.spec.o)):
+                # arch knows no innovation before the sample: neither its size nor its expected size counts.
+                for state in ("Z", "A", "Q"):
+                    self.put(f"{state}{i}", "0.0")
+                if self.scored:
+                    for k in self.means:
+                        self.put(f"R{i}{k}", "0.0")
+        else:
+            for i in range(self.spec.p):
+                self.put(f"E{i}", "pre")
+            for i in range(self.spec.o):
+                self.put(f"N{i}", "0.5 * pre")
+            if self.scored:
+                for k in self.means:
+                    for i in range(self.spec.p):
+                        self.put(f"E{i}{k}", slope.get(k, "0.0"))
+                    for i in range(self.spec.o):
+                        self.put(f"N{i}{k}", f"0.5 * ({slope.get(k, '0.0')})")
+        if self.mode == "check":
+            self.put("average", "limits[0]")
+            self.put("inside", "1e300")
+            self.put("growth", "0.0")
+            return
+        for name in ("logs", "squares", "tails"):
+            self.put(name, "0.0")
+        for name in ("product", "tail"):
+            self.put(name, "1.0")
+        if self.scored:
+            for n in [*self.moving, *self.shapes]:
+                self.put(f"G{n}", "0.0")
+            for n, m in self.pairs():
+                self.put(f"F{n}{m}", "0.0")
+            for row in range(len(self.means)):
+                for column in range(row + 1):
+                    self.put(f"M{row}{column}", "0.0")
+            if self.crossed:
+                for n in self.moving:
+                    self.put(f"S{n}", "0.0")
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """The accumulated part of the information's lower triangle."""
+        n = self.moving
+        found = [(n[i], n[j]) for i in range(len(n)) for j in range(i + 1)]
+        if self.spec.distribution == "skewt":
+            found += [("lam", m) for m in [*self.means, "lam"]]
+        return found
+
+    # In the loop.
+
+    def residual(self) -> None:
+        lags = self.spec.lags
+        expected = ["m0"] if self.means else []
+        for k in range(1, lags + 1):
+            self.put(f"x{k}", self.dialect.observation(lags - k))
+            expected.append(f"m{k} * x{k}")
+        self.put("e", " - ".join([self.dialect.observation(lags), *expected]))
+
+    def regressor(self, k: str) -> str:
+        return "" if k == "m0" else f" * x{k[1:]}"
+
+    def recursion(self, bases: dict[str, str]) -> str:
+        return " + ".join(["w", *(f"{coefficient} * {base}" for coefficient, base in bases.items())])
+
+    def variance(self) -> None:
+        bases = {a: f"E{i}" for i, a in enumerate(self.alphas)}
+        bases |= {c: f"N{i}" for i, c in enumerate(self.gammas)}
+        bases |= {b: f"H{j}" for j, b in enumerate(self.betas)}
+        self.put("h", self.recursion(bases))
+        if self.scored:
+            for n in self.moving:
+                if n in self.means:
+                    terms = [f"{a} * E{i}{n}" for i, a in enumerate(self.alphas)]
+                    terms += [f"{c} * N{i}{n}" for i, c in enumerate(self.gammas)]
+                else:
+                    terms = ["1.0" if n == "w" else bases[n]]
+                terms += [f"{b} * D{j}{n}" for j, b in enumerate(self.betas)]
+                self.put(f"s{n}", " + ".join(terms))
+        self.put("r", "1.0 / h")
+        if self.scored:
+            if self.level:
+                self.put("r2", "r + r")
+            for n in self.moving:
+                self.put(f"d{n}", f"s{n} * {'r2' if self.level else 'r'}")
+        if self.level:
+            self.put("rs", "r")
+            self.put("z", "e * r")
+            self.put("u", "z * z")
+        else:
+            self.put("e2", "e * e")
+            self.put("u", "e2 * r")
+            if self.spec.distribution == "skewt":
+                self.put("rs", f"{self.dialect.sqrt}(r)")
+                self.put("z", "e * rs")
+        if self.mode != "check":
+            self.put("product", "product * h")
+
+    def log_variance(self) -> None:
+        spec, d = self.spec, self.dialect
+        bases = {a: f"A{i}" for i, a in enumerate(self.alphas)}
+        bases |= {c: f"Z{i}" for i, c in enumerate(self.gammas)}
+        bases |= {b: f"H{j}" for j, b in enumerate(self.betas)}
+        self.put("h", self.recursion(bases))
+        if self.mode != "value":
+            for j in range(self.depths):
+                terms = [self.betas[j]] if j < spec.q else ["0.0"]
+                if j < max(spec.p, spec.o):
+                    pull = [f"a{j} * Q{j}"] if j < spec.p else []
+                    pull += [f"c{j} * Z{j}"] if j < spec.o else []
+                    terms.append(f"0.5 * ({' + '.join(pull)})")
+                self.put(f"k{j}", " - ".join(terms))
+        if self.scored:
+            for i in range(max(spec.p, spec.o) if self.means else 0):
+                signed = [d.select(f"Z{i} < 0.0", f"0.0 - a{i}", f"a{i}")] if i < spec.p else []
+                self.put(f"t{i}", " + ".join([*signed, *([f"c{i}"] if i < spec.o else [])]))
+            for n in self.moving:
+                base = "0.0" if n in self.means else "1.0" if n == "w" else bases[n]
+                direct = [f"t{i} * R{i}{n}" for i in range(max(spec.p, spec.o))] if n in self.means else []
+                carried = "".join(f" + k{j} * D{j}{n}" for j in range(self.depths))
+                self.put(f"d{n}", base + carried + "".join(f" - {term}" for term in direct))
+        elif self.mode == "check":
+            self.put("pulse", " + ".join(f"k{j} * P{j}" for j in range(self.depths)))
+        self.put("rs", f"{d.exp}(-0.5 * h)")
+        self.put("z", "e * rs")
+        self.put("u", "z * z")
+        if self.mode != "check":
+            self.add("logs", "h")
+
+    def bounds(self) -> None:
+        """How far the variance is inside arch's moving bounds, as ratios."""
+        d = self.dialect
+        deviation = {"egarch": f"{d.exp}(h)", "tgarch": "h * h"}.get(self.spec.process, "h")
+        self.put("v", deviation)
+        low = f"{d.maximum}(average / {BOUND_RATIO!r}, limits[1])"
+        high = f"{d.minimum}({d.maximum}(average * {BOUND_RATIO!r}, limits[2]), 1e7 * limits[2])"
+        self.put("inside", f"{d.minimum}(inside, {d.minimum}(v / {low}, {high} / v))")
+        # The average is of residuals of the least-squares mean, which rows without lags are centred on.
+        self.put("average", f"{EWMA!r} * average + {1.0 - EWMA!r} * ({self.starting_residual()})")
+
+    def starting_residual(self) -> str:
+        if not self.spec.lags:
+            y = self.dialect.observation(0)
+            return f"{y} * {y}"
+        terms = ["limits[3]", *(f"limits[{3 + k}] * x{k}" for k in range(1, self.spec.lags + 1))]
+        self.put("eo", " - ".join([self.dialect.observation(self.spec.lags), *terms]))
+        return "eo * eo"
+
+    def normal(self) -> None:
+        self.add("squares", "u")
+        if self.scored:
+            self.put("sc", "0.5 * u - 0.5")
+            self.put_mean_score("0.0 - e * r" if self.spec.process in ("garch", "gjr") else "0.0 - z * rs")
+
+    def t(self) -> None:
+        self.put("mq", "m + u")
+        self.put("tail", "tail * mq")
+        if self.scored:
+            self.put("q", "1.0 / mq")
+            self.add("squares", "u * q")
+            self.put("uq", "up * q")
+            self.put("sc", "0.5 * (uq * u) - 0.5")
+            self.put_mean_score(
+                "0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)"
+            )
+
+    def skewt(self) -> None:
+        self.put("side", self.dialect.select("z < cut", "left", "right"))
+        self.put("v", "(sb * z + sa) * side")
+        self.put("mq", "m + v * v")
+        self.put("tail", "tail * mq")
+        if self.scored:
+            self.put("q", "1.0 / mq")
+            self.put("dv", "0.0 - up * v * q")
+            self.put("dz", "dv * sb * side")
+            self.put("sc", "-0.5 - 0.5 * (z * dz)")
+            self.put_mean_score("dz * rs")
+            self.add("squares", "0.5 * up * (v * v) * q / m + dv * side * (b_nu * z + a_nu)")
+            self.put("flip", self.dialect.select("z < cut", "0.0 - v", "v"))
+            self.put("dlam", "b_lam / sb + dv * side * (b_lam * z + a_lam - flip)")
+
+    def ged(self) -> None:
+        d = self.dialect
+        self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
+        self.put("lz", f"0.5 * {d.log}(size) - logc")
+        self.put("power", f"{d.exp}(nu * lz)")
+        self.add("squares", "power")
+        if self.scored:
+            self.put("sc", "0.25 * nu * power - 0.5")
+            self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
+            slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
+            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
+
+    def put_mean_score(self, value: str) -> None:
+        """dl/de; residuals fall by the regressor for a unit of its coefficient."""
+        if self.means:
+            self.put("le", value)
+
+    def accumulate(self) -> None:
+        if not self.scored:
+            return
+        for n in self.moving:
+            self.put(f"g{n}", f"sc * d{n}" + (f" - le{self.regressor(n)}" if n in self.means else ""))
+            self.add(f"G{n}", f"g{n}")
+        moving = set(self.moving)
+        for n, m in self.pairs():
+            if n in moving:
+                self.add(f"F{n}{m}", f"d{n} * d{m}")
+            elif m in moving:
+                self.put(f"F{n}{m}", f"F{n}{m} - d{n} * le{self.regressor(m)}")
+            else:
+                self.add(f"F{n}{m}", f"d{n} * d{m}")
+        for shape in self.shapes:
+            if shape != "eta":
+                self.add(f"G{shape}", f"d{shape}")
+        for row, regressor in enumerate(self.means):
+            for column in range(row + 1):
+                self.add(f"M{row}{column}", "le * le" + self.regressor(regressor) + self.regressor(f"m{column}"))
+        if self.crossed:
+            for n in self.moving:
+                self.add(f"S{n}", f"d{n}")
+
+    def shift(self) -> None:
+        spec, d = self.spec, self.dialect
+        changing = [f"D{{}}{n}" for n in self.moving] if self.scored else []
+        if self.mode == "check" and self.log_scale:
+            changing.append("P{}")
+        for j in reversed(range(1, self.depths)):
+            for state in ["H{}", *changing]:
+                self.put(state.format(j), state.format(j - 1))
+        if self.log_scale:
+            self.shift_innovations()
+        else:
+            for i in reversed(range(1, spec.p)):
+                self.put(f"E{i}", f"E{i - 1}")
+                for k in self.means if self.scored else []:
+                    self.put(f"E{i}{k}", f"E{i - 1}{k}")
+            for i in reversed(range(1, spec.o)):
+                self.put(f"N{i}", f"N{i - 1}")
+                for k in self.means if self.scored else []:
+                    self.put(f"N{i}{k}", f"N{i - 1}{k}")
+            size = f"{d.absolute}(e)" if self.level else "e2"
+            slope = d.select("e < 0.0", "1.0", "-1.0") if self.level else "-2.0 * e"
+            self.put("size_now", size)
+            if self.scored and self.means:
+                self.put("slope_now", slope)
+            if spec.p:
+                self.put("E0", "size_now")
+            if spec.o:
+                self.put("N0", d.select("e < 0.0", "size_now", "0.0"))
+            for k in self.means if self.scored else []:
+                if spec.p:
+                    self.put(f"E0{k}", f"slope_now{self.regressor(k)}")
+                if spec.o:
+                    self.put(f"N0{k}", d.select("e < 0.0", f"slope_now{self.regressor(k)}", "0.0"))
+        if self.depths:
+            self.put("H0", "h")
+            if self.scored:
+                for n in self.moving:
+                    self.put(f"D0{n}", f"d{n}" if self.log_scale else f"s{n}")
+            elif self.mode == "check" and self.log_scale:
+                self.put("P0", "pulse")
+
+    def shift_innovations(self) -> None:
+        kept = ["Z{}", "A{}", *(["Q{}"] if self.mode != "value" else [])]
+        kept += [f"R{{}}{k}" for k in self.means] if self.scored else []
+        for i in reversed(range(1, max(self.spec.p, self.spec.o))):
+            for state in kept:
+                self.put(state.format(i), state.format(i - 1))
+        self.put("Z0", "z")
+        self.put("q0", f"{self.dialect.absolute}(z)")
+        self.put("A0", f"q0 - {NORMAL_MEAN_ABSOLUTE!r}")
+        if self.mode != "value":
+            self.put("Q0", "q0")
+        for k in self.means if self.scored else []:
+            self.put(f"R0{k}", f"rs{self.regressor(k)}")
+
+    def fold(self) -> None:
+        """Products become logs before they can leave the range of a float."""
+        folded = []
+        if self.mode == "check":
+            folded = ["growth"] if self.log_scale else []
+        elif not self.log_scale:
+            folded.append("logs")
+        if self.tailed and self.mode != "check":
+            folded.append("tails")
+        if not folded:
+            return
+        self.open(self.dialect.every_eighth())
+        for name in folded:
+            self.fold_one(name)
+        self.close()
+
+    def fold_one(self, name: str) -> None:
+        d = self.dialect
+        if name == "growth":
+            largest = f"{d.absolute}(P0)"
+            for j in range(1, self.depths):
+                largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
+            self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
+            self.add("growth", f"{d.log}(largest)")
+            for j in range(self.depths):
+                self.put(f"P{j}", f"P{j} / largest")
+            return
+        product = {"logs": "product", "tails": "tail"}[name]
+        self.add(name, f"{d.log}({product})")
+        self.put(product, "1.0")
+
+    # After the loop.
+
+    def result(self) -> None:
+        d = self.dialect
+        if self.mode == "check":
+            if self.log_scale:
+                self.fold_one("growth")
+            self.put("margin[0]", "inside")
+            self.lines.append("    " * self.depth + d.finish("growth"))
+            return
+        if not self.log_scale:
+            self.fold_one("logs")
+        if self.tailed:
+            self.fold_one("tails")
+        logs = "logs" if self.level else "0.5 * logs"
+        if self.spec.distribution == "normal":
+            self.put("total", f"0.5 * (count * {math.log(2.0 * math.pi)!r} + squares) + {logs}")
+        elif self.spec.distribution == "ged":
+            self.put("total", f"{logs} + 0.5 * squares - count * c")
+        else:
+            constant = "c" if self.spec.distribution == "t" else f"(c + {d.log}(sb))"
+            self.put("excess", f"tails - count * {d.log}(m)")
+            self.put("total", f"{logs} + 0.5 * up * excess - count * {constant}")
+        if self.scored:
+            self.gradient()
+            self.information()
+        self.lines.append("    " * self.depth + d.finish("total"))
+
+    def gradient(self) -> None:
+        for index, n in enumerate([*self.moving, *self.shapes]):
+            if n != "eta":
+                self.put(f"g[{index}]", f"0.0 - G{n}")
+            elif self.spec.distribution == "t":
+                self.put(f"g[{index}]", "nu * nu * (count * c_nu - 0.5 * excess + 0.5 * up * squares / m)")
+            else:
+                self.put(f"g[{index}]", "nu * nu * (count * (c_nu + b_nu / sb) - 0.5 * excess + squares)")
+
+    def information(self) -> None:
+        """Expected, for variance and tail; outer products of scores for mean and skew, which the others leave alone.
+
+        Student's t: Lange, Little and Taylor (1989), carried from scale to variance. Generalised error: half the power
+        is a gamma variable of shape 1 / nu, whose moments with its logarithm are digamma and trigamma functions.
+        """
+        d = self.dialect
+        at = {n: i for i, n in enumerate([*self.moving, *self.shapes])}
+
+        def place(n: str, m: str) -> str:
+            return f"F[{at[n] * (at[n] + 1) // 2 + at[m]}]"
+
+        kappa = {"normal": "0.5", "ged": "0.25 * nu"}.get(self.spec.distribution, "0.5 * nu / (nu + 3.0)")
+        self.put("kappa", kappa)
+        for n, m in self.pairs():
+            if n == "lam":
+                self.put(place(n, m), f"F{n}{m}")
+            else:
+                added = f" + M{n[1:]}{m[1:]}" if n in self.means and m in self.means else ""
+                self.put(place(n, m), f"kappa * F{n}{m}{added}")
+        if self.tailed:
+            self.put("ss", "2.0 * nu / (nu + 3.0)")
+            self.put("sn", "-2.0 / ((nu + 1.0) * (nu + 3.0))")
+            tri = f"{d.trigamma}(0.5 * nu) - {d.trigamma}(0.5 * up)"
+            self.put("nn", f"0.25 * ({tri}) - 0.5 * (nu + 5.0) / (nu * (nu + 1.0) * (nu + 3.0))")
+            self.put("ds", "1.0 / (nu * m)")
+            self.put("cross", "-0.5 * nu * nu * (sn + ss * ds)")
+            self.put("own", "(nu * nu * nu * nu) * (nn + 2.0 * sn * ds + ss * ds * ds)")
+        elif self.spec.distribution == "ged":
+            self.put("fixed", f"{math.log(2.0)!r} * inv - nu * logc_nu")
+            self.put("psi", f"{d.digamma}(inv + 2.0)")
+            self.put("cross", "-0.5 * (fixed + inv * (psi + 1.0 - 1.0 / (inv + 1.0)))")
+            square = f"fixed * fixed + 2.0 * fixed * inv * psi + inv * inv * ({d.trigamma}(inv + 2.0) + psi * psi)"
+            self.put("own", f"inv * (inv + 1.0) * ({square}) - c_nu * c_nu")
+        if self.crossed:
+            tail = self.shapes[0]
+            for n in self.moving:
+                self.put(place(tail, n), f"cross * S{n}")
+            self.put(place(tail, tail), "count * own")
+        if self.spec.distribution == "skewt":
+            for n in [*self.moving[len(self.means) :], "eta"]:
+                self.put(place("lam", n), "0.0 * nu")

@@ -1,0 +1,44 @@
+"""`init`: a first spec, the schema beside it, and what it says where it cannot draft one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+
+
+def fleetspec(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "fleetspec", *arguments]
+    environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "80"}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_init_writes_a_formatted_spec_and_its_schema(tmp_path: Path) -> None:
+    assert fleetspec("init", folder=tmp_path).returncode == 0
+    spec, schema = tmp_path / "fleet.yaml", tmp_path / "fleet.schema.json"
+    assert spec.read_text().startswith("# yaml-language-server: $schema=fleet.schema.json\n")
+    assert fleetspec("fmt", "--check", "fleet.yaml", folder=tmp_path).returncode == 0
+    assert Draft202012Validator(json.loads(schema.read_text())).is_valid(yaml.safe_load(spec.read_text()))
+    schema.write_text(schema.read_text().replace("Text", "Txt"))
+    assert fleetspec("init", "--force", folder=tmp_path).returncode == 0
+    assert "Txt" not in schema.read_text()
+
+
+def test_init_leaves_a_file_of_that_name_that_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "fleet.schema.json").write_text("{}")
+    assert fleetspec("init", folder=tmp_path).returncode == 0
+    assert (tmp_path / "fleet.schema.json").read_text() == "{}"
+
+
+def test_columns_that_say_nothing_of_themselves(tmp_path: Path) -> None:
+    (tmp_path / "prices.csv").write_text("a,b,c\n1,2,3\n")
+    answer = fleetspec("init", "prices.csv", folder=tmp_path)
+    assert answer.returncode == 1
+    assert "error[FS021]" in answer.stderr
+    assert "it has a, b, c" in answer.stderr
+    assert not (tmp_path / "fleet.yaml").exists()
