@@ -22,7 +22,6 @@ from fleetspec.units import BarSize
 
 def check_members(spec: FleetSpec, report: Report) -> None:
     """What can be said of ``where`` and ``as_of`` without the data."""
-    _check_calendars(spec, report)
     backtested = set(spec.backtest.models) if spec.backtest is not None else set()
     for name, universe in spec.universes.items():
         route: Route = ("universes", name)
@@ -54,7 +53,7 @@ def check_members(spec: FleetSpec, report: Report) -> None:
             )
 
 
-def _check_calendars(spec: FleetSpec, report: Report) -> None:
+def check_calendars(spec: FleetSpec, report: Report) -> None:
     """Weeks, months and quarters of one source end with the sessions of one calendar."""
     first: dict[tuple[str, str], str] = {}
     for name, universe in spec.universes.items():

@@ -47,10 +47,11 @@ Finding = tuple[str, int, str, str, str, str]
 
 
 def read(path: Path, report: Report) -> FleetSpec | None:
+    before = len(report.errors)
     document = compose(path, report, given(path))
     if document is not None:
         inline(document, repository(path), report)
-    if document is None or report.errors:
+    if document is None or len(report.errors) > before:
         return None
     spec = decode(document, report)
     if spec is not None:
