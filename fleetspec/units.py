@@ -165,17 +165,25 @@ class Sessions:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Cadence:
-    """How often something is due, in sessions of the universe: ``every session``, ``5 sessions``."""
+    """How often something is due: ``every session``, ``5 sessions``, or ``5 bars`` where a bar is no session.
+
+    ``sessions`` counts either; they are the same number of bars of a universe of one session a bar.
+    """
 
     sessions: int
+    in_bars: bool = False
 
     @classmethod
     def parse(cls, text: str) -> Self:
         if " ".join(text.split()) == "every session":
             return cls(1)
+        if re.fullmatch(r"\s*\d+\s*bars?\s*", text):
+            return cls(_count(text, "bar", "a cadence"), True)
         return cls(_count(text, "session", "a cadence"))
 
     def __str__(self) -> str:
+        if self.in_bars:
+            return str(Bars(self.sessions))
         return "every session" if self.sessions == 1 else f"{self.sessions} sessions"
 
 

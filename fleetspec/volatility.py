@@ -173,13 +173,14 @@ def _forecasts(requests: list[ForecastRequest]) -> Iterator[Forecasts | Rejectio
     horizon = np.repeat(np.array(horizons, dtype=np.int32), len(quantities) * origins)
     quantity = np.tile(np.repeat(quantities, origins), count)
     level = np.full(each, np.nan)
+    places = np.tile(np.arange(origins), count * len(quantities))
     finite = [bool(np.isfinite(one).all()) for one in variances]
     for i, request in enumerate(requests):
         window = request.windows[0]
         if not finite[i]:
             yield Rejection("the forecast variance is not finite: the estimates do not suit these returns")
             continue
-        origin = np.tile(window.dates[request.first_origin :], count * len(quantities))
+        origin = window.dates[request.first_origin :][places]
         yield Forecasts(np.full(each, window.series), origin, horizon, quantity, level, values[i].reshape(-1))
 
 

@@ -1,4 +1,4 @@
-"""The counts of a job graph by group: models, windows, fits, forecasts, evaluations, and what is reused."""
+"""The counts of a job graph by group: models, fits, trials, windows, forecasts, and what else a person asks for."""
 
 from __future__ import annotations
 
@@ -12,40 +12,67 @@ from fleetspec.compiler.lock import Lock, cadences, panel_key
 from fleetspec.compiler.spec import DataSource, FleetSpec
 from fleetspec.units import BarSize
 
-_KEYS = ("models", "windows", "fits", "forecasts", "evaluations", "reused")
+_KEYS = ("models", "variants", "fits", "trials", "windows", "forecasts", "evaluations", "reused")
+_LARGEST = ("variants", "windows")
+"""Counts that a total of says nothing."""
 
 
 def census(graph: JobGraph, reused: NDArray[np.bool_] | None = None) -> dict[str, Any]:
-    """``{"rows": [...], "total": {...}}``: one row per universe × group × family that has models.
+    """``{"rows": [...], "total": {...}}``: one row per universe × group × family that has models, variants of a group
+    together.
 
-    ``forecasts`` counts predictions batches' jobs; ``windows`` is the largest number of walk-forward windows of
-    a model; ``reused`` counts jobs whose result the store already holds (``reused`` is a mask over jobs).
+    ``trials`` counts fits of candidates, not the jobs that make them; ``forecasts`` counts the origins that models
+    forecast from; ``windows`` is the largest number of walk-forward windows of a model; ``reused`` counts jobs whose
+    result the store already holds (``reused`` is a mask over jobs).
     """
-    models = graph.models
-    width = max(len(models.settings), 1)
-    block = models.universe.astype(np.int64) * width + models.setting
-    of_job = block[graph.model] if len(graph) else np.zeros(0, dtype=np.int64)
+    models, settings = graph.models, graph.models.settings
+    names = sorted({(setting.group, setting.family.name) for setting in settings})
+    place = np.array([names.index((s.group, s.family.name)) for s in settings], dtype=np.int64)
+    width = max(len(names), 1)
+    row = models.universe.astype(np.int64) * width + place[models.setting]
+    of_job = row[graph.model]
     size = max(len(models.universes), 1) * width
-    counted = {
-        "models": np.bincount(block, minlength=size),
-        "fits": np.bincount(of_job[graph.task == Task.FIT], minlength=size),
-        "forecasts": np.bincount(of_job[graph.task == Task.FORECAST], minlength=size),
-        "evaluations": np.bincount(of_job[graph.task == Task.EVALUATE], minlength=size),
-        "reused": np.bincount(of_job[reused], minlength=size) if reused is not None else np.zeros(size, dtype=np.int64),
-    }
+
+    def summed(jobs: NDArray[np.bool_], each: NDArray[Any] | None = None) -> NDArray[np.int64]:
+        weights = None if each is None else each[jobs]
+        return np.bincount(of_job[jobs], weights=weights, minlength=size).astype(np.int64)
+
     windows = np.zeros(size, dtype=np.int64)
-    np.maximum.at(windows, of_job, graph.window.astype(np.int64) + 1)
-    counted["windows"] = windows
+    walked = graph.task == Task.FORECAST
+    np.maximum.at(windows, of_job[walked], graph.window[walked].astype(np.int64) + 1)
+    held = np.unique(models.universe.astype(np.int64) * max(len(settings), 1) + models.setting)
+    per_row = (held // max(len(settings), 1)) * width + place[held % max(len(settings), 1)]
+    counted = {
+        "models": np.bincount(row, minlength=size),
+        "variants": np.bincount(per_row, minlength=size),
+        "fits": summed(graph.task == Task.FIT),
+        "trials": summed(graph.task == Task.TRIAL, fits_of_trials(graph)),
+        "windows": windows,
+        "forecasts": summed(walked, graph.end - graph.start),
+        "evaluations": summed(graph.task == Task.EVALUATE),
+        "reused": summed(reused) if reused is not None else np.zeros(size, dtype=np.int64),
+    }
     rows = []
-    for code in np.flatnonzero(counted["models"]):
-        setting = models.settings[int(code) % width]
-        row = {key: int(counted[key][code]) for key in _KEYS}
-        rows.append(
-            {"universe": models.universes[int(code) // width], "group": setting.group, "family": setting.family.name}
-            | row
-        )
-    total = {key: int(counted[key].sum()) for key in _KEYS if key != "windows"}
+    for code in map(int, np.flatnonzero(counted["models"])):
+        group, family = names[code % width]
+        counts = {key: int(counted[key][code]) for key in _KEYS}
+        rows.append({"universe": models.universes[code // width], "group": group, "family": family} | counts)
+    total = {key: int(counted[key].sum()) for key in _KEYS if key not in _LARGEST}
     return {"rows": rows, "total": total}
+
+
+def fits_of_trials(graph: JobGraph) -> NDArray[np.int64]:
+    """(jobs,) how many candidates a job fits: those of a rung, shared out over its jobs; 1 where it is no trial."""
+    searches = [setting.search for setting in graph.models.settings]
+    depth = max((len(search.rungs) for search in searches if search is not None), default=0)
+    each = np.ones((max(len(searches), 1), max(depth, 1)), dtype=np.int64)
+    for code, search in enumerate(searches):
+        for number, rung in enumerate(search.rungs if search is not None else ()):
+            each[code, number] = rung.trials // rung.jobs
+    trial = graph.task == Task.TRIAL
+    fits = np.ones(len(graph), dtype=np.int64)
+    fits[trial] = each[graph.models.setting[graph.model[trial]], graph.rung[trial]]
+    return fits
 
 
 _KINDS = {"sample": "real, shipped with arch", "synthetic": "synthetic, made from its seed"}

@@ -95,18 +95,16 @@ def changes(base: Side, head: Side, report: Report | None = None) -> Changes:
 
 
 def contained(keys: identity.Bytes, within: identity.Bytes) -> Mask:
-    """Which digests (n, 16) are among others (k, 16).
-
-    Sorted by their first half, the second decides: two that share a half would be told apart in the end, and are found
-    missing at worst.
-    """
+    """Which digests (n, 16) are among others (k, 16)."""
     mine, theirs = _halves(keys), _halves(within)
     found = np.zeros(len(mine), dtype=bool)
     if not len(theirs) or not len(mine):
         return found
     # Both sides in order: looking up numbers at random costs ten times as much as sorting them first.
-    order, other = np.argsort(mine[:, 0]), np.argsort(theirs[:, 0])
+    order, other = _order(mine), _order(theirs)
     sought, known = mine[order], theirs[other]
+    if _ambiguous(known):
+        return np.isin(_voids(keys), _voids(within))
     at = np.minimum(np.searchsorted(known[:, 0], sought[:, 0]), len(known) - 1)
     found[order] = (known[at] == sought).all(axis=1)
     return found
@@ -115,11 +113,26 @@ def contained(keys: identity.Bytes, within: identity.Bytes) -> Mask:
 def first_of_each(keys: identity.Bytes) -> Mask:
     """Marks of all digests (n, 16) that are equal one: the first."""
     halves = _halves(keys)
-    order = np.argsort(halves[:, 0], kind="stable")
+    order = _order(halves)
     ordered = halves[order]
     first = np.ones(len(halves), dtype=bool)
     first[order[1:]] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return first
+
+
+def _order(halves: NDArray[np.uint64]) -> Ints:
+    """Positions of digests in order, equal ones as they come. The first half decides unless two share it by chance."""
+    order = np.argsort(halves[:, 0], kind="stable")
+    return np.lexsort((halves[:, 1], halves[:, 0])) if _ambiguous(halves[order]) else order
+
+
+def _ambiguous(ordered: NDArray[np.uint64]) -> bool:
+    same = ordered[1:] == ordered[:-1]
+    return bool((same[:, 0] & ~same[:, 1]).any())
+
+
+def _voids(keys: identity.Bytes) -> NDArray[np.void]:
+    return np.ascontiguousarray(keys).view("V16").ravel()
 
 
 def _halves(keys: identity.Bytes) -> NDArray[np.uint64]:

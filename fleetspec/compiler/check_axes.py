@@ -16,6 +16,7 @@ from fleetspec.diagnostics import Route, did_you_mean
 from fleetspec.panel.features import FeatureError
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning, meaning_models, shape
+from fleetspec.units import Bars, Cadence
 
 
 def check_axes(scope: Scope) -> None:
@@ -49,11 +50,8 @@ def check_axes(scope: Scope) -> None:
 
 def _tell_single(scope: Scope, axis: str, written: str) -> None:
     route: Route = (*scope.route, "axes", axis)
-    message, help = f"axis '{axis}' is a single value, not a list or a map", f"write a list: {axis}: [{written}]"
-    if written.startswith("file:"):
-        message = f"axis '{axis}' names a file whose values have not been read"
-        help = "write the values of the file here, as a list or as a map"
-    scope.add(shape.WRONG_SHAPE, message, route, help)
+    message = f"axis '{axis}' is a single value, not a list or a map"
+    scope.add(shape.WRONG_SHAPE, message, route, f"write a list: {axis}: [{written}]")
 
 
 def _check_list(scope: Scope, axis: str, written: tuple[str, ...]) -> None:
@@ -193,17 +191,26 @@ def _check_bars_and_cadence(scope: Scope) -> None:
             written["search every"] = Written(scope.group.search.every, (*scope.route, "search", "every"))
         odd = [str(one) for one in sorted(own if bar.value is None else {bar.value}) if one.sessions != 1]
         for what, one in written.items():
-            if odd and not family.transforms and one.value is not None and one.value.sessions > 1:
+            if odd and not family.transforms and one.value is not None and _in_sessions(one.value):
                 _, _, bars, related = said.setdefault(one.route, (what, one, {}, {}))
                 bars |= dict.fromkeys(odd)
                 if bar.axis is not None:
-                    related[bar.route, "such bars are here"] = None
+                    related[(*scope.route, "axes", bar.axis), "the bars are here"] = None
     for what, one, bars, places in said.values():
         scope.add(
             meaning_models.CADENCE_IN_BARS,
-            f"{what}: {one.value} is counted in bars: with bars of {' and '.join(bars)} it comes every "
+            f"{what}: {one.value} is counted in bars: with bars of {_some(list(bars))} it comes every "
             f"{one.value.sessions} bars",
             one,
-            "write as many sessions as you mean bars, or make a group for each size of bar",
+            f"write what you mean in bars: {Bars(one.value.sessions)}",
             related=places,
         )
+
+
+def _in_sessions(cadence: Cadence) -> bool:
+    return cadence.sessions > 1 and not cadence.in_bars
+
+
+def _some(words: list[str]) -> str:
+    """The first of many words, and how many more there are."""
+    return " and ".join(words) if len(words) < 4 else f"{words[0]}, {words[1]} and {len(words) - 2} other sizes"

@@ -97,7 +97,7 @@ def _check_taken(spec: FleetSpec, families: dict[str, list[Family]], sound: list
                 related=[(("except", first), "taken out here")],
             )
         else:
-            _check_rest(spec, families, alone, index, report)
+            _check_rest(spec, families, earlier, so_far, report)
 
 
 def _why(entry: Exclusion, blocks: list[tuple[str, str, str]], touched: list[tuple[str, str, str]]) -> str:
@@ -118,7 +118,10 @@ def _some(names: Iterable[str]) -> str:
     return " or ".join(sorted(names)[:3]) or "nothing"
 
 
-def _check_rest(spec: FleetSpec, families: dict[str, list[Family]], alone: Demand, index: int, report: Report) -> None:
+def _check_rest(
+    spec: FleetSpec, families: dict[str, list[Family]], before: Demand, after: Demand, report: Report
+) -> None:
+    """A row that has models before the last exception of ``after`` has some after it."""
     for number, row in enumerate(spec.fleet):
         bars = {horizon.count for horizon in spec.row_horizons(row)}
         blocks = [
@@ -127,11 +130,13 @@ def _check_rest(spec: FleetSpec, families: dict[str, list[Family]], alone: Deman
             for group in row.model_names
             for family in families.get(group, ())
         ]
-        if blocks and not any(alone.horizons_of(*block) & bars for block in blocks):
+        left, had = (any(demand.horizons_of(*block) & bars for block in blocks) for demand in (after, before))
+        if had and not left:
+            alone = len(after.exclusions) == 1
             report.add(
                 meaning_models.ALL_EXCLUDED,
-                "this entry takes out every model of a row of fleet",
-                route=("except", index),
+                f"this entry takes out {'every model' if alone else 'the last models'} of a row of fleet",
+                route=("except", len(after.exclusions) - 1),
                 help="delete the row instead, or take out less",
                 related=[(("fleet", number), "the row is here")],
             )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetspec.compiler.alternatives import MOST_VARIANTS, Written, count_variants, own_families
+from fleetspec.compiler.alternatives import MOST_VARIANTS, Written, axis_values, count_variants, own_families
 from fleetspec.compiler.check_axes import check_axes
 from fleetspec.compiler.check_inputs import check_features, check_measure, check_params
 from fleetspec.compiler.check_over import check_circles, check_over
@@ -59,8 +59,8 @@ def _check_families(scope: Scope) -> None:
             key=True,
             related=[((*scope.route, "families"), "the others are here")],
         )
-    named = {axis for found in _named_by_axes(scope) for axis in found}
-    if not group.family_names and not named:
+    of_axes = [one for axis in group.axes for one in axis_values(scope.name, group, axis) if "family" in one.changes]
+    if not group.family_names and not of_axes:
         message = f"'{scope.name}' names no family"
         scope.add(meaning.FAMILY_OR_FAMILIES, message, None, "add family: garch")
     seen: set[str] = set()
@@ -71,15 +71,6 @@ def _check_families(scope: Scope) -> None:
         elif written.value in seen:
             scope.add(meaning.LISTED_TWICE, f"'{written.value}' is listed twice", written, "take one of them out")
         seen.add(written.value)
-
-
-def _named_by_axes(scope: Scope) -> list[set[str]]:
-    from fleetspec.compiler.alternatives import axis_values
-
-    return [
-        {axis for one in axis_values(scope.name, scope.group, axis) if "family" in one.changes}
-        for axis in scope.group.axes
-    ]
 
 
 def _tell_mixed(scope: Scope, fit: Family, transform: Family) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from fleetspec.compiler.alternatives import Written
+from fleetspec.compiler.alternatives import Written, axis_values
 from fleetspec.compiler.check_params import family_names, parameter_faults
 from fleetspec.compiler.check_scope import Scope, of_axis
 from fleetspec.compiler.demand import Demand
@@ -80,8 +80,6 @@ def _check_space(scope: Scope, search: Search) -> dict[str, Interval | Choices]:
 
 
 def _params_of(scope: Scope, axis: str) -> set[str]:
-    from fleetspec.compiler.alternatives import axis_values
-
     return {name for value in axis_values(scope.name, scope.group, axis) for name in value.params}
 
 

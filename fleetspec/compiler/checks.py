@@ -23,7 +23,7 @@ from fleetspec.compiler.check_operation import check_operation
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.membership import check_calendars, check_members
+from fleetspec.compiler.membership import check_members
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Override
 from fleetspec.diagnostics import Report, nearest
@@ -37,15 +37,11 @@ __all__ = ["check", "check_against_lock", "check_session", "check_usable"]
 
 def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report) -> None:
     """Add to the report what is wrong with a spec, without its data or lock."""
-    before = len(report.errors)
     _check_universes(spec, report)
     check_members(spec, report)
     check_listed(("horizons",), spec.horizons, report)
     _check_features(spec, report)
     check_groups(spec, registry, report)
-    if len(report.errors) == before:
-        # Which bars are asked for is not known while an axis has values that are none.
-        check_calendars(spec, report)
     check_fleet(spec, registry, report)
     check_backtest(spec, report)
     check_gates(spec, report)

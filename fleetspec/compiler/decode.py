@@ -210,7 +210,8 @@ def _tell(fault: _Fault, report: Report) -> None:
     if fault.kind == "missing":
         parent = fault.route[:-1]
         where = f" in {_dotted(parent)}" if parent else ""
-        report.add(shape.MISSING_KEY, f"'{name}' is missing{where}", route=parent, key=True, help=_example(fault.route))
+        help = _example(fault.route) or f"add {name}:"
+        report.add(shape.MISSING_KEY, f"'{name}' is missing{where}", route=parent, key=True, help=help)
     elif fault.kind == "extra_forbidden":
         known = _keys(fault.route[:-1])
         report.add(
@@ -221,16 +222,17 @@ def _tell(fault: _Fault, report: Report) -> None:
             help=did_you_mean(name, known),
         )
     elif fault.value is None:
-        report.add(
-            shape.EMPTY_VALUE, f"'{_dotted(fault.route)}' has no value", route=fault.route, help=_example(fault.route)
-        )
+        help = _example(fault.route) or "write a value, or delete the key"
+        report.add(shape.EMPTY_VALUE, f"'{_dotted(fault.route)}' has no value", route=fault.route, help=help)
     elif fault.kind == "literal_error" and isinstance(fault.value, str):
         _tell_choice(fault, report)
     elif fault.kind in (*_SHAPES, "literal_error"):
         is_ = "a map" if isinstance(fault.value, dict) else "a list" if isinstance(fault.value, list) else "one value"
-        wanted = "a name or a list of names" if fault.of_union else _SHAPES.get(fault.kind, "a single value")
+        wanted = _SHAPES.get(fault.kind, "a single value")
+        if fault.of_union:
+            wanted = "a range or a list of choices" if "space" in fault.route else "a name or a list of names"
         message = f"{_dotted(fault.route)} is {is_}, not {wanted}"
-        report.add(shape.WRONG_SHAPE, message, route=fault.route, help=_example(fault.route))
+        report.add(shape.WRONG_SHAPE, message, route=fault.route, help=_example(fault.route) or f"write {wanted}")
     else:
         rule = shape.NOT_A_NAME if fault.kind == "name" else shape.NOT_THE_QUANTITY
         report.add(
@@ -238,7 +240,7 @@ def _tell(fault: _Fault, report: Report) -> None:
             str(fault.context.get("text", fault.message)),
             route=fault.route,
             key=fault.key,
-            help=fault.context.get("help"),
+            help=fault.context.get("help") or _example(fault.route) or "write another value",
         )
 
 

@@ -112,6 +112,7 @@ class _Choices:
 def _text(name: str, source: str, about: str, choices: _Choices) -> str:
     features = "momentum(5), momentum(20), rsi(14), bollinger(20)" + (", volume_ratio(20)" if choices.volume else "")
     train = choices.train
+    refit = "5 sessions" if choices.bar == SESSION else "5 bars"
     # A market that does not close has no night: the run follows the sessions of one that does.
     night = "XNYS" if choices.calendar in ROUND_THE_CLOCK else choices.calendar
     text = f"""\
@@ -140,12 +141,12 @@ horizons: [1 bar, 5 bars]
 features:
   tech: [{features}]
 
-# What is fitted: on {train} bars {choices.of}, and anew every 5. A longer window leaves less to test on.
+# What is fitted: on {train} bars {choices.of}, and anew every {refit}. A longer window leaves less to test on.
 models:
-  vol:    {{families: [garch, gjr], target: variance, train: {train} bars, refit: 5 sessions,
+  vol:    {{families: [garch, gjr], target: variance, train: {train} bars, refit: {refit},
            params: {{distribution: t}}}}
   var:    {{family: vol-scaled, over: vol, target: value_at_risk, levels: [99%, 97.5%]}}
-  linear: {{family: elasticnet, target: return, features: tech, train: {train} bars, refit: 5 sessions}}
+  linear: {{family: elasticnet, target: return, features: tech, train: {train} bars, refit: {refit}}}
 
 # Which groups on which universes. Value at risk over several bars overlaps, so it is made for one.
 fleet:

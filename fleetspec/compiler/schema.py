@@ -45,7 +45,7 @@ TEXTS: Mapping[str, str] = {
     "HourlyShare": rf"{_NUMBER}\s*%\s*/\s*h",
     "Bars": rf"{_WHOLE}\s*bars?",
     "Sessions": _SESSIONS,
-    "Cadence": rf"every\s+session|{_SESSIONS}",
+    "Cadence": rf"every\s+session|{_SESSIONS}|{_WHOLE}\s*bars?",
     "BarSize": rf"1 (?:session|week|month|quarter)s?|{_DURATION}",
     "Count": r"[0-9]+(?:\.[0-9]+)?\s*[kM]?",
     "Factor": rf"{_NUMBER}\s*x",

@@ -124,7 +124,7 @@ def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> G
         per=model.per,
         params=canonical_params(family, params | variant.params),
         features=tuple(map(canonical_feature, feature_list(spec, model, variant))) if family.uses_features else (),
-        over=model.over_names,
+        over=tuple(sorted(model.over_names)),
         train=train,
         refit=refit.sessions if refit is not None else 1,
         levels=tuple(sorted(level.fraction for level in model.levels)),
@@ -134,7 +134,7 @@ def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> G
         measure=variant.get("measure", model.measure),
         every=model.forecast.sessions,
         side=model.side,
-        search=None if model.search is None else search_setting(model.search, family, train),
+        search=None if model.search is None else search_setting(model.search, family, train, _farthest(spec, group)),
         rebalance=rebalances(model),
     )
 
@@ -147,16 +147,27 @@ def feature_list(spec: FleetSpec, model: ModelGroup, variant: Variant) -> tuple[
     return spec.features[named]
 
 
-def search_setting(search: Search, family: Family, train: int) -> SearchSetting:
-    """A search with its rungs spelled out.
+def _farthest(spec: FleetSpec, group: str) -> int:
+    """The longest horizon in bars that the fleet asks of a group."""
+    rows = (row for row in spec.fleet if group in row.model_names)
+    return max((horizon.count for row in rows for horizon in spec.row_horizons(row)), default=1)
 
-    Halving starts with the smallest part of the window, window / 3^k, that still holds the family's shortest window.
+
+def search_setting(search: Search, family: Family, train: int, farthest: int) -> SearchSetting:
+    """A search with its rungs spelled out. ``farthest`` is the longest horizon in bars; a horizon-free family is judged
+    by one bar.
+
+    Halving starts with the smallest part of the window, window / 3^k, that still holds the family's shortest window
+    and, beside it, a horizon to judge by.
     """
-    trials = search.trials
-    learned = train * (1 - search.validation.fraction)
+    trials, ahead = search.trials, 1 if family.horizon_free else farthest
     depth = 0
     if search.method == "halving":
-        while HALVING ** (depth + 1) <= trials and learned / HALVING ** (depth + 1) >= family.min_bars:
+        while HALVING ** (depth + 1) <= trials:
+            bars = train / HALVING ** (depth + 1)
+            judged = int(bars * search.validation.fraction)
+            if bars * (1 - search.validation.fraction) < family.min_bars or judged < ahead:
+                break
             depth += 1
     rungs = []
     for k in range(depth + 1):

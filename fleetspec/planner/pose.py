@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from fleetspec.catalog.layouts import layouts
 from fleetspec.catalog.loading import CPU, runtime_of, runtimes_digest
 from fleetspec.catalog.types import Catalog, Device, Runtime
+from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
 from fleetspec.diagnostics import ExitCode, Report
 from fleetspec.planner.plans import Inputs, PlanHeader
@@ -33,8 +34,17 @@ from fleetspec.rules import capacity as rules
 from fleetspec.sessions import shortest_night
 
 if TYPE_CHECKING:
-    from fleetspec.compiler.spec import FleetSpec, Pool
+    from collections.abc import Callable
 
+    from fleetspec.compiler.spec import FleetSpec, Pool
+    from fleetspec.compiler.spec_hardware import Budget
+    from fleetspec.units import Money
+
+_BUDGET: dict[RunKind, Callable[[Budget], Money | None]] = {
+    RunKind.NIGHTLY: lambda budget: budget.nightly,
+    RunKind.CHANGE: lambda budget: budget.change,
+    RunKind.BACKTEST: lambda budget: budget.backtest,
+}
 NIGHTS = 5
 """A nightly plan holds in the tightest of so many nights."""
 RESERVED = ((4096, 0.25), (4096, 0.20), (8192, 0.10), (114688, 0.06))
@@ -50,6 +60,8 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     """
     pools = tuple(_pool(name, pool, catalog) for name, pool in spec.hardware.items())
     settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
+    each = np.ones(len(graph.classes), dtype=np.int64)
+    each[graph.klass] = fits_of_trials(graph)
     total = np.bincount(graph.klass, minlength=len(graph.classes))
     reused = np.bincount(graph.klass[done], minlength=len(graph.classes))
     classes = tuple(
@@ -58,13 +70,14 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             settings[klass.group, klass.family],
             int(total[code] - reused[code]),
             int(reused[code]),
+            int(each[code]),
             pools,
             catalog,
         )
         for code, klass in enumerate(graph.classes)
     )
     _require_room(classes, pools, spec)
-    budget = spec.budget.nightly if graph.run is RunKind.NIGHTLY else spec.budget.backtest
+    budget = _BUDGET[graph.run](spec.budget)
     return CapacityProblem(
         classes=classes,
         pools=pools,
@@ -88,7 +101,8 @@ def header_of(graph: JobGraph, spec: FleetSpec, catalog: Catalog, resolved_text:
             spec=_digest(resolved_text.encode()),
             lock=_digest(lock_bytes),
             graph=graph.content,
-            catalog=catalog.digest,
+            # Runtimes measured later do not make a saved plan stale; other prices do.
+            catalog=catalog.shipped or catalog.digest,
             measured=runtimes_digest(catalog),
             solver=identity(),
         ),
@@ -107,6 +121,8 @@ def _window(graph: JobGraph, spec: FleetSpec) -> tuple[int, str, str]:
         if spec.backtest is None:
             raise ValueError("a backtest graph needs a spec with a backtest")
         return spec.backtest.within.seconds, "from the start of the backtest", str(spec.backtest.within)
+    if graph.run is RunKind.CHANGE:
+        return spec.change.within.seconds, "from the start of the change", str(spec.change.within)
     schedule = spec.schedule
     night = shortest_night(schedule.calendar, schedule.start, schedule.deadline, graph.session, NIGHTS)
     words = f"{night.start:%Y-%m-%d %H:%M} to {night.deadline:%Y-%m-%d %H:%M} UTC, the shortest of {NIGHTS} nights"
@@ -172,8 +188,15 @@ def _cuts(
 
 
 def _demand(
-    klass: JobClass, setting: GroupFamily, jobs: int, reused: int, pools: tuple[CapacityPool, ...], catalog: Catalog
+    klass: JobClass,
+    setting: GroupFamily,
+    jobs: int,
+    reused: int,
+    each: int,
+    pools: tuple[CapacityPool, ...],
+    catalog: Catalog,
 ) -> DemandClass:
+    """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
@@ -184,11 +207,11 @@ def _demand(
         if pool.gpu is None:
             if gpu != "required" and needs[0] <= pool.cpu and needs[1] <= pool.memory_mib:
                 runtime = runtime_of(catalog, klass.family, klass.task.label, CPU)
-                placements.append(_placement(pool, CPU_SLOT, 1.0, runtime, klass.work))
+                placements.append(_placement(pool, CPU_SLOT, 1.0, runtime, klass.work, each))
         elif gpu != "never":
             runtime = runtime_of(catalog, klass.family, klass.task.label, pool.gpu)
             placements += [
-                _placement(pool, slot.name, slot.share, runtime, klass.work)
+                _placement(pool, slot.name, slot.share, runtime, klass.work, each)
                 for slot in pool.slots
                 if any(fits(needs, slot, pattern) for pattern in pool.patterns)
             ]
@@ -219,9 +242,10 @@ def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:
     )
 
 
-def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float) -> Placement:
-    # A stage's length is a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
-    seconds = runtime.seconds_for(work, share) * math.exp(runtime.spread**2 / 2)
+def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float, each: int) -> Placement:
+    # Time grows with the work of one fit by the family's exponent, and with their number as it is. A stage's length is
+    # a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
+    seconds = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2)
     return Placement(pool.name, slot, seconds, runtime.spread, runtime.basis, runtime.n, runtime.source)
 
 

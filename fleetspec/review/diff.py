@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.changes import CLASSES, Changes, Side, contained, first_of_each
 from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
@@ -15,6 +16,8 @@ from fleetspec.planner.plans import Plan
 from fleetspec.review.reasons import Pair, Reasons
 from fleetspec.review.settings import SettingChange
 
+Key = tuple[str, str, str]
+"""Universe, group and family."""
 _COUNTS = ("added", "removed", "renamed", *CLASSES)
 
 
@@ -126,7 +129,7 @@ def review(
 
 
 def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
-    counted: dict[tuple[str, str, str], dict[str, int]] = {}
+    counted: dict[Key, dict[str, int]] = {}
     blocks = _blocks(changed.head)
     masks = {"added": changed.new, "renamed": changed.state("renamed")}
     masks |= {name: changed.state(name) for name in CLASSES}
@@ -142,15 +145,26 @@ def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
         was = None
         if pair is not None and (pair[0], pair[1].group) != key[:2]:
             was = pair[1].group if pair[0] == key[0] else f"{pair[0]}/{pair[1].group}"
-        numbers = {name: counts[name] for name in _COUNTS}
         universe, group, family = key
-        made.append(GroupChange(universe, group, family, **numbers, was=was, reasons=told))
+        made.append(
+            GroupChange(
+                universe=universe,
+                group=group,
+                family=family,
+                added=counts["added"],
+                removed=counts["removed"],
+                renamed=counts["renamed"],
+                model=counts["model"],
+                upstream=counts["upstream"],
+                data=counts["data"],
+                was=was,
+                reasons=told,
+            )
+        )
     return tuple(made)
 
 
-def _count(
-    graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[tuple[str, str, str], dict[str, int]]
-) -> None:
+def _count(graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[Key, dict[str, int]]) -> None:
     """Add up blocks (universe × setting) by universe, group and family: the variants of a group are one row."""
     settings = graph.models.settings
     numbers = np.bincount(blocks, minlength=1)
@@ -164,11 +178,9 @@ def _blocks(graph: JobGraph) -> NDArray[np.int64]:
     return graph.models.universe.astype(np.int64) * max(len(graph.models.settings), 1) + graph.models.setting
 
 
-def _pairs(
-    changed: Changes, blocks: NDArray[np.int64]
-) -> dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]]:
+def _pairs(changed: Changes, blocks: NDArray[np.int64]) -> dict[Key, tuple[str, GroupFamily, GroupFamily]]:
     """By the head's names, a changed model's (else any renamed one's) universe in the base, and both its settings."""
-    found: dict[tuple[str, str, str], tuple[str, GroupFamily, GroupFamily]] = {}
+    found: dict[Key, tuple[str, GroupFamily, GroupFamily]] = {}
     models, before = changed.head.models, changed.base.models
     concerned = np.flatnonzero(changed.state("changed") | changed.state("renamed"))
     firsts = np.unique(blocks[concerned], return_index=True)[1] if len(concerned) else concerned
@@ -184,7 +196,7 @@ def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> t
     own = first_of_each(head.digest)
     reused = contained(head.digest, base.digest)
     kept = ~reused & stored if stored is not None else np.zeros(len(head), dtype=bool)
-    weight = fits_each(head)
+    weight = fits_of_trials(head)
     made = []
     for task in (Task.TRIAL, Task.FIT, Task.FORECAST, Task.EVALUATE):
         here = own & (head.task == task)
@@ -192,19 +204,6 @@ def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> t
             needed, again, held = (int(weight[here & mask].sum()) for mask in (~reused & ~kept, reused, kept))
             made.append(TaskWork(task.label, needed, again, held))
     return tuple(made)
-
-
-def fits_each(graph: JobGraph) -> NDArray[np.int64]:
-    """(n,) how many candidates a trial job tries; 1 for every other job."""
-    weight = np.ones(len(graph), dtype=np.int64)
-    trials = np.flatnonzero(graph.task == Task.TRIAL)
-    if len(trials):
-        rungs = [() if s.search is None else s.search.rungs for s in graph.models.settings]
-        table = np.ones((len(rungs), max(map(len, rungs))), dtype=np.int64)
-        for setting, steps in enumerate(rungs):
-            table[setting, : len(steps)] = [rung.trials // rung.jobs for rung in steps]
-        weight[trials] = table[graph.models.setting[graph.model[trials]], graph.rung[trials]]
-    return weight
 
 
 def _side(plan: Plan) -> PlanSide:

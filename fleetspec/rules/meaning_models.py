@@ -55,7 +55,7 @@ CADENCE_IN_BARS = Rule(
     "a cadence in sessions where a bar is no session",
     "Windows move on a grid of bars, so `5 sessions` means five bars: 25 minutes of bars of 5m, five weeks of weeks.",
     bad="models: {vol: {axes: {bar: [5m, 1 session]}}}",
-    good="models: {vol: {refit: every session, axes: {bar: [5m, 1 session]}}}",
+    good="models: {vol: {refit: 5 bars, axes: {bar: [5m, 1 session]}}}",
     severity=Severity.WARNING,
 )
 SPACE = Rule(

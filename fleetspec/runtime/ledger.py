@@ -158,14 +158,18 @@ class LedgerRow:
 def ledger_table(graph: JobGraph, rows: list[LedgerRow], run: str, segment: str | None) -> pa.Table:
     """Rows of a ledger segment. ``segment`` names the result files, None where there are none."""
     jobs = np.array([row.job for row in rows], dtype=np.int64)
-    classes = [graph.classes[int(k)] for k in graph.klass[jobs]]
+    codes = graph.klass[jobs].tolist()
+    classes = [graph.classes[code] for code in codes]
+    # One text per class and task, not per row: a bundle has thousands of rows of one class.
+    names = {code: graph.classes[code].name for code in set(codes)}
+    labels = [task.label for task in Task]
     columns = [
         segments.key_array(graph.digest[jobs]),
         pa.array([DONE if row.state is State.DONE else QUARANTINED for row in rows], pa.string()),
         pa.array([row.reason for row in rows], pa.string()),
         pa.array([row.note for row in rows], pa.string()),
-        pa.array([Task(int(t)).label for t in graph.task[jobs]], pa.string()),
-        pa.array([klass.name for klass in classes], pa.string()),
+        pa.array([labels[task] for task in graph.task[jobs].tolist()], pa.string()),
+        pa.array([names[code] for code in codes], pa.string()),
         pa.array([klass.family for klass in classes], pa.string()),
         pa.array([row.seconds for row in rows], pa.float64()),
         pa.array([klass.work for klass in classes], pa.float64()),

@@ -47,7 +47,7 @@ class Answer:
     chosen: Chosen | None = None
     forecasts: Forecasts | None = None
     scores: tuple[Score, ...] = ()
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[Trial, ...] | None = None
     device: str = "cpu"
     note: str | None = None
 
@@ -132,7 +132,10 @@ def _fit_request(work: Workload, job: int, parents: Parents, station: Station) -
     setting = work.setting(job)
     chosen, found = None, None
     if setting.search is not None:
-        best = ranked(_tried(work, job, parents))[0]
+        tried = _tried(work, job, parents)
+        best = next(iter(ranked(tried)), None)
+        if best is None:
+            raise all_lost(tried)
         chosen, found = best.params, told(best, setting.search)
     spans = fit_spans(work, job)
     request = FitRequest(
@@ -232,6 +235,8 @@ def _evaluate(work: Workload, job: int, parents: Parents) -> Answer:
 
 
 def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Answer:
+    """What each candidate of a job came to. One that fails has lost; where this job makes all trials of its rung and
+    all have, the search is at its end."""
     search = work.setting(job).search
     assert search is not None
     attempt = Attempt(work, job, station)
@@ -246,19 +251,16 @@ def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Ans
             reason = lost(error)
         seconds = time.perf_counter() - begun
         trials.append(Trial(number, chosen, search.metric, value if reason is None else math.nan, seconds, reason))
-    if all(trial.reason for trial in trials):
+    if search.rungs[int(work.graph.rung[job])].jobs == 1 and all(trial.reason for trial in trials):
         raise all_lost(trials)
     device = "cpu" if attempt.on_cpu else station.device
     return Answer(trials=tuple(trials), device=device, note=attempt.spans.note)
 
 
 def _tried(work: Workload, job: int, parents: Parents) -> list[Trial]:
-    """What the trials a job builds on have found. A rung's job that gave nothing has lost with all its candidates."""
+    """What the trials a job builds on have found; a job of them that was quarantined has found nothing."""
     keys = [work.graph.digest[p].tobytes() for p in work.graph.parents(job) if work.graph.task[p] == Task.TRIAL]
-    found = [trial for key in keys for trial in parents.trials.get(key, ())]
-    if keys and not found:
-        _given(parents.trials, keys[0])
-    return found
+    return [trial for key in keys for trial in parents.trials.get(key, ())]
 
 
 def _given(results: Mapping[bytes, T], key: bytes) -> T:

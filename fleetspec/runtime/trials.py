@@ -62,7 +62,8 @@ def told(best: Trial, search: SearchSetting) -> str:
 
 
 def candidates(work: Workload, job: int, above: Sequence[Trial]) -> list[tuple[int, Chosen]]:
-    """Numbers and parameters of a job's candidates: the next of the space, or the best of the rung ``above`` it."""
+    """Numbers and parameters of a job's candidates: the next of the space, or the best of the rung ``above`` it, of
+    which there may be too few left for the rung's last jobs. Raises Rejection where none is left."""
     setting = work.setting(job)
     assert setting.search is not None
     rung = setting.search.rungs[int(work.graph.rung[job])]
@@ -70,8 +71,8 @@ def candidates(work: Workload, job: int, above: Sequence[Trial]) -> list[tuple[i
     first = int(work.graph.part[job]) * each
     if work.graph.rung[job]:
         left = ranked(above)
-        if first >= len(left):
-            raise Rejection(f"the rung before has {len(left)} candidates with a score, this job is for more")
+        if not left:
+            raise all_lost(above)
         return [(trial.candidate, trial.params) for trial in left[first : first + each]]
     space, whole = read_space(setting.search.space), whole_numbers(setting.family.params)
     return [(number, candidate(space, number, work.graph.seed, whole)) for number in range(first, first + each)]
@@ -158,7 +159,7 @@ def lost(error: Exception) -> str:
 
 
 def all_lost(trials: Sequence[Trial]) -> Rejection:
-    """Why a job of trials gave nothing: each reason once, with the first candidate that has it."""
+    """Why a search gave nothing: each reason once, with the first candidate that has it."""
     first: dict[str, Trial] = {}
     for trial in trials:
         first.setdefault(trial.reason or "", trial)

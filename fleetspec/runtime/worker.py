@@ -191,7 +191,7 @@ class _Output:
         self._graph = graph
         self._fits: list[tuple[int, Fit]] = []
         self._chosen: list[Chosen | None] = []
-        self._trials: list[tuple[int, Trial]] = []
+        self._trials: list[tuple[int, Trial]] | None = None
         self._forecasts: list[tuple[int, Forecasts]] = []
         self._scores: list[tuple[int, Score]] = []
 
@@ -202,7 +202,10 @@ class _Output:
         if answer.forecasts is not None:
             self._forecasts.append((job, answer.forecasts))
         self._scores += [(job, score) for score in answer.scores]
-        self._trials += [(job, trial) for trial in answer.trials]
+        if answer.trials is not None:
+            # A rung with no candidate left for a job of it has rows of none, which is not to have lost them.
+            self._trials = [] if self._trials is None else self._trials
+            self._trials.extend((job, trial) for trial in answer.trials)
 
     def artifacts(self) -> Iterator[tuple[str, bytes]]:
         for job, fit in self._fits:
@@ -212,8 +215,8 @@ class _Output:
     def tables(self) -> Iterator[tuple[str, pa.Table]]:
         if self._fits:
             yield "fits", self._fit_table()
-        if self._trials:
-            yield "trials", self._trial_table()
+        if self._trials is not None:
+            yield "trials", self._trial_table(self._trials)
         if self._forecasts:
             yield "forecasts", self._forecast_table()
         if self._scores:
@@ -244,11 +247,11 @@ class _Output:
             schema=segments.FITS,
         )
 
-    def _trial_table(self) -> pa.Table:
-        trials = [trial for _, trial in self._trials]
+    def _trial_table(self, tried: list[tuple[int, Trial]]) -> pa.Table:
+        trials = [trial for _, trial in tried]
         return pa.Table.from_arrays(
             [
-                self._keys(job for job, _ in self._trials),
+                self._keys(job for job, _ in tried),
                 pa.array([trial.candidate for trial in trials], pa.int32()),
                 pa.array([sorted(trial.params.items()) for trial in trials], segments.TRIALS.field("params").type),
                 pa.array([trial.metric for trial in trials], pa.string()),

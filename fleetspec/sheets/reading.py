@@ -73,16 +73,21 @@ def compile_sheet(data: dict[str, Any]) -> list[Block]:
     ]
 
 
+_WORDS = ("models", "variants", "fits", "trials", "windows", "forecasts", "evaluations", "reused")
+_ALWAYS = ("models", "fits", "trials", "windows", "forecasts")
+
+
 def words_table(words: dict[str, Any]) -> Table:
-    """The project's counts by group: models, fits, windows, forecasts, evaluations, and what is reused."""
-    columns = ("model group", "models", "windows", "fits", "forecasts", "evaluations", "reused")
-    numbers = ("models", "windows", "fits", "forecasts", "evaluations", "reused")
-    rows = [
-        ("/".join((row["universe"], row["group"], row["family"])), *(count(row[key]) for key in numbers))
-        for row in words["rows"]
+    """The project's five counts by group, always all of them; variants, evaluations and reuse where there are any."""
+    rows, total = words["rows"], words["total"]
+    least = {"variants": 1}
+    shown = [w for w in _WORDS if w in _ALWAYS or any(row[w] > least.get(w, 0) for row in rows)]
+    cells = [
+        ("/".join((row["universe"], row["group"], row["family"])), *(count(row[word]) for word in shown))
+        for row in rows
     ]
-    rows.append(("total", *(count(words["total"][key]) if key != "windows" else "" for key in numbers)))
-    return Table(columns, tuple(rows), frozenset(columns[1:]), last_is_total=True)
+    cells.append(("total", *(count(total[word]) if word in total else "" for word in shown)))
+    return Table(("model group", *shown), tuple(cells), frozenset(shown), last_is_total=True)
 
 
 def init_sheet(data: dict[str, Any]) -> list[Block]:

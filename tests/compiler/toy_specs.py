@@ -12,6 +12,7 @@ from fleetspec.compiler.jobgraph import JobGraph, RunKind
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, panel_key
 from fleetspec.compiler.lower import lower
 from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.windows import nightly_window
 from fleetspec.diagnostics import Report, Source
 from fleetspec.family import Family, Params, Profile, Registry
 from fleetspec.scalars import Integer, Number
@@ -45,6 +46,29 @@ budget: {nightly: 5 USD}
 hardware:
   laptop: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1}
 """
+RICH = SPEC.replace(
+    """\
+  tree: {family: wood""",
+    """\
+  grid: {family: wave, target: variance, train: 100 bars, refit: 5 sessions,
+         axes: {p: [1, 2], refit: [5 sessions, 7 sessions]}}
+  tuned: {family: ridge, target: return, features: tech, train: 60 bars, refit: 3 sessions,
+          search: {every: 20 sessions, trials: 8, metric: rmse, space: {alpha: 0.1..1}}}
+  blend: {family: mean, over: [line, tuned, tree], target: return}
+  tree: {family: wood""",
+).replace(
+    """\
+  - {universes: [main, fx], models: [vol, var, line]}
+  - {universes: main, models: tree, horizons: [5 bars]}
+""",
+    """\
+  - {universes: [main, fx], models: [vol, var, line, grid, tuned]}
+  - {universes: main, models: [tree, blend], horizons: [5 bars]}
+except:
+  - {universes: fx, families: calm}
+""",
+)
+"""The toy fleet with axes, a search, an exception, and a transform over three groups."""
 BARS = {"bars": {"A": 150, "B": 131, "C.X": 40}, "rates": {"EUR": 200}}
 
 
@@ -83,6 +107,7 @@ TOYS = Registry.of(
         toy("calm", "variance", "series", True, False, True, WaveParams),
         toy("scaled", "value_at_risk", "series", False, False, False, Params),
         toy("ridge", "return", "series", False, True, True, RidgeParams),
+        toy("mean", "return", "series", False, False, False, Params),
         toy("wood", "return", "universe", False, True, True, RidgeParams),
     ]
 )
@@ -117,7 +142,11 @@ def make_lock(spec: FleetSpec, bars: dict[str, dict[str, int]], changed: str = "
                 date(2020, 1, 2) if n else None,
                 date(2025, 12, 31) if n else None,
                 hexed(source, name, n, name == changed),
-                {cadence(*window): hexed(source, name, n, window[:2], name == changed) for window in windows},
+                {
+                    # Like the real one it is of the bars in the window, whichever cadence asks for them.
+                    cadence(*window): hexed(source, name, nightly_window(n, *window[:2]), name == changed)
+                    for window in windows
+                },
             )
             for name, n in series.items()
         }
