@@ -61,7 +61,8 @@ def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
         runtimes[key] = (
             row if before is None else replace(row, exponent=before.exponent, share_exponent=before.share_exponent)
         )
-    return _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
+    made = _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
+    return replace(made, shipped=catalog.shipped or catalog.digest)
 
 
 def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime:

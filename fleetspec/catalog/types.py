@@ -115,3 +115,5 @@ class Catalog:
     runtimes: Mapping[tuple[str, str, str], Runtime] = field(default_factory=dict)
     """By (family, task, device); device is ``cpu`` or a GPU's name."""
     digest: str = ""
+    shipped: str = ""
+    """The digest of what it was before runtimes of a store were laid over it."""

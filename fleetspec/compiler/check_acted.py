@@ -55,10 +55,9 @@ def check_acted(spec: FleetSpec, report: Report) -> None:
     for waiting in WAITING:
         for route in _found(spec, waiting.route):
             if waiting.value is None or str(_value(spec, route)) == waiting.value:
-                what = waiting.value if isinstance(route[-1], int) else ".".join(map(str, route))
                 report.add(
                     meaning_operation.NOT_ACTED_ON,
-                    f"no command acts on {what} yet: it is checked, and will {waiting.will}",
+                    f"no command acts on {'.'.join(map(str, route))} yet: it is checked, and will {waiting.will}",
                     route=route,
                     key=True,
                     help=f"until then: {waiting.meanwhile}",
@@ -76,8 +75,7 @@ def _found(spec: FleetSpec, pattern: tuple[str, ...]) -> list[Route]:
 def _entries(route: Route, holder: Any, part: str) -> list[tuple[Route, Any]]:
     if isinstance(holder, BaseModel):
         return [((*route, part), getattr(holder, part))] if part in holder.model_fields_set else []
-    listed = enumerate(holder) if isinstance(holder, tuple) else holder.items()
-    return [((*route, name), value) for name, value in listed if part in ("*", name)]
+    return [((*route, name), value) for name, value in holder.items() if part in ("*", name)]
 
 
 def _value(spec: FleetSpec, route: Route) -> Any:

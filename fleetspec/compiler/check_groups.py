@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleetspec.compiler.alternatives import MOST_VARIANTS, Written, axis_values, count_variants, own_families
 from fleetspec.compiler.check_axes import check_axes
-from fleetspec.compiler.check_inputs import check_features, check_measure, check_params, unread
+from fleetspec.compiler.check_inputs import check_features, check_measure, check_params
 from fleetspec.compiler.check_over import check_circles, check_over
 from fleetspec.compiler.check_params import family_names
 from fleetspec.compiler.check_scope import Scope, of_axis
@@ -60,7 +60,7 @@ def _check_families(scope: Scope) -> None:
             related=[((*scope.route, "families"), "the others are here")],
         )
     of_axes = [one for axis in group.axes for one in axis_values(scope.name, group, axis) if "family" in one.changes]
-    if not group.family_names and not of_axes and not unread(scope):
+    if not group.family_names and not of_axes:
         message = f"'{scope.name}' names no family"
         scope.add(meaning.FAMILY_OR_FAMILIES, message, None, "add family: garch")
     seen: set[str] = set()

@@ -35,7 +35,7 @@ def check_features(scope: Scope) -> None:
         texts = features.value if isinstance(features.value, tuple) else spec.features.get(features.value)
         if texts is not None:
             _check_lookback(scope, texts, found["train"], [*of_axis(named), (features.route, "the features are here")])
-    if wanting and not unread(scope):
+    if wanting:
         have = f"add features: {next(iter(spec.features))}" if spec.features else "write features: {tech: [rsi(14)]}"
         verb = "learns" if len(wanting) == 1 else "learn"
         message = f"{family_names([*wanting.values()])} {verb} from features, and '{scope.name}' names none"
@@ -48,11 +48,6 @@ def check_features(scope: Scope) -> None:
     if own is not None and own not in spec.features and users:
         message = f"there is no feature list '{own}'"
         scope.add(meaning.UNKNOWN_NAME, message, "features", did_you_mean(own, spec.features))
-
-
-def unread(scope: Scope) -> bool:
-    """Whether an axis names a file whose values are not known, and may be what is missing."""
-    return any(isinstance(axis, str) for axis in scope.group.axes.values())
 
 
 def families_in(scope: Scope, features: object) -> bool:

@@ -51,7 +51,7 @@ def check_calendar(name: str, route: Route, report: Report) -> bool:
 def check_schedule(spec: FleetSpec, report: Report) -> None:
     """The deadline is after the start and not after the next night's start; what must be earlier lies between them."""
     schedule = spec.schedule
-    known = check_night(schedule, report)
+    known = check_start_and_deadline(schedule, report)
     in_fleet = {group for row in spec.fleet for group in row.model_names}
     for group, deadline in schedule.deadlines.items():
         route: Route = ("schedule", "deadlines", group)
@@ -73,7 +73,7 @@ def _sample(schedule: Schedule, deadline: SessionTime) -> tuple[Night, ...]:
     return nights(schedule.calendar, schedule.start, deadline, first, _NIGHTS)
 
 
-def check_night(schedule: Schedule, report: Report) -> bool:
+def check_start_and_deadline(schedule: Schedule, report: Report) -> bool:
     """Whether the calendar exists; start and deadline are checked if it does."""
     if not check_calendar(schedule.calendar, ("schedule", "calendar"), report):
         return False

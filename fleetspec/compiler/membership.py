@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.compiler.lock import Spans, cadences
+from fleetspec.compiler.alternatives import group_bars
+from fleetspec.compiler.lock import Spans
 from fleetspec.compiler.spec import FleetSpec, Universe
 from fleetspec.diagnostics import Report, Route, did_you_mean
 from fleetspec.panel.conditions import Condition, ConditionError, parse
@@ -58,10 +59,12 @@ def _check_calendars(spec: FleetSpec, report: Report) -> None:
     """Weeks, months and quarters of one source end with the sessions of one calendar."""
     first: dict[tuple[str, str], str] = {}
     for name, universe in spec.universes.items():
-        for bar in sorted(cadences(spec, name)):
-            if BarSize.parse(bar).sessions <= 1:
+        groups = {group for row in spec.fleet if name in row.universe_names for group in row.model_names}
+        asked = {bar for group in groups & spec.models.keys() for bar in group_bars(spec, group) if bar is not None}
+        for bar in sorted({universe.bar, *asked}):
+            if bar.sessions <= 1:
                 continue
-            other = first.setdefault((universe.data, bar), name)
+            other = first.setdefault((universe.data, str(bar)), name)
             calendar = spec.universes[other].calendar
             if calendar != universe.calendar:
                 report.add(

@@ -101,7 +101,8 @@ def header_of(graph: JobGraph, spec: FleetSpec, catalog: Catalog, resolved_text:
             spec=_digest(resolved_text.encode()),
             lock=_digest(lock_bytes),
             graph=graph.content,
-            catalog=catalog.digest,
+            # Runtimes measured later do not make a saved plan stale; other prices do.
+            catalog=catalog.shipped or catalog.digest,
             measured=runtimes_digest(catalog),
             solver=identity(),
         ),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.changes import CLASSES, Changes, Side, contained, first_of_each
 from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
@@ -195,7 +196,7 @@ def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> t
     own = first_of_each(head.digest)
     reused = contained(head.digest, base.digest)
     kept = ~reused & stored if stored is not None else np.zeros(len(head), dtype=bool)
-    weight = fits_each(head)
+    weight = fits_of_trials(head)
     made = []
     for task in (Task.TRIAL, Task.FIT, Task.FORECAST, Task.EVALUATE):
         here = own & (head.task == task)
@@ -203,19 +204,6 @@ def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> t
             needed, again, held = (int(weight[here & mask].sum()) for mask in (~reused & ~kept, reused, kept))
             made.append(TaskWork(task.label, needed, again, held))
     return tuple(made)
-
-
-def fits_each(graph: JobGraph) -> NDArray[np.int64]:
-    """(n,) how many candidates a trial job tries; 1 for every other job."""
-    weight = np.ones(len(graph), dtype=np.int64)
-    trials = np.flatnonzero(graph.task == Task.TRIAL)
-    if len(trials):
-        rungs = [() if s.search is None else s.search.rungs for s in graph.models.settings]
-        table = np.ones((len(rungs), max(map(len, rungs))), dtype=np.int64)
-        for setting, steps in enumerate(rungs):
-            table[setting, : len(steps)] = [rung.trials // rung.jobs for rung in steps]
-        weight[trials] = table[graph.models.setting[graph.model[trials]], graph.rung[trials]]
-    return weight
 
 
 def _side(plan: Plan) -> PlanSide:
