@@ -58,8 +58,6 @@ way round."""
 _WORDS = (("FleetName", FleetName, r"[a-z](?:[-a-z0-9]{0,14}[a-z0-9])?"), ("Name", Name, _NAMES))
 _ID = "urn:fleetspec:v1:"
 _REFERENCE = r"\$\{"
-_FROM_FILES = {(Universe, "series")}
-"""Lists that a file beside the spec may hold instead, beside an axis, which may be a text anyway."""
 VAR_TYPES = ("int", "number", "text", "flag", "duration", "share", "money", "bars", "sessions", "memory")
 _TEXT: Schema = {"type": ["string", "number", "boolean"]}
 # `~` and `null` are tickers like any other; as the value of a key, null is what an editor makes of nothing at all.
@@ -125,8 +123,8 @@ class _Definitions:
         for python_name, info in model.model_fields.items():
             key = info.alias or python_name
             made = self.value(_annotated(info), part)
-            if (model, key) in _FROM_FILES:
-                made = {"anyOf": [made, {"type": "string", "pattern": "^file:"}]}
+            if (model, key) == (Universe, "series"):
+                made = {"anyOf": [*made["anyOf"], self._defined("NamedFile", _NAMED_FILE)]}
             properties[key] = {**made, **_said(model, key, info)}
             if info.is_required():
                 required.append(key)
@@ -231,6 +229,12 @@ def _choice(choices: tuple[Any, ...]) -> Schema:
     words = [*choices, *(value for value, choice in zip(typed, choices, strict=True) if value != choice)]
     return {"anyOf": [{"enum": words}, {"$ref": "#/$defs/Reference"}]}
 
+
+_NAMED_FILE: Schema = {
+    "type": "string",
+    "pattern": "^file:.",
+    "description": "A CSV or YAML list in a file of its own, relative to this one: `file:universes/g10.csv`.",
+}
 
 _EXTENDS: Schema = {
     "type": "array",

@@ -15,6 +15,7 @@ from fleetspec.compiler import spec as language
 from fleetspec.compiler.checks import check
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
+from fleetspec.compiler.spec_models import Evaluates, Override, Search
 from fleetspec.diagnostics import Report
 from fleetspec.families import registry
 from fleetspec.panel.features import FEATURES
@@ -32,6 +33,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "quality": language.Quality,
     "universes": language.Universe,
     "models": language.ModelGroup,
+    "search": Search,
+    "Values of a map": Override,
+    "Axes that evaluate": Evaluates,
     "fleet": language.FleetRow,
     "backtest": language.Backtest,
     "schedule": language.Schedule,
