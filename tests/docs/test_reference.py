@@ -40,6 +40,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "backtest": language.Backtest,
     "schedule": language.Schedule,
     "budget": language.Budget,
+    "moved": language.Move,
+    "change": language.Change,
+    "limits": language.Limits,
     "hardware": language.Pool,
     "cluster": language.Cluster,
 }
