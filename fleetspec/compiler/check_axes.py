@@ -9,8 +9,7 @@ from fleetspec.compiler.axes import SETTINGS
 from fleetspec.compiler.check_inputs import families_in
 from fleetspec.compiler.check_names import check_listed
 from fleetspec.compiler.check_scope import Scope
-from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.select import FIELDS
+from fleetspec.compiler.jobgraph import FIELDS, slug
 from fleetspec.compiler.spec_models import Evaluates, Override
 from fleetspec.diagnostics import Route, did_you_mean
 from fleetspec.panel.features import FeatureError

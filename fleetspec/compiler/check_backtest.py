@@ -10,12 +10,9 @@ from fleetspec.compiler.settings import common_start, lineage
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Backtest
 from fleetspec.diagnostics import Report, Route
+from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import BarSize
-
-BASEL_LEVEL = 0.99
-BASEL_BARS = 250
-"""What the traffic light counts: exceptions among 250 days at 99 % (Basel Committee 1996)."""
 
 
 def check_backtest(spec: FleetSpec, report: Report) -> None:
@@ -217,11 +214,12 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
         return
     judged = {group: _judged(spec, lock, group) for group in at_risk(spec, backtest)}
     for index, test in enumerate(backtest.tests):
-        few = [group for group in judged if test == "basel" and judged[group] < BASEL_BARS]
+        few = [group for group in judged if test == "basel" and judged[group] < BASEL_OBSERVATIONS]
         for group in few:
             report.add(
                 meaning_models.BASEL,
-                f"basel counts exceptions of {BASEL_BARS} days, and the backtest judges {judged[group]} of '{group}'",
+                f"basel counts exceptions of {BASEL_OBSERVATIONS} days, and the backtest judges {judged[group]} "
+                f"of '{group}'",
                 route=("backtest", "tests", index),
                 help="lock longer data, shorten train, or take the test out",
             )

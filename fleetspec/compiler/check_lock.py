@@ -178,7 +178,7 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
     )
 
 
-def check_night(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
+def check_usable(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
     """What the locked data must be for the night after ``session``: known by then, and good enough."""
     if run is not RunKind.BACKTEST:
         check_lag(spec, lock, session, report)

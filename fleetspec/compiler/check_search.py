@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 from fleetspec.compiler.alternatives import Written, axis_values
@@ -185,14 +186,14 @@ def _check_cadence(scope: Scope, search: Search, refit: Written) -> None:
     if refit.value is None or search.every.sessions % refit.value.sessions == 0:
         return
     every, each = search.every.sessions, refit.value.sessions
-    near = max(round(every / each), 1) * each
+    near = replace(refit.value, sessions=max(round(every / each), 1) * each)
     scope.add(
         meaning_models.SEARCH_CADENCE,
-        f"a search every {search.every} does not fall on a refit every {refit.value}"
+        f"a search ({search.every}) does not fall on a refit ({refit.value})"
         if every > each
-        else f"a search every {search.every} comes more often than a refit every {refit.value}",
+        else f"a search ({search.every}) comes more often than a refit ({refit.value})",
         _route(scope, "every"),
-        f"write every: {near} sessions",
+        f"write every: {near}",
         related=[(refit.route, "the refit is here")],
     )
 
@@ -200,7 +201,7 @@ def _check_cadence(scope: Scope, search: Search, refit: Written) -> None:
 def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, Written], train: Written) -> None:
     """What is left of the window to learn from, and what there is to judge by. ``longest`` is the longest horizon."""
     (family, named), bars = by, train.value.count
-    judged = round(bars * search.validation.fraction)
+    judged, ahead = int(bars * search.validation.fraction), 1 if family.horizon_free else longest
     related: list[tuple[Route, str]] = [(train.route, "the window is here"), *of_axis(named)]
     written = "validation" in search.model_fields_set
     at: Route = _route(scope, "validation") if written else _route(scope)
@@ -218,10 +219,10 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             related=related,
         )
         return
-    if judged <= longest:
+    if judged < ahead:
         message = (
             f"a validation of {search.validation} leaves {judged} of {bars} bars to judge by, "
-            f"and the longest horizon is {longest}"
+            f"and family '{family.name}' looks {ahead} ahead"
         )
         help = "write a larger share, such as 20%"
         scope.add(meaning_models.SEARCH_WINDOW, message, at, help, key=not written, related=related)
