@@ -183,7 +183,8 @@ MEANINGS: dict[str, tuple[str, str, Seeds, str]] = {
     "more trials": ("trials: 8", "trials: 9", group("tuned"), "model"),
     "another metric": ("metric: rmse", "metric: mae", group("tuned"), "model"),
     "a value of an axis": ("p: [1, 2]", "p: [1, 2, 3]", lambda address, task: False, "model"),
-    "the price column": ("rates.csv, key: ticker, time: date, price: close", "rates.csv, key: ticker, time: date, price: open",
+    "the price column": ("rates.csv, key: ticker, time: date, price: close",
+                         "rates.csv, key: ticker, time: date, price: open",
                          lambda address, task: address.split("/")[1] == "fx", "data"),
 }  # fmt: skip
 UPSTREAM = {"var", "blend"}
@@ -269,8 +270,8 @@ def test_a_revised_series_reaches_its_jobs_and_those_over_it(name: str) -> None:
 
 
 def test_another_cadence_reaches_the_windows_that_move() -> None:
-    changed, other = compare(RICH, RICH.replace("[wave, calm], target: variance, train: 100 bars, refit: 5",
-                                                "[wave, calm], target: variance, train: 100 bars, refit: 7"))  # fmt: skip
+    group = "[wave, calm], target: variance, train: 100 bars, refit: "
+    changed, other = compare(RICH, RICH.replace(group + "5", group + "7"))
     old, new = jobs_of(changed.base), jobs_of(changed.head)
     moved = {
         key for key in old.keys() & new.keys()

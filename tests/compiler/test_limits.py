@@ -18,7 +18,8 @@ lengths = st.dictionaries(st.sampled_from(["A", "B", "C.X", "D"]), st.integers(0
 @given(
     bars=st.builds(lambda a, b: {"bars": a, "rates": b}, lengths, lengths),
     run=st.sampled_from(list(RunKind)),
-    edits=st.sets(st.sampled_from([("tests: [kupiec]", "tests: [kupiec], purge: 30 bars"), ("[var, line]", "[var, line, tuned]"),
+    edits=st.sets(st.sampled_from([("tests: [kupiec]", "tests: [kupiec], purge: 30 bars"),
+                                   ("[var, line]", "[var, line, tuned]"),
                                    ("trials: 8", "trials: 20, method: halving"), ("[2]", "[2, 3]")])),
 )  # fmt: skip
 def test_a_run_is_as_large_as_it_is_counted(

@@ -18,8 +18,9 @@ import torch
 
 from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.preparation import Batch
+from fleetspec.kernels.garch.statements import Mode
 from fleetspec.kernels.garch.types import Floats, Integers, Specification
-from fleetspec.kernels.garch.writing import Mode, written
+from fleetspec.kernels.garch.writing import written
 
 Tensor = Any
 """``torch.Tensor``; the type checker does not read torch."""
