@@ -29,6 +29,8 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
         if check_name("group in models", name, spec.models, route, report) and name not in in_fleet:
             message = f"'{name}' is in no row of the fleet, so it has no models to backtest"
             report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet:")
+        else:
+            _check_members_then(spec, name, route, report)
     seen: set[str] = set()
     for index, test in enumerate(backtest.tests):
         route = ("backtest", "tests", index)
@@ -38,6 +40,23 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
             _check_test(spec, backtest, test, route, report)
         seen.add(test)
     _check_purge(spec, backtest, report)
+
+
+def _check_members_then(spec: FleetSpec, group: str, route: Route, report: Report) -> None:
+    """A model of a whole universe would learn from series before they were members of it."""
+    for below in lineage(spec, group) if group in spec.models else ():
+        if spec.models[below].per != "universe":
+            continue
+        universes = {name for row in spec.fleet if below in row.model_names for name in row.universe_names}
+        changing = sorted(u for u in universes & spec.universes.keys() if spec.universes[u].as_of == "point-in-time")
+        if changing:
+            report.add(
+                meaning.BACKTEST_GROUP,
+                f"'{below}' has one model for all of '{changing[0]}', whose members change from day to day",
+                route=route,
+                help="take it out of the backtest, make it per: series, or write as_of: and a date",
+                related=((("universes", changing[0], "as_of"), "members of each day are asked for here"),),
+            )
 
 
 def at_risk(spec: FleetSpec, backtest: Backtest) -> list[str]:
