@@ -85,7 +85,12 @@ def _check_slugs(scope: Scope, axis: str, values: list[AxisValue]) -> None:
             message = f"'{other.text}' and '{value.text}' would both be '{slug(value.text)}' in an address"
             rule = meaning.SAME_ADDRESS
         related = [(other.route, "the other one")]
-        scope.add(rule, message, value.route, "take one out, or name the values in a map", related=related)
+        help = "take one out, or rename one"
+        if rule is meaning.LISTED_TWICE:
+            help = "take one of them out"
+        elif isinstance(scope.group.axes[axis], tuple):
+            help = "take one out, or write a map, which gives each value a name"
+        scope.add(rule, message, value.route, help, related=related)
 
 
 def _check_value(scope: Scope, value: AxisValue) -> None:

@@ -22,13 +22,15 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
         return
     check_listed(("backtest", "models"), backtest.models, report)
     if backtest.within.seconds == 0:
-        report.add(meaning.OUT_OF_RANGE, "a backtest within no time", route=("backtest", "within"), help="write 12h")
+        report.add(
+            meaning.OUT_OF_RANGE, "a backtest cannot end within 0s", route=("backtest", "within"), help="write 12h"
+        )
     in_fleet = {group for row in spec.fleet for group in row.model_names}
     for index, name in enumerate(backtest.models):
         route: Route = ("backtest", "models", index)
         if check_name("group in models", name, spec.models, route, report) and name not in in_fleet:
             message = f"'{name}' is in no row of the fleet, so it has no models to backtest"
-            report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet:")
+            report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet")
         else:
             _check_members_then(spec, name, route, report)
     seen: set[str] = set()
@@ -131,7 +133,8 @@ def _check_purge(spec: FleetSpec, backtest: Backtest, report: Report) -> None:
     if backtest.purge.count < longest:
         report.add(
             meaning_models.PURGE,
-            f"a purge of {backtest.purge} lets labels over {longest} bars reach into what they are judged by",
+            f"a purge of {backtest.purge} is shorter than the horizon of {longest} bars: models would learn from what "
+            "they are judged by",
             route=("backtest", "purge"),
             help=f"write purge: horizon, or {longest} bars and more",
             related=[(_horizon_route(spec, held, longest), f"the horizon of {longest} bars is here")],
@@ -151,7 +154,12 @@ def _horizon_route(spec: FleetSpec, held: set[str], bars: int) -> Route:
 def check_gates(spec: FleetSpec, report: Report) -> None:
     """Add to the report what is wrong with the gates."""
     if spec.gates and spec.backtest is None:
-        help = "write backtest: {scheme: walk-forward, models: [var], step: 20 bars, tests: [kupiec], within: 12h}"
+        models = ", ".join(dict.fromkeys(name for gate in spec.gates for name in gate.model_names))
+        tests = ", ".join(dict.fromkeys(gate.test for gate in spec.gates))
+        help = (
+            f"write backtest: {{scheme: walk-forward, models: [{models}], step: 20 bars, tests: [{tests}], "
+            "within: 12h}"
+        )
         message = "a gate reads a backtest, and the spec has none"
         report.add(meaning_models.GATE, message, route=("gates",), key=True, help=help)
         return
@@ -195,9 +203,8 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             related=[(("backtest",), "the backtest is here")],
         )
     if not 0 < gate.fdr.fraction < 0.5:
-        message = (
-            f"a false discovery rate of {gate.fdr} {'stops nothing' if not gate.fdr.fraction else 'stops at random'}"
-        )
+        what = "lets chance decide what is stopped" if gate.fdr.fraction else "stops nothing"
+        message = f"a false discovery rate of {gate.fdr} {what}"
         report.add(meaning.OUT_OF_RANGE, message, route=(*route, "fdr"), help="write a share such as 5%")
     _check_power(spec, number, report)
 
@@ -222,7 +229,7 @@ def _check_power(spec: FleetSpec, number: int, report: Report) -> None:
             meaning_models.POWER,
             f"a right model has {expected:.2g} exceptions in {gate.min_obs} forecasts at {highest}: too few to tell",
             route=route,
-            help=f"write min_obs: {least} or more, which has at least one to be expected",
+            help=f"write min_obs: {least} or more: one exception is to be expected then",
         )
 
 
@@ -237,7 +244,7 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
         for group in few:
             report.add(
                 meaning_models.BASEL,
-                f"basel counts exceptions of {BASEL_OBSERVATIONS} days, and the backtest judges {judged[group]} "
+                f"basel counts exceptions of {BASEL_OBSERVATIONS} days, and the backtest judges {judged[group]} days "
                 f"of '{group}'",
                 route=("backtest", "tests", index),
                 help="lock longer data, shorten train, or take the test out",
@@ -250,7 +257,7 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
                     meaning_models.GATE,
                     f"the gate wants {gate.min_obs} forecasts, and the backtest judges {judged[group]} of '{group}'",
                     route=("gates", number, "min_obs") if written else ("gates", number),
-                    help="lock longer data, shorten train, or write a smaller min_obs",
+                    help=f"lock longer data, shorten train, or write min_obs: {judged[group]}",
                 )
 
 

@@ -10,7 +10,7 @@ from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.moves import KEPT, SLOTS, pattern_of
 from fleetspec.compiler.spec import FleetSpec, Move
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
 from fleetspec.rules import meaning_operation
 
 
@@ -34,7 +34,7 @@ def check_moved(spec: FleetSpec, report: Report) -> None:
             message = f"'{name}' is renamed in a circle"
             _tell(report, message, ("moved", last, "to"), "delete the entries: nothing is renamed", number)
         elif last == number and number not in circled:
-            _check_target(spec, pattern_of(move.to), (*route, "to"), report)
+            _check_target(spec, move.to, (*route, "to"), report)
 
 
 def _tell(report: Report, message: str, route: Route, help: str, other: int | None = None) -> None:
@@ -77,8 +77,18 @@ def _check_address(spec: FleetSpec, address: str, route: Route, report: Report) 
             _tell(report, f"'{text}' is no {slot} of an address", route, help)
 
 
-def _check_target(spec: FleetSpec, now: tuple[str, ...], route: Route, report: Report) -> None:
+def _meant(address: str, depth: int, known: set[str]) -> str:
+    """The address with the name in one of its slots that is most likely meant."""
+    slots = address.split("/")
+    close = nearest(slots[depth], known)
+    if close is None:
+        return did_you_mean(slots[depth], known)
+    return f"did you mean '{'/'.join((*slots[:depth], close, *slots[depth + 1 :]))}'?"
+
+
+def _check_target(spec: FleetSpec, address: str, route: Route, report: Report) -> None:
     """What a model is renamed to is in the fleet."""
+    now = pattern_of(address)
     blocks = _blocks(spec)
     for depth, text in enumerate(now[:3]):
         if text == KEPT:
@@ -88,12 +98,12 @@ def _check_target(spec: FleetSpec, now: tuple[str, ...], route: Route, report: R
             named = "/".join(now[:depth])
             where = f" under '{named}'" if depth else ""
             message = f"the fleet has no {SLOTS[depth]} '{text}'{where}"
-            _tell(report, message, route, did_you_mean(text, fitting))
+            _tell(report, message, route, _meant(address, depth, fitting))
             return
         blocks = {block for block in blocks if block[depth] == text}
     bars = set(map(str, Demand.of(spec).horizons))
     if now[-1] not in (KEPT, "_", *bars):
-        _tell(report, f"the fleet has no horizon '{now[-1]}'", route, did_you_mean(now[-1], bars))
+        _tell(report, f"the fleet has no horizon '{now[-1]}'", route, _meant(address, len(SLOTS) - 1, bars))
 
 
 def _blocks(spec: FleetSpec) -> set[tuple[str, str, str]]:

@@ -57,7 +57,7 @@ def check_schedule(spec: FleetSpec, report: Report) -> None:
         route: Route = ("schedule", "deadlines", group)
         if group not in spec.models:
             help = did_you_mean(group, spec.models)
-            message = f"there is no group in models '{group}'"
+            message = f"there is no group '{group}' in models"
             report.add(meaning.UNKNOWN_NAME, message, route=route, key=True, help=help)
         elif group not in in_fleet:
             message = f"'{group}' is in no row of the fleet, so nothing of it is due"
@@ -95,7 +95,7 @@ def _check_bounds(schedule: Schedule, report: Report) -> None:
             f"the deadline ({schedule.deadline}) is {when} the start ({schedule.start}): no night is left",
             route=route,
             help=f"after session {shortest.session} the run would start {shortest.start:%a %H:%M} and have to end "
-            f"{shortest.deadline:%a %H:%M} UTC; start earlier or move the deadline back",
+            f"{shortest.deadline:%a %H:%M} UTC; start earlier, or write a later deadline",
             related=start,
         )
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from fleetspec.compiler.alternatives import Written, axis_values
 from fleetspec.compiler.check_params import family_names, parameter_faults
@@ -16,7 +16,7 @@ from fleetspec.compiler.spec_models import Search
 from fleetspec.diagnostics import Route, Rule, did_you_mean
 from fleetspec.family import Family
 from fleetspec.rules import meaning, meaning_models
-from fleetspec.units import UnitError
+from fleetspec.units import Bars, UnitError
 
 _METRICS = {"return": ("rmse", "mae", "mase"), "variance": ("qlike", "log_likelihood")}
 """What ranks the forecasts of a target."""
@@ -121,7 +121,7 @@ def _faults(family: Family, name: str, space: Interval | Choices, route: Route) 
     if isinstance(space, tuple):
         return [fault for index, text in enumerate(space) for fault in _refused(family, name, text, (*route, index))]
     if info.annotation not in (int, float):
-        help = f"write a list of choices: {name}: [a, b]"
+        help = f"write a list of choices: {name}: [{', '.join(map(str, get_args(info.annotation))) or 'a, b'}]"
         return [_Fault(meaning_models.SPACE, route, False, f"{name} is not a number, so it has no range", help)]
     whole = name in whole_numbers(family.params)
     if whole and not (space.low.is_integer() and space.high.is_integer()):
@@ -131,7 +131,13 @@ def _faults(family: Family, name: str, space: Interval | Choices, route: Route) 
     for end in (space.low, space.high):
         found = _refused(family, name, f"{end:.0f}" if whole else f"{end:.17g}", route)
         if found:
-            return [fault._replace(message=f"the range reaches {end:g}, and {name} cannot") for fault in found]
+            return [
+                fault._replace(
+                    message=f"the range of {name} reaches {end:g}",
+                    help=fault.help.replace("write a number", "write ends that are"),
+                )
+                for fault in found
+            ]
     return []
 
 
@@ -147,7 +153,8 @@ def _refused(family: Family, name: str, text: str, route: Route) -> list[_Fault]
 def _check_trials(scope: Scope, search: Search, fits: list[Family], space: dict[str, Interval | Choices]) -> None:
     trials, route = search.trials, _route(scope, "trials")
     if not 2 <= trials <= MOST_TRIALS:
-        message = f"{trials} trials are {'no search' if trials < 2 else 'too many'}"
+        what = "trial is" if trials == 1 else "trials are"
+        message = f"{trials:,} {what} {'no search' if trials < 2 else 'too many'}"
         scope.add(meaning.OUT_OF_RANGE, message, route, f"write a number from 2 to {MOST_TRIALS:,}")
     elif search.method == "halving" and trials < HALVING:
         message = f"halving keeps one candidate of {HALVING}, and there are {trials}"
@@ -206,6 +213,7 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
     written = "validation" in search.model_fields_set
     at: Route = _route(scope, "validation") if written else _route(scope)
     if bars - judged < family.min_bars:
+        most = 100 * (bars - family.min_bars) // bars
         message = (
             f"a validation of {search.validation} leaves {bars - judged} of {bars} bars to learn from, "
             f"and family '{family.name}' needs {family.min_bars}"
@@ -214,7 +222,7 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             meaning_models.SEARCH_WINDOW,
             message,
             at,
-            "lengthen train, or write a smaller share",
+            "lengthen train" + (f", or write validation: {most}% or less" if most * bars >= 100 * ahead else ""),
             key=not written,
             related=related,
         )
@@ -222,7 +230,7 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
     if judged < ahead:
         message = (
             f"a validation of {search.validation} leaves {judged} of {bars} bars to judge by, "
-            f"and family '{family.name}' looks {ahead} ahead"
+            f"and family '{family.name}' looks {Bars(ahead)} ahead"
         )
-        help = "write a larger share, such as 20%"
+        help = f"write validation: {max(math.ceil(100 * ahead / bars), 1)}% or more"
         scope.add(meaning_models.SEARCH_WINDOW, message, at, help, key=not written, related=related)
