@@ -9,10 +9,12 @@ from fleetspec.compiler.check_over import check_circles, check_over
 from fleetspec.compiler.check_params import family_names
 from fleetspec.compiler.check_scope import Scope, of_axis
 from fleetspec.compiler.check_search import check_search
+from fleetspec.compiler.settings import lineage
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Report, Route, did_you_mean
 from fleetspec.family import Family, Registry
 from fleetspec.rules import meaning, meaning_models
+from fleetspec.units import Cadence
 
 
 def check_groups(spec: FleetSpec, registry: Registry, report: Report) -> None:
@@ -88,13 +90,42 @@ def _check_fitted(scope: Scope, fits: list[Family]) -> None:
     for field, example in (("train", "train: 1000 bars"), ("refit", "refit: 5 sessions")):
         if any(found[field].value is None for _, _, found in scope.combinations(field)):
             scope.add(meaning.CADENCE, f"'{scope.name}' does not say {field}", None, f"add {example}")
+    for _, _, found in scope.combinations("refit"):
+        refit, forecast = found["refit"].value, scope.group.forecast
+        if refit is not None and refit.sessions % forecast.sessions:
+            scope.add(
+                meaning.RHYTHM,
+                f"refit: {refit} is no multiple of forecast: {forecast}",
+                "forecast",
+                f"write refit: {Cadence(forecast.sessions * -(-refit.sessions // forecast.sessions))}, "
+                "or forecast: every session",
+            )
+            break
     if scope.group.over is not None:
         message = f"{_said(fits, 'is', 'are')} fitted on data, not over other forecasts"
         scope.add(meaning.OVER, message, "over", "leave over out", key=True)
 
 
+def _check_rhythm(scope: Scope) -> None:
+    """What is combined must be forecast from the same bars."""
+    spec = scope.spec
+    fitted = [below for below in lineage(spec, scope.name) if not spec.models[below].over_names]
+    said = {(spec.models[name].forecast.sessions, spec.models[name].train) for name in fitted}
+    if len({every for every, _ in said}) > 1 or (len(said) > 1 and max(every for every, _ in said) > 1):
+        scope.add(
+            meaning.RHYTHM,
+            f"'{scope.name}' is over groups that forecast from different bars: {', '.join(fitted)}",
+            "over",
+            "give them the same forecast, and the same train where that is not every session",
+        )
+
+
 def _check_transform(scope: Scope, transforms: list[Family]) -> None:
     """A transform takes windows, bars and data from the groups it is over."""
+    if "forecast" in scope.group.model_fields_set:
+        message = f"{_said(transforms, 'forecasts', 'forecast')} when what it is over does"
+        scope.add(meaning.CADENCE, message, "forecast", "leave forecast out", key=True)
+    _check_rhythm(scope)
     for field in ("train", "refit", "measure"):
         for _, _, found in scope.combinations(field):
             written = found[field]

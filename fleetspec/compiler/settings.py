@@ -112,10 +112,22 @@ def bars_of(spec: FleetSpec, group: str) -> set[BarSize | None]:
     return {bar for below in fitted for bar in bars_of(spec, below)}
 
 
+def rhythm(spec: FleetSpec, group: str) -> tuple[int, int]:
+    """(first bar, every so many bars) of the forecasts that a transform works on; (0, 1) where all bars have one."""
+    fitted = [spec.models[below] for below in lineage(spec, group) if not spec.models[below].over_names]
+    every = max((model.forecast.sessions for model in fitted), default=1)
+    if every == 1:
+        return 0, 1
+    return max(_train(model, variant) for model in fitted for variant in variants(model)), every
+
+
 def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> GroupFamily:
     model = spec.models[group]
     refit: Cadence | None = variant.get("refit", model.refit)
-    train, bar = _train(model, variant), variant.get("bar", None)
+    bar = variant.get("bar", None)
+    train, every = _train(model, variant), model.forecast.sessions
+    if model.over_names:
+        train, every = rhythm(spec, group)
     params = {n: v for n, v in model.params.items() if n in family.params.model_fields or not model.axes}
     return GroupFamily(
         group=group,
@@ -132,7 +144,7 @@ def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> G
         variant=variant.values,
         bar=None if bar is None else str(bar),
         measure=variant.get("measure", model.measure),
-        every=model.forecast.sessions,
+        every=every,
         side=model.side,
         search=None if model.search is None else search_setting(model.search, family, train, _farthest(spec, group)),
         rebalance=rebalances(model),

@@ -71,6 +71,14 @@ OVER_CYCLE = Rule(
     "  a: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}\n"
     "  b: {family: vol-scaled, over: vol, target: value_at_risk, levels: [99%]}",
 )
+RHYTHM = Rule(
+    "FS280",
+    "forecasts that do not fall on the bars they should",
+    "A fit ends on a bar from which a forecast is due, or a forecast would be made from before its own fit; and "
+    "forecasts that are combined are made from the same bars.",
+    bad="models: {vol: {forecast: 2 sessions}}",
+    good="models: {vol: {forecast: 5 sessions}}",
+)
 LEVELS = Rule(
     "FS210",
     "value at risk needs levels, and nothing else has them",

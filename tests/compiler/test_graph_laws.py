@@ -337,3 +337,16 @@ def test_jobs_are_columns_of_fixed_width() -> None:
         for name in ("task", "model", "window", "start", "end", "klass", "digest", "parent_ptr", "parent_index")
     ) / len(graph)
     assert per_job < 64
+
+
+def test_no_forecast_is_made_from_before_its_fit_and_combined_ones_share_their_bars() -> None:
+    text = SPEC.replace("refit: 5 sessions", "refit: 6 sessions, forecast: 3 sessions", 1)
+    assert text != SPEC
+    for bars in range(95, 125):
+        graph = compiled(text, bars={"bars": {"A": bars}, "rates": {"A": bars}})
+        for job in np.flatnonzero(graph.task == Task.FORECAST):
+            for parent in graph.parents(int(job)):
+                if graph.task[parent] == Task.FIT:
+                    assert graph.end[parent] - 1 <= graph.start[job]
+                else:
+                    assert (graph.start[parent], graph.end[parent]) == (graph.start[job], graph.end[job])
