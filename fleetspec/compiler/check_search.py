@@ -232,5 +232,6 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             f"a validation of {search.validation} leaves {judged} of {bars} bars to judge by, "
             f"and family '{family.name}' looks {Bars(ahead)} ahead"
         )
-        help = f"write validation: {max(math.ceil(100 * ahead / bars), 1)}% or more"
+        least = math.ceil(100 * ahead / bars)
+        help = f"write validation: {least}% or more" + (", such as 20%" if least < 20 else "")
         scope.add(meaning_models.SEARCH_WINDOW, message, at, help, key=not written, related=related)

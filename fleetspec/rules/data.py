@@ -9,22 +9,28 @@ WHERE_WITHOUT_DAY = Rule(
     "`where` does not say as of which day",
     "Members as they are today are those that survived: a backtest over them is better than anybody could have been. "
     "`point-in-time` holds the condition against every day.",
-    bad="universes: {us: {data: bars, where: \"index = 'SPX'\", …}}",
-    good="universes: {us: {data: bars, where: \"index = 'SPX'\", as_of: point-in-time, …}}",
+    bad="universes:\n  us: {data: market, where: \"index = 'SPX'\", calendar: XNYS, bar: 1 session}",
+    good="universes:\n"
+    "  us: {data: market, where: \"index = 'SPX'\", as_of: point-in-time, calendar: XNYS, bar: 1 session}",
 )
 CONDITION = Rule(
     "FS271",
     "a condition that cannot be read, or not be held against the data",
     "A condition compares columns of the source's table with text in quotes or with numbers.",
-    bad='where: "index == SPX"',
-    good="where: \"index = 'SPX' and price >= 5\"",
+    bad='universes:\n  us: {data: market, where: "index == SPX", as_of: point-in-time, calendar: XNYS, bar: 1 session}',
+    good="universes:\n"
+    "  us: {data: market, where: \"index = 'SPX'\", as_of: point-in-time, calendar: XNYS, bar: 1 session}",
 )
 SURVIVORS = Rule(
     "FS272",
     "a backtest over members chosen with hindsight",
     "On earlier days nobody knew who would be a member: survivors do better than those that dropped out.",
-    bad="universes: {us: {where: \"index = 'SPX'\", as_of: latest, …}}\nbacktest: {models: [vol], …}",
-    good="universes: {us: {where: \"index = 'SPX'\", as_of: point-in-time, …}}\nbacktest: {models: [vol], …}",
+    bad="universes:\n"
+    "  equities: {data: market, where: \"index = 'SPX'\", as_of: latest, calendar: XNYS, bar: 1 session}\n"
+    "backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
+    good="universes:\n"
+    "  equities: {data: market, where: \"index = 'SPX'\", as_of: point-in-time, calendar: XNYS, bar: 1 session}\n"
+    "backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
     severity=Severity.WARNING,
 )
 NAMED_FILE = Rule(
@@ -46,8 +52,14 @@ NO_MEASURE = Rule(
     "the data have no such measure",
     "`range` needs the columns high and low, `implied` a column of that name, `realised` such a column or rows that "
     "are finer than the bar.",
-    bad="models: {vol: {measure: range, …}}    # data: {bars: {from: bars.csv, price: close, …}}",
-    good="data: {bars: {from: bars.csv, price: close, high: high, low: low, …}}",
+    bad="data:\n"
+    "  bars: {from: bars.csv, key: ticker, time: date, price: close}\n"
+    "models:\n"
+    "  vol: {families: [har], target: variance, measure: range, train: 1000 bars, refit: 5 sessions}",
+    good="data:\n"
+    "  bars: {from: bars.csv, key: ticker, time: date, price: close, high: high, low: low}\n"
+    "models:\n"
+    "  vol: {families: [har], target: variance, measure: range, train: 1000 bars, refit: 5 sessions}",
 )
 QUALITY_STOPS = Rule(
     "FS276",
@@ -60,20 +72,33 @@ STARTS_TOO_EARLY = Rule(
     "FS277",
     "the night starts before its data are there",
     "The run would forecast from the bars of the session before, every night.",
-    bad="data: {bars: {available: close + 90m, …}}\nschedule: {start: close + 45m, …}",
-    good="data: {bars: {available: close + 40m, …}}\nschedule: {start: close + 45m, …}",
+    bad="data:\n"
+    '  market: {from: "synthetic:market", series: 200, length: 1250 sessions, available: close + 90m}\n'
+    "schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
+    good="data:\n"
+    '  market: {from: "synthetic:market", series: 200, length: 1250 sessions, available: close + 40m}\n'
+    "schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
 )
 CALENDARS_DIFFER = Rule(
     "FS278",
     "the same bars on two calendars",
     "A week or month ends with the last session of a calendar, and the lock holds one set of them per source.",
-    bad="us: {data: bars, calendar: XNYS, bar: 1 week}\nuk: {data: bars, calendar: XLON, bar: 1 week}",
-    good="us: {data: bars, calendar: XNYS, bar: 1 week}\nuk: {data: bars-uk, calendar: XLON, bar: 1 week}",
+    bad="data:\n"
+    "  bars: {from: bars.csv}\n"
+    "universes:\n"
+    "  us: {data: bars, calendar: XNYS, bar: 1 week}\n"
+    "  uk: {data: bars, calendar: XLON, bar: 1 week}",
+    good="data:\n"
+    "  bars: {from: bars.csv}\n"
+    "  bars-uk: {from: bars.csv}\n"
+    "universes:\n"
+    "  us: {data: bars, calendar: XNYS, bar: 1 week}\n"
+    "  uk: {data: bars-uk, calendar: XLON, bar: 1 week}",
 )
 DAY_WITHOUT_WHERE = Rule(
     "FS279",
     "`as_of` without `where`",
     "It says on which day a condition is held against the data; without one it would change nothing.",
-    bad="universes: {us: {data: bars, series: [AAPL, MSFT], as_of: latest, …}}",
-    good="universes: {us: {data: bars, series: [AAPL, MSFT], …}}",
+    bad="universes:\n  us: {data: market, series: [AAPL, MSFT], as_of: latest, calendar: XNYS, bar: 1 session}",
+    good="universes:\n  us: {data: market, series: [AAPL, MSFT], calendar: XNYS, bar: 1 session}",
 )
