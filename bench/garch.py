@@ -173,7 +173,7 @@ def engines(spec: Specification) -> list[str]:
 def measured(spec: Specification, length: int, rows: Floats) -> Tally:
     tally, names = Tally(len(rows)), engines(spec)
     for name in names:
-        fit_many(rows[:2], spec, engine=name)  # type: ignore[arg-type]
+        fit_many(rows, spec, engine=name)  # type: ignore[arg-type]
     fitted_by_arch(rows[0], spec)
     # The engines are for many rows at once: in small blocks the calls would be measured, not the fits.
     repeats = {"numba": 1, "native": -(-TIMED_ROWS // len(rows))}
@@ -206,11 +206,11 @@ def printed(spec: Specification, length: int, tally: Tally) -> None:
     label = f"{spec.process}({spec.p},{spec.o},{spec.q}) {spec.distribution}"
     for name in tally.gaps:
         gaps, per = np.array(tally.gaps[name]), tally.per_fit(name)
-        ratio, worst = per_arch / per, min(gaps.min(), 0.0)
+        ratio, rate, worst = per_arch / per, 1 / per, min(gaps.min(), 0.0)
         below, above = 100 * np.mean(gaps < -1e-4), 100 * np.mean(gaps > 1e-2)
         ours, theirs = 100 * tally.invalid[name] / tally.rows, 100 * tally.invalid["arch"] / tally.rows
         print(
-            f"{label:<22} {length:>5} {tally.rows:>5} {per_arch * 1e3:>8.2f} {name:>7} {per * 1e6:>8.0f} {1 / per:>8.0f} "
+            f"{label:<22} {length:>5} {tally.rows:>5} {per_arch * 1e3:>8.2f} {name:>7} {per * 1e6:>8.0f} {rate:>7.0f} "
             f"{ratio:>6.0f} x {below:>7.2f} {worst:>9.2g} {above:>7.2f} {ours:>7.2f} {theirs:>7.2f}",
             flush=True,
         )
@@ -228,7 +228,7 @@ def main() -> None:
     lengths = (asked.length,) if asked.length else LENGTHS if asked.full else (1000,)
     rows = asked.rows or (1000 if asked.full else 100)
     print(
-        f"{'model':<22} {'T':>5} {'rows':>5} {'arch ms':>8} {'engine':>7} {'us/fit':>8} {'fits/s':>8} {'ratio':>8} "
+        f"{'model':<22} {'T':>5} {'rows':>5} {'arch ms':>8} {'engine':>7} {'us/fit':>8} {'fits/s':>7} {'ratio':>8} "
         f"{'below %':>7} {'worst':>9} {'above %':>7} {'ours -%':>7} {'arch -%':>7}"
     )
     total: dict[str, list[float]] = {}

@@ -249,8 +249,15 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a mistyped name most likely meant."""
     pool: Sequence[str] = list(candidates)
     folded = {c.casefold(): c for c in pool}
-    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
-    return folded[found[0]] if found else None
+    wanted = name.casefold()
+    found = difflib.get_close_matches(wanted, list(folded), n=3, cutoff=0.6)
+
+    def likeness(other: str) -> tuple[float, int]:
+        # Of names that share as many letters, the one that has more of them in their places.
+        ratio = difflib.SequenceMatcher(None, other, wanted).ratio()
+        return ratio, sum(a == b for a, b in zip(wanted, other, strict=False))
+
+    return folded[max(found, key=likeness)] if found else None
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:

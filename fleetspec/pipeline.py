@@ -169,7 +169,7 @@ def compile(
     A change is compiled on the data and for the session of its ``base``.
     """
     from fleetspec.compiler.change_lock import pinned as pinned_to
-    from fleetspec.compiler.checks import check_against_lock, check_night
+    from fleetspec.compiler.checks import check_against_lock, check_usable
     from fleetspec.compiler.limits import check_limits
     from fleetspec.compiler.lock import lock_path, read_lock
     from fleetspec.compiler.lower import default_session, lower
@@ -188,7 +188,7 @@ def compile(
     check_limits(source.spec, pinned, around.registry, run, report)
     report.locate(source.document)
     report.require()
-    check_night(source.spec, pinned, run, chosen, report)
+    check_usable(source.spec, pinned, run, chosen, report)
     report.locate(source.document)
     report.require()
     graph = lower(source.spec, pinned, around.registry, run, chosen)

@@ -71,13 +71,16 @@ def _clock_time(text: str, hour: int, minute: int, zone: str | None) -> tuple[in
     from zoneinfo import available_timezones
 
     if hour > 23 or minute > 59:
-        raise UnitError(f"'{text}' is not a time of day", "write hours and minutes from 00:00 to 23:59")
+        raise UnitError(f"'{text}' is not a time of day", "write hours and minutes from 00:00 to 23:59, and the zone")
     if zone is None:
         raise UnitError(
-            f"'{text}' does not say in which zone", "add the zone (18:30 Europe/London), or count from close or open"
+            f"'{text}' names no time zone",
+            "add the zone (18:30 Europe/London), or count from close or open (close + 45m)",
         )
     if zone not in available_timezones():
-        raise UnitError(f"there is no time zone '{zone}'", "write an IANA name: UTC, Europe/London, America/New_York")
+        raise UnitError(
+            f"there is no time zone '{zone}'", "write an IANA name after the time: UTC, Europe/London, America/New_York"
+        )
     return hour * 3600 + minute * 60, zone
 
 

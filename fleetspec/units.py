@@ -163,6 +163,9 @@ class Sessions:
         return f"{self.count} session" if self.count == 1 else f"{self.count} sessions"
 
 
+_CADENCES = "write every session, or a whole number above 0 and the unit: 5 sessions, 20 bars"
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Cadence:
     """How often something is due: ``every session``, ``5 sessions``, or ``5 bars`` where a bar is no session.
@@ -178,8 +181,8 @@ class Cadence:
         if " ".join(text.split()) == "every session":
             return cls(1)
         if re.fullmatch(r"\s*\d+\s*bars?\s*", text):
-            return cls(_count(text, "bar", "a cadence"), True)
-        return cls(_count(text, "session", "a cadence"))
+            return cls(_count(text, "bar", "a cadence", _CADENCES), True)
+        return cls(_count(text, "session", "a cadence", _CADENCES))
 
     def __str__(self) -> str:
         if self.in_bars:
@@ -323,8 +326,9 @@ class HourlyShare:
         return f"{self.fraction * 100:.6g}%/h"
 
 
-def _count(text: str, unit: str, what: str) -> int:
+def _count(text: str, unit: str, what: str, help: str | None = None) -> int:
     match = re.fullmatch(rf"\s*(\d+)\s*{unit}s?\s*", text)
     if not match or finite(match[1]) == 0:
-        raise UnitError(f"'{text}' is not {what}", f"write a whole number above 0 and the unit: 1 {unit}, 20 {unit}s")
+        help = help or f"write a whole number above 0 and the unit: 1 {unit}, 20 {unit}s"
+        raise UnitError(f"'{text}' is not {what}", help)
     return int(finite(match[1]))

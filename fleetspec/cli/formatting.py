@@ -100,7 +100,10 @@ def _show_diff(source: Source, result: str, no_color: bool) -> None:
 def schema_command(kind: Literal["fleet", "defaults"], out: Path | None) -> None:
     """Print the JSON Schema (Draft 2020-12) of specs, made from the language itself.
 
-    An editor takes it from a spec's first line: # yaml-language-server: $schema=fleet.schema.json
+    An editor takes it from a spec's first line:
+
+    \b
+    # yaml-language-server: $schema=fleet.schema.json
     """
     from fleetspec.compiler.schema import schema_text
     from fleetspec.files import write_atomically

@@ -24,7 +24,7 @@ from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
 
-@click.command("plan", short_help="Say what to buy, what it costs, and whether the night ends in time.")
+@click.command("plan", short_help="Say what to buy, what it costs, and whether the run ends in time.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
@@ -62,7 +62,7 @@ def plan_command(
     raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
 
 
-@click.command("show", short_help="Show one model by address, or a saved plan.")
+@click.command("show", short_help="Show one model, or where its settings come from; or a saved plan.")
 @click.argument("spec", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("address", required=False)
 @click.option("--origin", is_flag=True, help="Where each setting comes from: every file and line, the oldest first.")
@@ -80,7 +80,8 @@ def show_command(
 ) -> None:
     """Show the model at ADDRESS of SPEC (fleet/universe/group/family/series/horizon), or a saved plan file.
 
-    A model shows its family, parameters, window, digests, and what the store holds of it.
+    A model shows its family, parameters, window, search, digests, and what the store holds of it; with --origin, the
+    place of each setting instead. `fleetspec ls SPEC` lists addresses.
     """
     from fleetspec import looking, pipeline
     from fleetspec.compiler.jobgraph import RunKind

@@ -85,7 +85,11 @@ def lock_command(spec: Path, given: Given, format_: str, no_color: bool) -> None
 def compile_command(
     spec: Path, given: Given, run: str, session: date | None, show_defaults: bool, format_: str, no_color: bool
 ) -> None:
-    """Expand SPEC and its lock to the job graph of a run, and count models, fits, forecasts and stages."""
+    """Expand SPEC and its lock to the job graph of a run, and count models, variants, fits, trials, windows, forecasts,
+    evaluations and stages.
+
+    With --show-defaults neither lock nor data are needed.
+    """
     from fleetspec import pipeline
     from fleetspec.compiler.census import describe_graph
     from fleetspec.compiler.jobgraph import RunKind

@@ -154,7 +154,7 @@ def status_command(
     answer("status", data, format_, no_color)
 
 
-@click.command("results", short_help="Print fits, forecasts or evaluations of the selected models.")
+@click.command("results", short_help="Print forecasts, fits, trials or evaluations of selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
 @click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
@@ -178,12 +178,12 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, evaluations, or the quarantine.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations or the quarantine.
 
-    SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, or an address with * in it;
-    state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done, quarantined, missing or
-    failed. A space adds models, a comma keeps what both name, +x adds what x is made from, x+ what is made from it.
-    Without one, all models are meant.
+    SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
+    address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,
+    quarantined, missing or failed. A space adds models, a comma keeps what both name, +x adds what x is made from, x+
+    what is made from it. Without one, all models are meant.
     """
     from fleetspec import looking
     from fleetspec.compiler.jobgraph import RunKind

@@ -152,7 +152,7 @@ class Block:
     ) -> JobClass:
         """``seen`` (jobs,) bars a job looks at, in each of its series; ``fits`` estimations it makes."""
         stage = 1 + max((assembly.classes[feed].stage for feed in feeds), default=-1)
-        work = float(np.median(seen)) * (len(self.panel) if self.pooled else 1) * fits
+        work = (float(np.median(seen)) if len(seen) else 0.0) * (len(self.panel) if self.pooled else 1) * fits
         family, setting = self.setting.family, self.setting
         if task in (Task.FIT, Task.TRIAL) and family.effort is not None:
             work *= family.effort(family.params.model_validate(setting.params))
@@ -252,18 +252,23 @@ class Block:
 
     def _evaluations(self, assembly: Assembly, walk: Walk, evaluation: Evaluation) -> None:
         """One job per model over the forecasts of all its windows, or one for each rebalancing cadence."""
-        begin, end = self.begin[:-1], self.begin[1:]
+        # A series that was never a member while there were bars enough has no window, and nothing to be judged.
+        judged = np.flatnonzero(np.diff(self.begin))
+        if not len(judged):
+            return
+        begin, end = self.begin[judged], self.begin[judged + 1]
         forecasts = [self.forecast_digest[b:e].tobytes() for b, e in zip(begin, end, strict=True)]
         start, stop = walk.first_origin[begin], walk.origin_end[end - 1]
-        feeds, numbers = (self.forecast_class,), self.first_model + np.arange(len(self))
+        feeds, numbers = (self.forecast_class,), self.first_model + judged
         for part, every in enumerate(self.setting.rebalance or (0,)):
-            judged = evaluation.tests if not every else evaluation.tests + identity.canonical({"rebalance": every})
+            asked = evaluation.tests if not every else evaluation.tests + identity.canonical({"rebalance": every})
             made = [
-                identity.single("evaluate", self.digest[m].tobytes(), judged, text) for m, text in enumerate(forecasts)
+                identity.single("evaluate", self.digest[m].tobytes(), asked, text)
+                for m, text in zip(judged, forecasts, strict=True)
             ]
             jobs = Jobs(
                 numbers, np.zeros_like(numbers), start, stop, np.concatenate(made), self.forecasts, feeds, end - begin,
-                part=np.full(len(self), part),
+                part=np.full(len(numbers), part),
             )  # fmt: skip
             assembly.add(self._class(assembly, Task.EVALUATE, feeds, stop - start), jobs)
 

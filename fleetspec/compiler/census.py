@@ -26,7 +26,7 @@ def census(graph: JobGraph, reused: NDArray[np.bool_] | None = None) -> dict[str
     result the store already holds (``reused`` is a mask over jobs).
     """
     models, settings = graph.models, graph.models.settings
-    names = sorted({(setting.group, setting.family.name) for setting in settings})
+    names = list(dict.fromkeys((setting.group, setting.family.name) for setting in settings))
     place = np.array([names.index((s.group, s.family.name)) for s in settings], dtype=np.int64)
     width = max(len(names), 1)
     row = models.universe.astype(np.int64) * width + place[models.setting]

@@ -26,10 +26,6 @@ class Waiting:
 WAITING = (
     Waiting(("gates",), "hold back forecasts of groups whose backtest fails a test",
             "read the tests with `fleetspec results SPEC --run backtest` and decide by hand"),
-    Waiting(("backtest", "tests", "*"), "test whether exceptions come in clusters",
-            "kupiec tests how many there are", "christoffersen"),
-    Waiting(("backtest", "tests", "*"), "say how many exceptions there are among the last 250 days",
-            "take them from the counts that kupiec is made from", "basel"),
     Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
     Waiting(("publish",), "copy forecasts to where others read them",
             "take them from the store with `fleetspec results`"),
@@ -59,10 +55,9 @@ def check_acted(spec: FleetSpec, report: Report) -> None:
     for waiting in WAITING:
         for route in _found(spec, waiting.route):
             if waiting.value is None or str(_value(spec, route)) == waiting.value:
-                what = waiting.value if isinstance(route[-1], int) else ".".join(map(str, route))
                 report.add(
                     meaning_operation.NOT_ACTED_ON,
-                    f"no command acts on {what} yet: it is checked, and will {waiting.will}",
+                    f"no command acts on {'.'.join(map(str, route))} yet: it is checked, and will {waiting.will}",
                     route=route,
                     key=True,
                     help=f"until then: {waiting.meanwhile}",
@@ -80,8 +75,7 @@ def _found(spec: FleetSpec, pattern: tuple[str, ...]) -> list[Route]:
 def _entries(route: Route, holder: Any, part: str) -> list[tuple[Route, Any]]:
     if isinstance(holder, BaseModel):
         return [((*route, part), getattr(holder, part))] if part in holder.model_fields_set else []
-    listed = enumerate(holder) if isinstance(holder, tuple) else holder.items()
-    return [((*route, name), value) for name, value in listed if part in ("*", name)]
+    return [((*route, name), value) for name, value in holder.items() if part in ("*", name)]
 
 
 def _value(spec: FleetSpec, route: Route) -> Any:

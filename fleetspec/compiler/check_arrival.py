@@ -37,7 +37,8 @@ def check_arrival(spec: FleetSpec, report: Report) -> None:
                 f"the start ({schedule.start}) is {late} before data '{universe.data}' are there "
                 f"({source.available}){when}",
                 route=("schedule", "start"),
-                help=f"start {late} later, or say when the data are really available",
+                help=f"{f'write start: {source.available}' if day is None else f'start {late} later'}, "
+                f"or correct available: of data '{universe.data}'",
             )
 
 

@@ -9,8 +9,7 @@ from fleetspec.compiler.axes import SETTINGS
 from fleetspec.compiler.check_inputs import families_in
 from fleetspec.compiler.check_names import check_listed
 from fleetspec.compiler.check_scope import Scope
-from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.select import FIELDS
+from fleetspec.compiler.jobgraph import FIELDS, slug
 from fleetspec.compiler.spec_models import Evaluates, Override
 from fleetspec.diagnostics import Route, did_you_mean
 from fleetspec.panel.features import FeatureError
@@ -50,11 +49,8 @@ def check_axes(scope: Scope) -> None:
 
 def _tell_single(scope: Scope, axis: str, written: str) -> None:
     route: Route = (*scope.route, "axes", axis)
-    message, help = f"axis '{axis}' is a single value, not a list or a map", f"write a list: {axis}: [{written}]"
-    if written.startswith("file:"):
-        message = f"axis '{axis}' names a file whose values have not been read"
-        help = "write the values of the file here, as a list or as a map"
-    scope.add(shape.WRONG_SHAPE, message, route, help)
+    message = f"axis '{axis}' is a single value, not a list or a map"
+    scope.add(shape.WRONG_SHAPE, message, route, f"write a list: {axis}: [{written}]")
 
 
 def _check_list(scope: Scope, axis: str, written: tuple[str, ...]) -> None:
@@ -89,7 +85,12 @@ def _check_slugs(scope: Scope, axis: str, values: list[AxisValue]) -> None:
             message = f"'{other.text}' and '{value.text}' would both be '{slug(value.text)}' in an address"
             rule = meaning.SAME_ADDRESS
         related = [(other.route, "the other one")]
-        scope.add(rule, message, value.route, "take one out, or name the values in a map", related=related)
+        help = "take one out, or rename one"
+        if rule is meaning.LISTED_TWICE:
+            help = "take one of them out"
+        elif isinstance(scope.group.axes[axis], tuple):
+            help = "take one out, or write a map, which gives each value a name"
+        scope.add(rule, message, value.route, help, related=related)
 
 
 def _check_value(scope: Scope, value: AxisValue) -> None:

@@ -10,12 +10,9 @@ from fleetspec.compiler.settings import common_start, lineage
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Backtest
 from fleetspec.diagnostics import Report, Route
+from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import BarSize
-
-BASEL_LEVEL = 0.99
-BASEL_BARS = 250
-"""What the traffic light counts: exceptions among 250 days at 99 % (Basel Committee 1996)."""
 
 
 def check_backtest(spec: FleetSpec, report: Report) -> None:
@@ -25,13 +22,17 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
         return
     check_listed(("backtest", "models"), backtest.models, report)
     if backtest.within.seconds == 0:
-        report.add(meaning.OUT_OF_RANGE, "a backtest within no time", route=("backtest", "within"), help="write 12h")
+        report.add(
+            meaning.OUT_OF_RANGE, "a backtest cannot end within 0s", route=("backtest", "within"), help="write 12h"
+        )
     in_fleet = {group for row in spec.fleet for group in row.model_names}
     for index, name in enumerate(backtest.models):
         route: Route = ("backtest", "models", index)
         if check_name("group in models", name, spec.models, route, report) and name not in in_fleet:
             message = f"'{name}' is in no row of the fleet, so it has no models to backtest"
-            report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet:")
+            report.add(meaning.BACKTEST_GROUP, message, route=route, help="add it to a row of fleet")
+        else:
+            _check_members_then(spec, name, route, report)
     seen: set[str] = set()
     for index, test in enumerate(backtest.tests):
         route = ("backtest", "tests", index)
@@ -41,6 +42,23 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
             _check_test(spec, backtest, test, route, report)
         seen.add(test)
     _check_purge(spec, backtest, report)
+
+
+def _check_members_then(spec: FleetSpec, group: str, route: Route, report: Report) -> None:
+    """A model of a whole universe would learn from series before they were members of it."""
+    for below in lineage(spec, group) if group in spec.models else ():
+        if spec.models[below].per != "universe":
+            continue
+        universes = {name for row in spec.fleet if below in row.model_names for name in row.universe_names}
+        changing = sorted(u for u in universes & spec.universes.keys() if spec.universes[u].as_of == "point-in-time")
+        if changing:
+            report.add(
+                meaning.BACKTEST_GROUP,
+                f"'{below}' has one model for all of '{changing[0]}', whose members change from day to day",
+                route=route,
+                help="take it out of the backtest, make it per: series, or write as_of: and a date",
+                related=((("universes", changing[0], "as_of"), "members of each day are asked for here"),),
+            )
 
 
 def at_risk(spec: FleetSpec, backtest: Backtest) -> list[str]:
@@ -115,7 +133,8 @@ def _check_purge(spec: FleetSpec, backtest: Backtest, report: Report) -> None:
     if backtest.purge.count < longest:
         report.add(
             meaning_models.PURGE,
-            f"a purge of {backtest.purge} lets labels over {longest} bars reach into what they are judged by",
+            f"a purge of {backtest.purge} is shorter than the horizon of {longest} bars: models would learn from what "
+            "they are judged by",
             route=("backtest", "purge"),
             help=f"write purge: horizon, or {longest} bars and more",
             related=[(_horizon_route(spec, held, longest), f"the horizon of {longest} bars is here")],
@@ -135,7 +154,12 @@ def _horizon_route(spec: FleetSpec, held: set[str], bars: int) -> Route:
 def check_gates(spec: FleetSpec, report: Report) -> None:
     """Add to the report what is wrong with the gates."""
     if spec.gates and spec.backtest is None:
-        help = "write backtest: {scheme: walk-forward, models: [var], step: 20 bars, tests: [kupiec], within: 12h}"
+        models = ", ".join(dict.fromkeys(name for gate in spec.gates for name in gate.model_names))
+        tests = ", ".join(dict.fromkeys(gate.test for gate in spec.gates))
+        help = (
+            f"write backtest: {{scheme: walk-forward, models: [{models}], step: 20 bars, tests: [{tests}], "
+            "within: 12h}"
+        )
         message = "a gate reads a backtest, and the spec has none"
         report.add(meaning_models.GATE, message, route=("gates",), key=True, help=help)
         return
@@ -179,9 +203,8 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             related=[(("backtest",), "the backtest is here")],
         )
     if not 0 < gate.fdr.fraction < 0.5:
-        message = (
-            f"a false discovery rate of {gate.fdr} {'stops nothing' if not gate.fdr.fraction else 'stops at random'}"
-        )
+        what = "lets chance decide what is stopped" if gate.fdr.fraction else "stops nothing"
+        message = f"a false discovery rate of {gate.fdr} {what}"
         report.add(meaning.OUT_OF_RANGE, message, route=(*route, "fdr"), help="write a share such as 5%")
     _check_power(spec, number, report)
 
@@ -206,7 +229,7 @@ def _check_power(spec: FleetSpec, number: int, report: Report) -> None:
             meaning_models.POWER,
             f"a right model has {expected:.2g} exceptions in {gate.min_obs} forecasts at {highest}: too few to tell",
             route=route,
-            help=f"write min_obs: {least} or more, which has at least one to be expected",
+            help=f"write min_obs: {least} or more: one exception is to be expected then",
         )
 
 
@@ -217,11 +240,12 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
         return
     judged = {group: _judged(spec, lock, group) for group in at_risk(spec, backtest)}
     for index, test in enumerate(backtest.tests):
-        few = [group for group in judged if test == "basel" and judged[group] < BASEL_BARS]
+        few = [group for group in judged if test == "basel" and judged[group] < BASEL_OBSERVATIONS]
         for group in few:
             report.add(
                 meaning_models.BASEL,
-                f"basel counts exceptions of {BASEL_BARS} days, and the backtest judges {judged[group]} of '{group}'",
+                f"basel counts exceptions of {BASEL_OBSERVATIONS} days, and the backtest judges {judged[group]} days "
+                f"of '{group}'",
                 route=("backtest", "tests", index),
                 help="lock longer data, shorten train, or take the test out",
             )
@@ -233,7 +257,7 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
                     meaning_models.GATE,
                     f"the gate wants {gate.min_obs} forecasts, and the backtest judges {judged[group]} of '{group}'",
                     route=("gates", number, "min_obs") if written else ("gates", number),
-                    help="lock longer data, shorten train, or write a smaller min_obs",
+                    help=f"lock longer data, shorten train, or write min_obs: {judged[group]}",
                 )
 
 

@@ -91,7 +91,7 @@ def _check_taken(spec: FleetSpec, families: dict[str, list[Family]], sound: list
             first = next(i for i, other in enumerate(spec.except_[:index]) if any(concerns(other, *b) for b in takes))
             report.add(
                 meaning_models.NOTHING_EXCLUDED,
-                "earlier entries take out already all that this one does",
+                "earlier entries already take out all that this one does",
                 route=("except", index),
                 help="delete it",
                 related=[(("except", first), "taken out here")],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fleetspec.compiler.alternatives import MOST_VARIANTS, Written, axis_values, count_variants, own_families
 from fleetspec.compiler.check_axes import check_axes
-from fleetspec.compiler.check_inputs import check_features, check_measure, check_params, unread
+from fleetspec.compiler.check_inputs import check_features, check_measure, check_params
 from fleetspec.compiler.check_over import check_circles, check_over
 from fleetspec.compiler.check_params import family_names
 from fleetspec.compiler.check_scope import Scope, of_axis
@@ -55,12 +55,12 @@ def _check_families(scope: Scope) -> None:
             meaning.FAMILY_OR_FAMILIES,
             f"'{scope.name}' has both family and families",
             "family",
-            "put all of them into families:",
+            f"write families: [{', '.join(dict.fromkeys([*group.families, group.family]))}], and leave family out",
             key=True,
             related=[((*scope.route, "families"), "the others are here")],
         )
     of_axes = [one for axis in group.axes for one in axis_values(scope.name, group, axis) if "family" in one.changes]
-    if not group.family_names and not of_axes and not unread(scope):
+    if not group.family_names and not of_axes:
         message = f"'{scope.name}' names no family"
         scope.add(meaning.FAMILY_OR_FAMILIES, message, None, "add family: garch")
     seen: set[str] = set()
@@ -77,7 +77,7 @@ def _tell_mixed(scope: Scope, fit: Family, transform: Family) -> None:
     at = {family.name: written for family, written in scope.families()}[transform.name]
     scope.add(
         meaning.OVER,
-        f"{transform.name} works on other forecasts and {fit.name} on data",
+        f"'{transform.name}' works on other forecasts, and '{fit.name}' on data",
         at if at.axis is not None else "families",
         "make two groups of them: the families of a group share train, refit and over",
     )
@@ -122,7 +122,7 @@ def _check_suited(scope: Scope) -> None:
                 meaning.WRONG_TARGET,
                 f"family '{family.name}' does not forecast {group.target}",
                 named if named.axis is not None else "target",
-                f"it forecasts {_listed(family.targets)}",
+                f"write target: {_listed(family.targets)}" + _instead(scope, family),
                 related=[((*scope.route, "target"), "the target is here")],
             )
         if group.per not in family.per:
@@ -139,6 +139,16 @@ def _check_suited(scope: Scope) -> None:
                 f"write train: {family.min_bars} bars or more",
                 related=of_axis(named),
             )
+
+
+def _instead(scope: Scope, family: Family) -> str:
+    """Families of the same kind that forecast what the group asks for."""
+    able = [
+        other.name
+        for other in scope.registry.families.values()
+        if scope.group.target in other.targets and other.transforms == family.transforms
+    ]
+    return f", or another family: {', '.join(sorted(able))}" if able else ""
 
 
 def _check_levels(scope: Scope) -> None:
@@ -174,8 +184,8 @@ def _check_idle(scope: Scope, families: list[Family]) -> None:
         message = f"{_said(families, 'never uses', 'never use')} a GPU"
         scope.add(meaning.NEVER_ON_GPU, message, "gpu_memory", "leave gpu_memory out", key=True)
     if group.pretrained_until is not None:
-        message = f"'{scope.name}' says what its families were trained on before, and none of them was"
-        help = "leave pretrained_until out: no family comes pretrained yet, each is fitted on the data of the spec"
+        message = f"'{scope.name}' has pretrained_until, and none of its families comes pretrained"
+        help = "leave pretrained_until out: each family is fitted on the data of the spec"
         scope.add(meaning_models.NOT_PRETRAINED, message, "pretrained_until", help, key=True)
 
 

@@ -6,6 +6,7 @@ from fleetspec.catalog.types import Catalog
 from fleetspec.compiler.spec import FleetSpec, Pool
 from fleetspec.diagnostics import Report, Route, did_you_mean
 from fleetspec.rules import meaning, meaning_operation
+from fleetspec.units import Rate
 
 HOURS_A_YEAR = 8766
 
@@ -31,7 +32,10 @@ def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
                 report.add(meaning.OUT_OF_RANGE, message, route=(*route, key), help=f"write {key}: {least} or more")
         if pool.memory is not None and pool.memory.mib == 0:
             report.add(
-                meaning.OUT_OF_RANGE, "a node without memory", route=(*route, "memory"), help="write memory: 8Gi"
+                meaning.OUT_OF_RANGE,
+                "memory is 0, and a node needs some",
+                route=(*route, "memory"),
+                help="write memory: 8Gi",
             )
 
 
@@ -64,7 +68,7 @@ def _check_offer(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
 
 def _check_own(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
     if pool.price is None:
-        help = "add offer: and a name of the catalog, or price: 0.80 USD/h"
+        help = "add price: 0.80 USD/h, or write offer: gcp/n2-standard-32 instead of cpu and memory"
         if pool.capex is not None and pool.capex.years > 0:
             worth = pool.capex.price.usd / (pool.capex.years * HOURS_A_YEAR) + pool.capex.power.usd_per_hour
             help = f"plans count a price per hour: add price: {worth:.2f} USD/h, what its capex comes to"
@@ -100,9 +104,9 @@ def _check_mig(pool: Pool, catalog: Catalog, route: Route, report: Report) -> No
         return
     if gpu is None or not catalog.devices[gpu].slices:
         able = sorted(name for name, device in catalog.devices.items() if device.slices)
-        what = "the pool has no GPU" if gpu is None else f"a {gpu} has no MIG"
-        help = f"write mig: none, or take one of {', '.join(able)}"
-        report.add(meaning.NO_MIG, f"{what} to cut", route=(*route, "mig"), help=help)
+        message = "the pool has no GPU to cut" if gpu is None else f"'{gpu}' has no MIG, so it cannot be cut"
+        help = f"write mig: none, or take a GPU that has MIG: {', '.join(able)}"
+        report.add(meaning.NO_MIG, message, route=(*route, "mig"), help=help)
 
 
 def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
@@ -133,16 +137,18 @@ def _check_spot(pool: Pool, catalog: Catalog, route: Route, report: Report) -> N
     if full is not None and spot.price.usd_per_hour >= full:
         report.add(
             meaning_operation.POOL_TERMS,
-            f"spot costs {spot.price}, and the node itself {full:g} USD/h",
+            f"spot costs {spot.price}, and the node itself {Rate(full)}: it has to be cheaper",
             route=(*here, "price"),
             help="write a lower price, or leave spot out",
             related=[((*route, "offer" if offer is not None else "price"), "the price of the node is here")],
         )
     if spot.price.usd_per_hour == 0:
-        message = "a spot node that costs nothing"
+        message = "the price of a spot node is 0 USD/h"
         report.add(meaning.OUT_OF_RANGE, message, route=(*here, "price"), help="write what it costs: 0.31 USD/h")
     if not 0 < spot.preempt.fraction < 1:
-        message = f"a chance of {spot.preempt} to be taken back is no chance"
+        message = (
+            f"a chance of {spot.preempt} to be taken back is {'none' if spot.preempt.fraction == 0 else 'a certainty'}"
+        )
         help = "write how many of 100 nodes are taken back in an hour: 4%/h"
         report.add(meaning.OUT_OF_RANGE, message, route=(*here, "preempt"), help=help)
 
@@ -167,5 +173,5 @@ def _check_capex(pool: Pool, route: Route, report: Report) -> None:
         message = f"a node is written off over {capex.years} years"
         report.add(meaning.OUT_OF_RANGE, message, route=(*here, "years"), help="write 1 to 20 years, such as 4")
     if capex.price.usd == 0:
-        message = "an owned node that cost nothing"
+        message = "the price of an owned node is 0 USD"
         report.add(meaning.OUT_OF_RANGE, message, route=(*here, "price"), help="write what it cost: 26000 USD")

@@ -35,7 +35,7 @@ def check_features(scope: Scope) -> None:
         texts = features.value if isinstance(features.value, tuple) else spec.features.get(features.value)
         if texts is not None:
             _check_lookback(scope, texts, found["train"], [*of_axis(named), (features.route, "the features are here")])
-    if wanting and not unread(scope):
+    if wanting:
         have = f"add features: {next(iter(spec.features))}" if spec.features else "write features: {tech: [rsi(14)]}"
         verb = "learns" if len(wanting) == 1 else "learn"
         message = f"{family_names([*wanting.values()])} {verb} from features, and '{scope.name}' names none"
@@ -50,11 +50,6 @@ def check_features(scope: Scope) -> None:
         scope.add(meaning.UNKNOWN_NAME, message, "features", did_you_mean(own, spec.features))
 
 
-def unread(scope: Scope) -> bool:
-    """Whether an axis names a file whose values are not known, and may be what is missing."""
-    return any(isinstance(axis, str) for axis in scope.group.axes.values())
-
-
 def families_in(scope: Scope, features: object) -> bool:
     """Whether a list of features is one of families, by somebody who takes an axis for ``families``."""
     return isinstance(features, tuple) and bool(features) and all(text in scope.registry for text in features)
@@ -67,7 +62,8 @@ def _check_lookback(scope: Scope, texts: tuple[str, ...], train: Written, relate
         return  # told where the features are written
     if train.value is not None and needed >= train.value.count:
         message = f"the features look back {needed} bars, which leaves nothing of {train.value} to learn from"
-        scope.add(meaning.FEATURES, message, train, "take shorter features or a longer window", related=related)
+        help = f"write a train of more than {needed} bars, or take features that look back less"
+        scope.add(meaning.FEATURES, message, train, help, related=related)
 
 
 def check_measure(scope: Scope) -> None:
@@ -81,11 +77,14 @@ def check_measure(scope: Scope) -> None:
             families[family.name] = family
             related += of_axis(named)
     for at, measure_name, families, related in said.values():
-        able = sorted(name for name in scope.registry if measure_name in scope.registry[name].measures)
-        help = f"families that read it: {', '.join(able)}" if able else "no family reads it yet: write measure: returns"
-        message = (
-            f"{family_names([*families.values()])} {'does' if len(families) == 1 else 'do'} not read {measure_name}"
+        able = sorted(
+            family.name
+            for family in scope.registry.families.values()
+            if measure_name in family.measures and scope.group.target in family.targets
         )
+        help = "write measure: returns" + (f", or take a family that reads it: {', '.join(able)}" if able else "")
+        do = "does" if len(families) == 1 else "do"
+        message = f"{family_names([*families.values()])} {do} not read measure: {measure_name}"
         scope.add(meaning_models.MEASURE, message, at, help, related=dict.fromkeys(related))
 
 

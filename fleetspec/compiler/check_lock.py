@@ -13,7 +13,7 @@ from fleetspec.compiler.standards import check_quality
 from fleetspec.diagnostics import Report, Route, Rule
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
-from fleetspec.units import BarSize
+from fleetspec.units import BarSize, Sessions
 
 _AGAIN = "lock the data as they are now: fleetspec lock SPEC"
 _SHOWN = 3
@@ -126,7 +126,7 @@ def _check_window(
         )
         return
     if any(cadence(*window) not in series.windows for series in members):
-        message = f"the lock holds no windows of {train} bars every {refit} sessions for universe '{universe}'"
+        message = f"the lock holds no windows of {train} bars every {Sessions(refit)} for universe '{universe}'"
         report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
         return
     short = sorted((series for series in members if series.bars < train), key=lambda series: (series.bars, series.name))
@@ -178,7 +178,7 @@ def check_session(spec: FleetSpec, lock: Lock, session: date, report: Report) ->
     )
 
 
-def check_night(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
+def check_usable(spec: FleetSpec, lock: Lock, run: RunKind, session: date, report: Report) -> None:
     """What the locked data must be for the night after ``session``: known by then, and good enough."""
     if run is not RunKind.BACKTEST:
         check_lag(spec, lock, session, report)

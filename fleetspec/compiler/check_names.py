@@ -22,14 +22,17 @@ def check_listed(route: Route, listed: Iterable[Hashable], report: Report) -> No
             )
         first.setdefault(item, index)
     if not first:
-        report.add(meaning.EMPTY_LIST, f"{route[-1]} names nothing", route=route, help="name at least one")
+        report.add(meaning.EMPTY_LIST, f"'{route[-1]}' is an empty list", route=route, help="name at least one")
 
 
 def check_name(what: str, name: str, known: Mapping[str, object], route: Route, report: Report) -> bool:
-    """Whether a name is one of those that exist."""
+    """Whether a name is one of those that exist. ``what`` may say where it would be: ``group in models``."""
     if name in known:
         return True
-    report.add(meaning.UNKNOWN_NAME, f"there is no {what} '{name}'", route=route, help=did_you_mean(name, known))
+    kind, at, place = what.partition(" in ")
+    report.add(
+        meaning.UNKNOWN_NAME, f"there is no {kind} '{name}'{at}{place}", route=route, help=did_you_mean(name, known)
+    )
     return False
 
 

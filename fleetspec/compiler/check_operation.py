@@ -88,7 +88,13 @@ def _check_limit(policy: Policy, route: Route, report: Report) -> None:
     parse, how = _LIMITS[policy.rule]
     if policy.limit is None:
         message = f"rule '{policy.rule}' needs a limit"
-        report.add(meaning_operation.POLICY, message, route=route, key=True, help=f"add limit: with {how}")
+        report.add(
+            meaning_operation.POLICY,
+            message,
+            route=route,
+            key=True,
+            help=f"add limit: {how.partition(': ')[2].partition(',')[0]}",
+        )
         return
     try:
         parse(policy.limit)

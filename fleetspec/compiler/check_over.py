@@ -30,7 +30,7 @@ def check_over(scope: Scope, transforms: list[Family]) -> None:
             scope.add(meaning.LISTED_TWICE, f"'{over}' is listed twice", route, "take one of them out")
         elif over not in spec.models:
             help = did_you_mean(over, spec.models.keys() - {scope.name})
-            scope.add(meaning.UNKNOWN_NAME, f"there is no group in models '{over}'", route, help)
+            scope.add(meaning.UNKNOWN_NAME, f"there is no group '{over}' in models", route, help)
         else:
             _check_member(scope, over, spec.models[over], route)
     _check_bars(scope)
@@ -65,14 +65,14 @@ def _check_bars(scope: Scope) -> None:
         )
         scope.add(
             meaning.OVER,
-            f"'{lacking}' has no forecasts for {missing}, which another group of '{scope.name}' has",
+            f"the groups that '{scope.name}' is over have different bars: '{lacking}' lacks {missing}",
             item_route((*scope.route, "over"), scope.group.over, scope.group.over_names.index(lacking)),
             "give the groups the same bars, or make a transform for each",
-            related=[(("models", lacking), "its bars are decided here")],
+            related=[(("models", lacking), "its bars are set here")],
         )
     if scope.group.axes and any(found != {None} for found in bars.values()):
         over = next(name for name in known if bars[name] != {None})
-        message = f"'{scope.name}' is over a group with bars of its own, which are its only axis"
+        message = f"'{over}' has bars of its own, so '{scope.name}', which is over it, can have no axes"
         related: list[tuple[Route, str]] = [(("models", over, "axes"), "the axes it is over")]
         scope.add(
             meaning.OVER, message, "axes", "leave axes out, or make a group for each value", key=True, related=related
@@ -136,7 +136,8 @@ def _check_present(
     if not _lacking(Demand(demand.rows), families, names, asked):
         report.add(
             meaning.OVER_ABSENT,
-            f"'{group}' is over '{over}', of which except leaves nothing {_bars(lacking)} in universe '{universe}'",
+            f"'{group}' is over '{over}', and except leaves none of its forecasts {_bars(lacking)} in universe "
+            f"'{universe}'",
             route=route,
             help=f"take {group} out there as well, or leave a family of {over} in",
             related=[
@@ -153,7 +154,7 @@ def _check_present(
         f"'{group}' is over '{over}', which is not {what}in the fleet of universe '{universe}'",
         route=route,
         help=f"add {over} to the models of this row",
-        related=[(("models", group, "over"), "its over is here")],
+        related=[(("models", group, "over"), "it is named here")],
     )
     return True
 

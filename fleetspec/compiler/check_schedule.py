@@ -51,13 +51,13 @@ def check_calendar(name: str, route: Route, report: Report) -> bool:
 def check_schedule(spec: FleetSpec, report: Report) -> None:
     """The deadline is after the start and not after the next night's start; what must be earlier lies between them."""
     schedule = spec.schedule
-    known = check_night(schedule, report)
+    known = check_start_and_deadline(schedule, report)
     in_fleet = {group for row in spec.fleet for group in row.model_names}
     for group, deadline in schedule.deadlines.items():
         route: Route = ("schedule", "deadlines", group)
         if group not in spec.models:
             help = did_you_mean(group, spec.models)
-            message = f"there is no group in models '{group}'"
+            message = f"there is no group '{group}' in models"
             report.add(meaning.UNKNOWN_NAME, message, route=route, key=True, help=help)
         elif group not in in_fleet:
             message = f"'{group}' is in no row of the fleet, so nothing of it is due"
@@ -73,7 +73,7 @@ def _sample(schedule: Schedule, deadline: SessionTime) -> tuple[Night, ...]:
     return nights(schedule.calendar, schedule.start, deadline, first, _NIGHTS)
 
 
-def check_night(schedule: Schedule, report: Report) -> bool:
+def check_start_and_deadline(schedule: Schedule, report: Report) -> bool:
     """Whether the calendar exists; start and deadline are checked if it does."""
     if not check_calendar(schedule.calendar, ("schedule", "calendar"), report):
         return False
@@ -95,7 +95,7 @@ def _check_bounds(schedule: Schedule, report: Report) -> None:
             f"the deadline ({schedule.deadline}) is {when} the start ({schedule.start}): no night is left",
             route=route,
             help=f"after session {shortest.session} the run would start {shortest.start:%a %H:%M} and have to end "
-            f"{shortest.deadline:%a %H:%M} UTC; start earlier or move the deadline back",
+            f"{shortest.deadline:%a %H:%M} UTC; start earlier, or write a later deadline",
             related=start,
         )
         return

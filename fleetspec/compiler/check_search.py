@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import replace
+from typing import NamedTuple, get_args
 
 from fleetspec.compiler.alternatives import Written, axis_values
 from fleetspec.compiler.check_params import family_names, parameter_faults
@@ -15,7 +16,7 @@ from fleetspec.compiler.spec_models import Search
 from fleetspec.diagnostics import Route, Rule, did_you_mean
 from fleetspec.family import Family
 from fleetspec.rules import meaning, meaning_models
-from fleetspec.units import UnitError
+from fleetspec.units import Bars, UnitError
 
 _METRICS = {"return": ("rmse", "mae", "mase"), "variance": ("qlike", "log_likelihood")}
 """What ranks the forecasts of a target."""
@@ -120,7 +121,7 @@ def _faults(family: Family, name: str, space: Interval | Choices, route: Route) 
     if isinstance(space, tuple):
         return [fault for index, text in enumerate(space) for fault in _refused(family, name, text, (*route, index))]
     if info.annotation not in (int, float):
-        help = f"write a list of choices: {name}: [a, b]"
+        help = f"write a list of choices: {name}: [{', '.join(map(str, get_args(info.annotation))) or 'a, b'}]"
         return [_Fault(meaning_models.SPACE, route, False, f"{name} is not a number, so it has no range", help)]
     whole = name in whole_numbers(family.params)
     if whole and not (space.low.is_integer() and space.high.is_integer()):
@@ -130,7 +131,13 @@ def _faults(family: Family, name: str, space: Interval | Choices, route: Route) 
     for end in (space.low, space.high):
         found = _refused(family, name, f"{end:.0f}" if whole else f"{end:.17g}", route)
         if found:
-            return [fault._replace(message=f"the range reaches {end:g}, and {name} cannot") for fault in found]
+            return [
+                fault._replace(
+                    message=f"the range of {name} reaches {end:g}",
+                    help=fault.help.replace("write a number", "write ends that are"),
+                )
+                for fault in found
+            ]
     return []
 
 
@@ -146,7 +153,8 @@ def _refused(family: Family, name: str, text: str, route: Route) -> list[_Fault]
 def _check_trials(scope: Scope, search: Search, fits: list[Family], space: dict[str, Interval | Choices]) -> None:
     trials, route = search.trials, _route(scope, "trials")
     if not 2 <= trials <= MOST_TRIALS:
-        message = f"{trials} trials are {'no search' if trials < 2 else 'too many'}"
+        what = "trial is" if trials == 1 else "trials are"
+        message = f"{trials:,} {what} {'no search' if trials < 2 else 'too many'}"
         scope.add(meaning.OUT_OF_RANGE, message, route, f"write a number from 2 to {MOST_TRIALS:,}")
     elif search.method == "halving" and trials < HALVING:
         message = f"halving keeps one candidate of {HALVING}, and there are {trials}"
@@ -185,14 +193,14 @@ def _check_cadence(scope: Scope, search: Search, refit: Written) -> None:
     if refit.value is None or search.every.sessions % refit.value.sessions == 0:
         return
     every, each = search.every.sessions, refit.value.sessions
-    near = max(round(every / each), 1) * each
+    near = replace(refit.value, sessions=max(round(every / each), 1) * each)
     scope.add(
         meaning_models.SEARCH_CADENCE,
-        f"a search every {search.every} does not fall on a refit every {refit.value}"
+        f"a search ({search.every}) does not fall on a refit ({refit.value})"
         if every > each
-        else f"a search every {search.every} comes more often than a refit every {refit.value}",
+        else f"a search ({search.every}) comes more often than a refit ({refit.value})",
         _route(scope, "every"),
-        f"write every: {near} sessions",
+        f"write every: {near}",
         related=[(refit.route, "the refit is here")],
     )
 
@@ -200,11 +208,12 @@ def _check_cadence(scope: Scope, search: Search, refit: Written) -> None:
 def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, Written], train: Written) -> None:
     """What is left of the window to learn from, and what there is to judge by. ``longest`` is the longest horizon."""
     (family, named), bars = by, train.value.count
-    judged = round(bars * search.validation.fraction)
+    judged, ahead = int(bars * search.validation.fraction), 1 if family.horizon_free else longest
     related: list[tuple[Route, str]] = [(train.route, "the window is here"), *of_axis(named)]
     written = "validation" in search.model_fields_set
     at: Route = _route(scope, "validation") if written else _route(scope)
     if bars - judged < family.min_bars:
+        most = 100 * (bars - family.min_bars) // bars
         message = (
             f"a validation of {search.validation} leaves {bars - judged} of {bars} bars to learn from, "
             f"and family '{family.name}' needs {family.min_bars}"
@@ -213,15 +222,15 @@ def _check_window(scope: Scope, search: Search, longest: int, by: tuple[Family, 
             meaning_models.SEARCH_WINDOW,
             message,
             at,
-            "lengthen train, or write a smaller share",
+            "lengthen train" + (f", or write validation: {most}% or less" if most * bars >= 100 * ahead else ""),
             key=not written,
             related=related,
         )
         return
-    if judged <= longest:
+    if judged < ahead:
         message = (
             f"a validation of {search.validation} leaves {judged} of {bars} bars to judge by, "
-            f"and the longest horizon is {longest}"
+            f"and family '{family.name}' looks {Bars(ahead)} ahead"
         )
-        help = "write a larger share, such as 20%"
+        help = f"write validation: {max(math.ceil(100 * ahead / bars), 1)}% or more"
         scope.add(meaning_models.SEARCH_WINDOW, message, at, help, key=not written, related=related)

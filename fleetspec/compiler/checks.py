@@ -16,7 +16,7 @@ from fleetspec.compiler.check_backtest import check_backtest, check_gates, check
 from fleetspec.compiler.check_fleet import check_fleet
 from fleetspec.compiler.check_groups import check_groups
 from fleetspec.compiler.check_hardware import check_hardware
-from fleetspec.compiler.check_lock import address_clash, check_night, check_session
+from fleetspec.compiler.check_lock import address_clash, check_session, check_usable
 from fleetspec.compiler.check_moved import check_moved
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
@@ -32,7 +32,7 @@ from fleetspec.panel.features import FeatureError, canonical
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning
 
-__all__ = ["check", "check_against_lock", "check_night", "check_session"]
+__all__ = ["check", "check_against_lock", "check_session", "check_usable"]
 
 
 def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report) -> None:

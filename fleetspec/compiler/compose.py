@@ -117,12 +117,17 @@ def _quoted(text: str) -> str:
     return f'"{_TO_ESCAPE.sub(escape, text)}"'
 
 
-def read_source(path: Path, report: Report, place: Place | None = None) -> Source | None:
-    """A file's text; None when it cannot be read, with the reason at ``place`` (who names the file)."""
+def read_source(
+    path: Path, report: Report, place: Place | None = None, suffixes: tuple[str, ...] = _SUFFIXES
+) -> Source | None:
+    """A file's text; None when it cannot be read, with the reason at ``place`` (who names the file).
+
+    ``suffixes`` are those of files that may be meant instead.
+    """
     try:
         if not path.is_file():
             what = "is a folder" if path.is_dir() else "does not exist"
-            report.add(reading.UNREADABLE, f"{path} {what}", place=place, help=_beside(path))
+            report.add(reading.UNREADABLE, f"{path} {what}", place=place, help=_beside(path, suffixes))
             return None
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
@@ -149,11 +154,11 @@ def read_source(path: Path, report: Report, place: Place | None = None) -> Sourc
         return None
 
 
-def _beside(path: Path) -> str:
+def _beside(path: Path, suffixes: tuple[str, ...]) -> str:
     folder = path if path.is_dir() else path.parent
-    names = [p.name for p in folder.iterdir() if p.suffix in _SUFFIXES] if folder.is_dir() else []
+    names = [p.name for p in folder.iterdir() if p.suffix in suffixes] if folder.is_dir() else []
     if not names:
-        return f"there is no YAML file in {folder}"
+        return f"there is no file {' or '.join(f'*{suffix}' for suffix in suffixes)} in {folder}"
     if path.is_dir():
         return f"name one of the files in it: {', '.join(sorted(names))}"
     return did_you_mean(path.name, names)
@@ -298,7 +303,7 @@ class _Composition:
                 reading.EXTENDS_CYCLE,
                 f"'{name}' leads back to itself: {circle}",
                 place=place,
-                help="take one of these files out of the circle",
+                help=f"take '{name}' out of this `extends`, or break the circle in another of these files",
             )
             return None
         document = self.read(target, stack, place)
@@ -313,9 +318,9 @@ class _Composition:
         elif absolute or not resolved.is_relative_to(self.root):
             self.report.add(
                 reading.EXTENDS_OUTSIDE,
-                f"{shown} is outside of {self.root.name}",
+                f"{shown} is outside of the folder '{self.root.name}'",
                 place=place,
-                help="copy the file into the repository of the spec and name it relative to this file",
+                help="copy the file into that folder, the repository of the spec, and name it relative to this file",
             )
         else:
             return resolved
@@ -329,8 +334,8 @@ class _Composition:
         said = f"kind: {kind}" if kind != "Defaults" else f"apiVersion: {version}"
         self.report.add(
             reading.NOT_DEFAULTS,
-            f"'{name}' is {said}" if kind and version else f"'{name}' does not say what it is",
+            f"'{name}' is {said}, not Defaults" if kind and version else f"'{name}' does not say what it is",
             place=place,
-            help="the file begins with apiVersion: fleetspec/v1 and kind: Defaults",
+            help="name a file that begins with apiVersion: fleetspec/v1 and kind: Defaults",
         )
         return False

@@ -244,11 +244,17 @@ def _tell(fault: _Fault, report: Report) -> None:
         )
 
 
+_HALVING_ELSEWHERE = ("asha", "hyperband", "successive-halving")
+"""What other tools call a search that gives the better candidates more."""
+
+
 def _tell_choice(fault: _Fault, report: Report) -> None:
     choices = [word.strip().strip("'\"") for word in str(fault.context["expected"]).replace(" or ", ",").split(",")]
     help = did_you_mean(fault.value, choices) if len(choices) > 1 else f"write {choices[0]}"
     if fault.route == ("kind",) and fault.value == "Defaults":
-        help = "this file only holds defaults: name the fleet that extends it"
+        help = "this file only holds defaults: give the command the fleet that extends it"
+    elif fault.route[-2:] == ("search", "method") and fault.value in _HALVING_ELSEWHERE:
+        help = "write halving: the same idea rung by rung, which can be planned, priced and repeated"
     elif fault.of_union:
         help = f"write {choices[0]}, or a list: {_EXAMPLES.get(str(fault.route[-1]), '[a, b]')}"
     message = f"'{fault.value}' is not a choice for {_dotted(fault.route)}"
@@ -272,6 +278,8 @@ def _example(route: Route) -> str | None:
     words = [part for part in reversed(route) if isinstance(part, str)]
     if len(words) > 1 and words[-1] in ("fleet", "backtest", "gates", "except") and words[0] in _NAMES_OR_NAME:
         return f"write {_NAMES_OR_NAME[words[0]]}"
+    if len(words) > 1 and words[1] == "axes" and isinstance(route[-1], int):
+        return f"write {words[0]}: [a, b], a single value each"
     for word in words[1:]:
         if (word, words[0]) in _EXAMPLES_WITHIN:
             return f"write {_EXAMPLES_WITHIN[word, words[0]]}"

@@ -222,7 +222,10 @@ class _Composer:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 raise self.stop(
-                    reading.MANY_DOCUMENTS, _span(event), "a second document begins here", "one fleet per file"
+                    reading.MANY_DOCUMENTS,
+                    _span(event),
+                    "a second document begins here",
+                    "put it into a file of its own",
                 )
         if root.entries is None and not (self.lists and root.items is not None):
             empty = root.items is None and not root.scalar
@@ -249,7 +252,9 @@ class _Composer:
             self.scalar(node, event)
         elif depth > MAX_DEPTH:
             here = Span(span.start, span.start + 1)
-            raise self.stop(reading.TOO_DEEP, here, f"more than {MAX_DEPTH} levels deep", "a spec needs a handful")
+            raise self.stop(
+                reading.TOO_DEEP, here, f"more than {MAX_DEPTH} levels deep", "take out levels: a spec needs a handful"
+            )
         elif isinstance(event, yaml.SequenceStartEvent):
             self.sequence(node, depth)
         else:
@@ -314,8 +319,10 @@ class _Composer:
         span = _span(event)
         target = self.anchors.get(event.anchor)
         if target is None or not target.complete:
-            why = "stands inside of what it repeats" if target is not None else "has no anchor above it"
-            self.error(reading.ALIAS, span, f"the alias '*{event.anchor}' {why}", "write the value out")
+            why, help = "has no anchor above it", "write the value out"
+            if target is not None:
+                why, help = "stands inside of what it repeats", "leave it out: a value cannot hold itself"
+            self.error(reading.ALIAS, span, f"the alias '*{event.anchor}' {why}", help)
             return _Node(span, complete=True)
         self.count(span, target.size)
         self.aliased += target.size

@@ -46,6 +46,8 @@ class Task(IntEnum):
         return self.name.lower()
 
 
+FIELDS = ("family", "group", "universe", "series", "horizon")
+"""What the slots of an address are called where models are selected; an axis is called otherwise."""
 NONE = -1
 """Code of an absent series (a model per universe) or horizon (a horizon-free model)."""
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from fleetspec.rules import meaning
 from fleetspec.units import BarSize
 
 FORMAT = 2
+
+_HEAD_LINES = 3
+"""The brace, the version and the checksum."""
 
 Spans = tuple[tuple[int, int], ...]
 """Half-open ranges of a series' bars."""
@@ -70,18 +74,13 @@ class Lock:
         return self.spans.get(panel_key(universe, bar))
 
     def to_bytes(self) -> bytes:
-        """The file: canonical JSON, one series a line, with a checksum against edits and merges."""
-        head = {"version": self.version, "checksum": self.checksum(), "catalog": self.catalog}
-        lines = [f"{json.dumps(key)}:{canonical(value).decode()}," for key, value in head.items()]
-        return ("{\n" + "\n".join([*lines, *self._lines()]) + "\n}}\n").encode()
-
-    def checksum(self) -> str:
-        """128-bit digest of everything else in the file."""
-        content = "\n".join((str(self.version), self.catalog, *self._lines()))
-        return hashlib.blake2b(content.encode(), digest_size=16).hexdigest()
+        """The file: canonical JSON, one series a line, with a checksum of all below it against edits and merges."""
+        body = "\n".join(self._lines()) + "\n}}\n"
+        head = f'{{\n"version":{self.version},\n"checksum":"{_checksum(body)}",\n'
+        return (head + body).encode()
 
     def _lines(self) -> list[str]:
-        lines = [f'"declared":{canonical(self.declared).decode()},', '"universes":{']
+        lines = [f'"catalog":"{self.catalog}",', f'"declared":{canonical(self.declared).decode()},', '"universes":{']
         names = sorted(self.universes)
         lines += [
             f"{json.dumps(name)}:{canonical(list(self.universes[name])).decode()}{_comma(names, name)}"
@@ -108,6 +107,11 @@ def _groups(groups: dict[str, dict[str, Any]]) -> list[str]:
             lines.append(f"{json.dumps(name, ensure_ascii=False)}:{row}{_comma(members, name)}")
         lines.append("}" + _comma(names, group))
     return lines
+
+
+def _checksum(body: str) -> str:
+    """128-bit digest of the lines below the checksum's own."""
+    return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
 
 
 def _comma(names: list[str], name: str) -> str:
@@ -233,12 +237,13 @@ def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
         what = f"has format {version}, not {FORMAT}" if version is not None else "is no lock"
         report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help=f"write it anew: fleetspec lock {spec}")
         return None
+    # A checkout may have given the lines other ends.
+    body = text.replace("\r\n", "\n").split("\n", _HEAD_LINES)[-1]
+    if content.get("checksum") != _checksum(body):
+        report.add(meaning.LOCK_DAMAGED, f"{name} was changed after it was written", help=help)
+        return None
     try:
-        lock = _lock(content)
-        if content["checksum"] != lock.checksum():
-            report.add(meaning.LOCK_DAMAGED, f"{name} was changed after it was written", help=help)
-            return None
-        return lock
+        return _lock(content)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         report.add(meaning.LOCK_DAMAGED, f"{name} is incomplete: {error}", help=help)
         return None
@@ -281,5 +286,6 @@ def _hex(text: Any) -> str:
     return text
 
 
-def _day(text: Any) -> date | None:
+@lru_cache(maxsize=4096)
+def _day(text: str | None) -> date | None:
     return None if text is None else date.fromisoformat(text)

@@ -17,6 +17,7 @@ from fleetspec.compiler.check_arrival import newest_session
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Models, RunKind
 from fleetspec.compiler.lock import Lock, panel_key
+from fleetspec.compiler.membership import members_now
 from fleetspec.compiler.panels import Panel
 from fleetspec.compiler.settings import common_start, group_order, group_settings, lineage, source_identity
 from fleetspec.compiler.spec import FleetSpec
@@ -58,13 +59,14 @@ class _Lowering:
         ]
         self.horizons = self.demand.horizons
         self.first_end = common_start(spec, held) if run is RunKind.BACKTEST else {}
+        self.members = {universe: self._members(universe) for universe in self.demand.universes}
         self.assembly = Assembly()
         self.blocks: list[Block] = []
 
     def graph(self) -> JobGraph:
         for code, universe in enumerate(self.demand.universes):
             self._universe(universe, code)
-        members = tuple(self.lock.universes[universe] for universe in self.demand.universes)
+        members = tuple(self.members.values())
         models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
         return self.assembly.graph(self.spec.name, self.run, self.session, self.spec.seed, models)
 
@@ -118,10 +120,22 @@ class _Lowering:
     def _panel(self, universe: str, code: int, bar: str) -> Panel:
         source = self.spec.universes[universe].data
         held = self.lock.data[panel_key(source, bar)]
-        series = tuple(held[name] for name in self.lock.universes[universe])
+        series = tuple(held[name] for name in self.members[universe])
+        spans = self.lock.spans_of(universe, bar) if self.run is RunKind.BACKTEST else None
+        belongs = None if spans is None else tuple(spans.get(name, ()) for name in self.members[universe])
         at = None if self.run is RunKind.BACKTEST else self.session
         asked = standard(self.spec, universe, bar, at)
-        return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), asked)
+        return Panel.of(universe, code, bar, series, source_identity(self.spec.data[source]), asked, belongs)
+
+    def _members(self, universe: str) -> tuple[str, ...]:
+        """The series a run is about: for a night those that belong to the universe now, for a backtest all that ever
+        did."""
+        every, own = self.lock.universes[universe], str(self.spec.universes[universe].bar)
+        spans = self.lock.spans_of(universe, own)
+        if spans is None or self.run is RunKind.BACKTEST:
+            return every
+        held = self.lock.data[panel_key(self.spec.universes[universe].data, own)]
+        return members_now(every, {name: held[name].bars for name in every}, spans)
 
 
 def held_groups(spec: FleetSpec, run: RunKind) -> set[str]:

@@ -9,7 +9,8 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.compiler.lock import Spans, cadences
+from fleetspec.compiler.alternatives import group_bars
+from fleetspec.compiler.lock import Spans
 from fleetspec.compiler.spec import FleetSpec, Universe
 from fleetspec.diagnostics import Report, Route, did_you_mean
 from fleetspec.panel.conditions import Condition, ConditionError, parse
@@ -28,8 +29,8 @@ def check_members(spec: FleetSpec, report: Report) -> None:
         route: Route = ("universes", name)
         if universe.where is None:
             if universe.as_of is not None:
-                message = f"universe '{name}' has as_of and no condition for it"
-                help = "leave as_of out, or write where: \"index = 'SPX'\""
+                message = f"universe '{name}' has as_of and no where that it is the day of"
+                help = "leave as_of out, or add where: \"index = 'SPX'\""
                 report.add(data.DAY_WITHOUT_WHERE, message, route=(*route, "as_of"), help=help)
             continue
         try:
@@ -39,9 +40,9 @@ def check_members(spec: FleetSpec, report: Report) -> None:
         if universe.as_of is None:
             report.add(
                 data.WHERE_WITHOUT_DAY,
-                f"the members of '{name}' would be those that satisfy it today: survivors",
+                f"without as_of, the members of '{name}' are those that satisfy it today: survivors",
                 route=(*route, "where"),
-                help="write as_of: point-in-time; or as_of: latest, or a day, where no backtest needs to be fair",
+                help="add as_of: point-in-time; or as_of: latest, or a day, where no backtest needs to be fair",
             )
         elif universe.as_of != "point-in-time" and any(
             name in row.universe_names and backtested.intersection(row.model_names) for row in spec.fleet
@@ -58,15 +59,17 @@ def _check_calendars(spec: FleetSpec, report: Report) -> None:
     """Weeks, months and quarters of one source end with the sessions of one calendar."""
     first: dict[tuple[str, str], str] = {}
     for name, universe in spec.universes.items():
-        for bar in sorted(cadences(spec, name)):
-            if BarSize.parse(bar).sessions <= 1:
+        groups = {group for row in spec.fleet if name in row.universe_names for group in row.model_names}
+        asked = {bar for group in groups & spec.models.keys() for bar in group_bars(spec, group) if bar is not None}
+        for bar in sorted({universe.bar, *asked}):
+            if bar.sessions <= 1:
                 continue
-            other = first.setdefault((universe.data, bar), name)
+            other = first.setdefault((universe.data, str(bar)), name)
             calendar = spec.universes[other].calendar
             if calendar != universe.calendar:
                 report.add(
                     data.CALENDARS_DIFFER,
-                    f"bars of {bar} of data '{universe.data}' are on calendar {calendar} in universe '{other}'",
+                    f"bars of {bar} of data '{universe.data}' need one calendar, and universe '{other}' has {calendar}",
                     route=("universes", name, "calendar"),
                     help=f"write {calendar}, or give '{name}' a data source of its own from the same file",
                 )

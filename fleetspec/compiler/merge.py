@@ -47,7 +47,7 @@ def refuse_operators(document: Document, report: Report) -> None:
         _, name = operator(str(route[-1]))
         report.add(
             reading.NOTHING_BELOW,
-            f"'{route[-1]}' changes what lies below, and this file extends nothing",
+            f"'{route[-1]}' changes what an extended file says, and this file extends nothing",
             place=document.keys[route],
             help=f"write {name}: without the sign, or name the file that has it in `extends`",
         )
@@ -105,7 +105,7 @@ class _Layer:
         """Operators inside of what is new in this file: there is nothing below them."""
         for route in sorted(self.unused, key=lambda r: self.above.keys[r].span.start)[:MAX_FAULTS]:
             if route[0] not in drop:
-                message = f"'{route[-1]}' changes what lies below, and there is nothing below it"
+                message = f"'{route[-1]}' has nothing to change: all that it stands in is new in this file"
                 help = f"write {operator(str(route[-1]))[1]}: without the sign"
                 self.report.add(reading.NOTHING_BELOW, message, place=self.above.keys[route], help=help)
 
@@ -141,8 +141,8 @@ class _Layer:
         _, name = operator(key)
         target = (*route, name)
         if name not in result:
-            verb = {"+": "append to", "-": "remove from", "!": "replace"}[sign]
-            message = f"there is no '{name}' below to {verb}"
+            verb = {"+": "appends to", "-": "removes from", "!": "replaces"}[sign]
+            message = f"'{key}' {verb} '{name}', and there is none in the files under this one"
             help = _nearest(name, list(result))
             self.report.add(reading.NOTHING_BELOW, message, place=self.above.keys[source], help=help)
         elif sign == "!":
@@ -156,9 +156,9 @@ class _Layer:
         name = str(target[-1])
         old = result[name]
         if not isinstance(old, dict):
-            self._misshapen(source, f"'{name}' is {_shape(old)} below: it is replaced anyway", f"write {name}:")
+            self._misshapen(source, f"'{name}' is {_shape(old)}, which is replaced anyway", _unsigned(name))
         elif not isinstance(value, dict):
-            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a map", f"write {name}: {{…}}")
+            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a map", "write the whole new map")
         else:
             self._note(target, source, operator=True)
             self._forget(target, old)
@@ -169,11 +169,13 @@ class _Layer:
         name = str(target[-1])
         old = result[name]
         if isinstance(old, dict):
-            self._misshapen(source, f"'{name}' is a map below: maps merge by themselves", f"write {name}:")
+            self._misshapen(source, f"'{name}' is a map, and maps merge by themselves", _unsigned(name))
         elif not isinstance(old, list):
-            self._misshapen(source, f"'{name}' is {_shape(old)} below, not a list", f"write {name}: [a, b]")
+            self._misshapen(
+                source, f"'{name}' is {_shape(old)} in the files under this one, not a list", _unsigned(name)
+            )
         elif not isinstance(value, list):
-            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a list", f"write {source[-1]}: [a, b]")
+            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a list", _listed(source[-1], value))
         else:
             self._note(target, source, operator=True)
             for index, item in enumerate(value):
@@ -185,10 +187,12 @@ class _Layer:
         name = str(target[-1])
         old = result[name]
         if not isinstance(old, list | dict):
-            self._misshapen(source, f"'{name}' is {_shape(old)} below, not a list or a map", f"write {name}:")
+            self._misshapen(
+                source, f"'{name}' is {_shape(old)} in the files under this one, not a list or a map", _unsigned(name)
+            )
             return
         if not isinstance(value, list):
-            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a list", f"write {source[-1]}: [a, b]")
+            self._misshapen(source, f"'{source[-1]}' is {_shape(value)}, not a list", _listed(source[-1], value))
             return
         present = {_mark(item) for item in old}
         absent = [index for index, item in enumerate(value) if _mark(item) not in present]
@@ -219,10 +223,10 @@ class _Layer:
             rest = f" ({more} more are not there)" if more > 0 and index == absent[_SHOWN - 1] else ""
             self.report.add(
                 reading.NOT_THERE,
-                f"{shown} is not in '{target[-1]}' below{rest}",
+                f"{shown} is not in '{target[-1]}' of the files under this one{rest}",
                 place=self.above.values[(*source, index)],
-                help=_nearest(str(item), [known for known in old if isinstance(known, str)]),
-                related=[(place, "what lies below") for place in origins(self.below, target)[-1:]],
+                help=_nearest(item, [known for known in old if isinstance(known, str)]),
+                related=[(place, "what there is") for place in origins(self.below, target)[-1:]],
             )
 
     def _misshapen(self, source: Route, message: str, help: str) -> None:
@@ -292,7 +296,17 @@ def _mark(item: Any) -> Any:
     return item if isinstance(item, str) else (json.dumps(item, sort_keys=True),)
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def _unsigned(name: str) -> str:
+    return f"write {name}: without the sign"
+
+
+def _listed(key: str | int, value: Any) -> str:
+    return f"write {key}: [{value}]" if isinstance(value, str) else f"write a list after {key}:"
+
+
+def _nearest(name: Any, known: list[str]) -> str:
+    if not isinstance(name, str) or not known:
+        return "write it exactly as it is there"
     if len(known) > _SEARCHED:
         return f"write one of the {len(known):,} that are there, as it is written"
     return did_you_mean(name, known)

@@ -73,12 +73,12 @@ def _held(route: Route, text: str, place: Place | None, root: Path, report: Repo
     if not name or Path(name).is_absolute() or target is None or not target.is_relative_to(root):
         report.add(
             data.NAMED_FILE,
-            f"'{name}' is outside of {root.name}" if name else "file: names no file",
+            f"'{name}' is outside of the folder '{root.name}'" if name else "file: names no file",
             place=place,
-            help="put the file into the repository of the spec and name it relative to this file: file:series.csv",
+            help="put the file into the repository of the spec, and name it relative to this file: file:series.csv",
         )
         return None
-    source = read_source(path, report, place)
+    source = read_source(path, report, place, (*_YAML, ".csv"))
     if source is None:
         return None
     axis = route[0] == "models"
@@ -95,7 +95,7 @@ def _held(route: Route, text: str, place: Place | None, root: Path, report: Repo
             data.NAMED_FILE,
             f"{name} holds a map, not a list",
             place=places.place(()),
-            help="write - AAPL, a name a line",
+            help="write one name per line: - AAPL",
         )
         return None
     for index, item in enumerate(value):
@@ -104,7 +104,7 @@ def _held(route: Route, text: str, place: Place | None, root: Path, report: Repo
                 data.NAMED_FILE,
                 f"entry {index + 1} of {name} is {'empty' if item is None else 'no name'}",
                 place=places.place((index,)),
-                help="write one name per entry: - AAPL",
+                help="write one name per line: - AAPL",
             )
             return None
     return found if _few(len(value), name, place, report) else None
@@ -117,7 +117,7 @@ def _few(count: int, name: str, place: Place | None, report: Report) -> bool:
         data.NAMED_FILE,
         f"{name} holds {'nothing' if count == 0 else f'{count:,} entries, {MAX_NAMES:,} are the most'}",
         place=place,
-        help="write a name a line" if count == 0 else "choose members by where:, from columns of the data",
+        help="write one name per line" if count == 0 else "choose members by where:, from columns of the data",
     )
     return False
 

@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Ints
-from fleetspec.compiler.lock import LockedSeries
+from fleetspec.compiler.lock import LockedSeries, Spans
 from fleetspec.panel.quality import Standard, verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Panel:
     """The locked series of a universe at one bar, as columns (n,). ``gated`` marks those that the quality gate keeps
-    from being fitted; ``source`` is the identity of the data source; ``names`` and ``digest`` are (n, 16)."""
+    from being fitted; ``source`` is the identity of the data source; ``names`` and ``digest`` are (n, 16). ``spans``
+    are the bars at which each series is a member, None where all always are."""
 
     name: str
     code: int
@@ -28,6 +29,7 @@ class Panel:
     names: identity.Bytes
     digest: identity.Bytes
     source: dict[str, Any]
+    spans: tuple[Spans, ...] | None = None
 
     @classmethod
     def of(
@@ -38,12 +40,14 @@ class Panel:
         series: tuple[LockedSeries, ...],
         source: dict[str, Any],
         standard: Standard,
+        spans: tuple[Spans, ...] | None = None,
     ) -> Panel:
         bars = np.array([s.bars for s in series], dtype=np.int64)
         judged = (verdict(s.missing, s.bars, s.jump, s.last, standard) for s in series)
         gated = np.array([reason is not None for reason in judged], dtype=bool)
         names = identity.digest_texts("series", [s.name for s in series])
-        return cls(name, code, bar, series, bars, gated, names, identity.from_hex([s.digest for s in series]), source)
+        digest = identity.from_hex([s.digest for s in series])
+        return cls(name, code, bar, series, bars, gated, names, digest, source, spans)
 
     def __len__(self) -> int:
         return len(self.series)

@@ -228,7 +228,7 @@ class _Filler:
         if not name and (var := nearest(inside.strip(), self.vars)):
             return f"did you mean '${{var.{var}}}'?"
         if kind in _KINDS:
-            return f"write ${{{_KINDS[kind]}}}, a name without spaces"
+            return f"write ${{{_KINDS[kind]}}}, with a name of letters, digits and '_'"
         return "write ${var.NAME}, or $${ for the text ${"
 
     def _var(self, name: str, place: Place | None) -> _Filled | None:
@@ -262,7 +262,7 @@ class _Filler:
     def _secret(self, route: Route, written: str, place: Place | None) -> _Filled | None:
         if route[0] in _WITH_SECRETS:
             return _Filled(written, ())
-        message = f"'{written}' stands below {route[0]}, where no secret is used"
+        message = f"'{written}' stands in {route[0]}, where no secret is used"
         help = "secrets are for the values of data and publish; write anything else out"
         self.error(reading.SECRET_ELSEWHERE, message, place, help)
         return None

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.spec import FleetSpec, Universe
 from fleetspec.scalars import FleetName, Name
 
 Schema = dict[str, Any]
@@ -123,6 +123,8 @@ class _Definitions:
         for python_name, info in model.model_fields.items():
             key = info.alias or python_name
             made = self.value(_annotated(info), part)
+            if (model, key) == (Universe, "series"):
+                made = {"anyOf": [*made["anyOf"], self._defined("NamedFile", _NAMED_FILE)]}
             properties[key] = {**made, **_said(model, key, info)}
             if info.is_required():
                 required.append(key)
@@ -227,6 +229,12 @@ def _choice(choices: tuple[Any, ...]) -> Schema:
     words = [*choices, *(value for value, choice in zip(typed, choices, strict=True) if value != choice)]
     return {"anyOf": [{"enum": words}, {"$ref": "#/$defs/Reference"}]}
 
+
+_NAMED_FILE: Schema = {
+    "type": "string",
+    "pattern": "^file:.",
+    "description": "A CSV or YAML list in a file of its own, relative to this one: `file:universes/g10.csv`.",
+}
 
 _EXTENDS: Schema = {
     "type": "array",

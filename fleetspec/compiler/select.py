@@ -16,13 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.changes import STATES
-from fleetspec.compiler.jobgraph import JobGraph, slug
+from fleetspec.compiler.jobgraph import FIELDS, JobGraph, slug
 from fleetspec.compiler.lineage import closed, edges
 from fleetspec.diagnostics import Rejected, did_you_mean, reject
 from fleetspec.rules import meaning
 
 Mask = NDArray[np.bool_]
-FIELDS = ("family", "group", "universe", "series", "horizon")
 ASKED = ("state", "result")
 RESULTS = ("done", "quarantined", "missing", "failed")
 """What a store may have of a model."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Ints
 from fleetspec.compiler.jobgraph import GroupFamily
-from fleetspec.compiler.lock import cadence
+from fleetspec.compiler.lock import Spans, cadence
 from fleetspec.compiler.panels import Panel
 from fleetspec.compiler.windows import Walk, backtest_windows, last_origins, nightly_windows
 
@@ -77,28 +78,39 @@ def _read(panel: Panel, setting: GroupFamily, refit: int, start: Ints, end: Ints
 def backtest(panel: Panel, setting: GroupFamily, step: int, first_end: int, gap: int) -> Timetable:
     """Every walk-forward window of each series. The data of a window are those of the whole locked series.
 
-    ``first_end`` and ``gap`` are those of :func:`~fleetspec.compiler.windows.backtest_windows`.
+    ``first_end`` and ``gap`` are those of :func:`~fleetspec.compiler.windows.backtest_windows`. A series that is a
+    member of its universe for a time only has the windows whose last bar lies in that time.
     """
     bars = panel.bars[panel.longest : panel.longest + 1] if setting.per == "universe" else panel.bars
     lengths, which = np.unique(bars, return_inverse=True)
     walks = [backtest_windows(int(n), setting.train, step, first_end, gap) for n in lengths]
+    each = [(walks[i], np.arange(len(walks[i]))) for i in which]
+    if panel.spans is not None and setting.per == "series":
+        kept = [_inside(walk.end - 1, spans) for (walk, _), spans in zip(each, panel.spans, strict=True)]
+        each = [(walk.take(k), number[k]) for (walk, number), k in zip(each, kept, strict=True)]
     data = panel.digest
     if setting.per == "universe":
         every = np.concatenate([data, identity.integers(panel.bars, panel.gated)], axis=1)
         data = identity.single("pool", every.tobytes())
-    count = np.array([len(walks[i]) for i in which], dtype=np.int64)
-    walk = Walk.joined([walks[i] for i in which])
+    count = np.array([len(walk) for walk, _ in each], dtype=np.int64)
     searches = None
     if setting.search is not None:
         # A search serves the windows until the next one is due; it sees what the first of them sees.
-        windows = [np.arange(len(one)) * step // setting.search.every for one in walks]
-        numbered = [np.unique(one, return_index=True, return_inverse=True) for one in windows]
-        first = [at for _, at, _ in numbered]
+        due = [number * step // setting.search.every for _, number in each]
+        numbered = [np.unique(one, return_index=True, return_inverse=True) for one in due]
         searches = Searches(
-            np.array([len(first[i]) for i in which], dtype=np.int64),
-            np.concatenate([walks[i].start[first[i]] for i in which]),
-            np.concatenate([walks[i].end[first[i]] for i in which]),
-            np.concatenate([numbered[i][2] for i in which]),
+            np.array([len(first) for _, first, _ in numbered], dtype=np.int64),
+            np.concatenate([walk.start[first] for (walk, _), (_, first, _) in zip(each, numbered, strict=True)]),
+            np.concatenate([walk.end[first] for (walk, _), (_, first, _) in zip(each, numbered, strict=True)]),
+            np.concatenate([of for _, _, of in numbered]),
             data,
         )
-    return Timetable(count, walk, data, searches)
+    return Timetable(count, Walk.joined([walk for walk, _ in each]), data, searches)
+
+
+def _inside(bars: Ints, spans: Spans) -> NDArray[np.bool_]:
+    """(n,) which bars lie in one of the spans."""
+    inside = np.zeros(len(bars), dtype=bool)
+    for start, end in spans:
+        inside |= (bars >= start) & (bars < end)
+    return inside

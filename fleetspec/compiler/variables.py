@@ -153,7 +153,8 @@ class _Declaration:
             self.error(shape.NOT_A_NAME, message, help, key=True)
         if not isinstance(entry, dict):
             value = entry if isinstance(entry, str) else "8"
-            help = f"say what it is: {self.name}: {{type: int, default: {value}}}"
+            kind = "int" if re.fullmatch(r"\d+", value) else "text"
+            help = f"say what it is: {self.name}: {{type: {kind}, default: {value}}}"
             self.error(shape.WRONG_SHAPE, f"vars.{self.name} is not a map: a var has a type", help)
             return None
         for key in entry:
@@ -179,9 +180,10 @@ class _Declaration:
     def _single(self, entry: dict[str, Any], key: str) -> None:
         value = entry.get(key)
         if key in entry and not isinstance(value, str):
-            rule = shape.EMPTY_VALUE if value is None else shape.WRONG_SHAPE
-            what = "has no value" if value is None else "is not a single value"
-            self.error(rule, f"'vars.{self.name}.{key}' {what}", f"write one value, or leave '{key}' out", key)
+            rule, said = shape.EMPTY_VALUE, f"'vars.{self.name}.{key}' has no value"
+            if value is not None:
+                rule, said = shape.WRONG_SHAPE, f"vars.{self.name}.{key} is not a single value"
+            self.error(rule, said, f"write one value, or leave '{key}' out", key)
         elif key != "default":
             self._no_reference(value, key)
 

@@ -17,14 +17,19 @@ VARIANCE_ONLY = ("qlike", "log_likelihood")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Judged:
-    """Forecasts of one series over its validation part, arrays (n,): ``predicted`` returns or variances, and the log
-    returns ``realised`` over their horizon. ``mean`` and ``nu`` are those of variance forecasts, 0 and infinite where a
-    family gives none. ``naive`` is :func:`naive_error` of what was learned from."""
+    """Forecasts of one series over its validation part, arrays (n,).
+
+    ``predicted`` are returns or variances, ``realised`` the log returns over their horizon. ``mean``, ``nu``, ``skew``
+    and ``power`` are those of variance forecasts: 0, infinite and NaN where a family gives none. ``naive`` is
+    :func:`naive_error` of what was learned from.
+    """
 
     predicted: Floats
     realised: Floats
     mean: Floats
     nu: Floats
+    skew: Floats
+    power: Floats
     naive: float
 
 
@@ -51,9 +56,10 @@ def criterion(metric: str, target: str, judged: Sequence[Judged]) -> float:
     if metric == "qlike":
         return qlike(predicted, observed)
     if metric == "log_likelihood":
-        mean = np.concatenate([one.mean for one in judged])
-        nu = np.concatenate([one.nu for one in judged])
-        return -float(np.mean(log_density(realised - mean, predicted, nu)))
+        mean, nu, skew, power = (
+            np.concatenate([getattr(one, name) for one in judged]) for name in ("mean", "nu", "skew", "power")
+        )
+        return -float(np.mean(log_density(realised - mean, predicted, nu, skew, power)))
     raise ValueError(f"there is no metric '{metric}'")
 
 
@@ -64,15 +70,41 @@ def naive_error(returns: Floats, horizon: int, target: str) -> float:
     return float(np.mean(np.abs(values[horizon:] - values[:-horizon]))) if len(values) > horizon else math.nan
 
 
-def log_density(deviation: Floats, variance: Floats, nu: Floats) -> Floats:
-    """(n,) log density of a deviation from the mean: Student-t with ``nu`` degrees of freedom scaled to ``variance``,
-    normal where ``nu`` is infinite."""
-    density = -0.5 * (np.log(2 * np.pi * variance) + deviation**2 / variance)
-    tailed = np.flatnonzero(np.isfinite(nu))
-    if len(tailed):
-        degrees, x, v = nu[tailed], deviation[tailed], variance[tailed]
-        known, at = np.unique(degrees, return_inverse=True)
-        constant = np.array([math.lgamma((d + 1) / 2) - math.lgamma(d / 2) for d in known])[at]
-        scale = (degrees - 2) * v
-        density[tailed] = constant - 0.5 * np.log(np.pi * scale) - (degrees + 1) / 2 * np.log1p(x**2 / scale)
+def log_density(deviation: Floats, variance: Floats, nu: Floats, skew: Floats, power: Floats) -> Floats:
+    """(n,) log density of a deviation from the mean, of an innovation scaled to ``variance``.
+
+    A GED where ``power`` is known, else Hansen's (1994) skewed t where ``skew`` is, else a Student-t of ``nu`` degrees
+    of freedom, normal where they are infinite.
+    """
+    z = deviation / np.sqrt(variance)
+    density = -0.5 * (math.log(2 * math.pi) + z**2)
+    ged = ~np.isnan(power)
+    t = np.isfinite(nu) & ~ged
+    if t.any():
+        density[t] = _student(z[t], nu[t], np.nan_to_num(skew[t]))
+    if ged.any():
+        density[ged] = _generalised(z[ged], power[ged])
+    return density - 0.5 * np.log(variance)
+
+
+def _student(z: Floats, nu: Floats, skew: Floats) -> Floats:
+    """Hansen's (1994) density of variance 1; a Student-t where ``skew`` is 0."""
+    c = np.exp(_log_gamma((nu + 1) / 2) - _log_gamma(nu / 2)) / np.sqrt(np.pi * (nu - 2))
+    a = 4 * skew * c * (nu - 2) / (nu - 1)
+    b = np.sqrt(1 + 3 * skew**2 - a**2)
+    side = 1 + skew * np.sign(z + a / b)
+    density: Floats = np.log(b * c) - (nu + 1) / 2 * np.log1p(((b * z + a) / side) ** 2 / (nu - 2))
     return density
+
+
+def _generalised(z: Floats, power: Floats) -> Floats:
+    """Generalised error distribution of variance 1 (Nelson 1991)."""
+    log_scale = 0.5 * (-2 / power * math.log(2) + _log_gamma(1 / power) - _log_gamma(3 / power))
+    constant = np.log(power) - log_scale - _log_gamma(1 / power) - (1 + 1 / power) * math.log(2)
+    density: Floats = constant - 0.5 * np.abs(z / np.exp(log_scale)) ** power
+    return density
+
+
+def _log_gamma(values: Floats) -> Floats:
+    known, at = np.unique(values, return_inverse=True)
+    return np.array([math.lgamma(value) for value in known])[at]

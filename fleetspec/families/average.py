@@ -1,7 +1,7 @@
 """The mean of the forecasts of other groups, every model with the same weight: hard to beat (Clemen 1989).
 
-Over forecasts of variance it hands on their mean, and their tails as the mean of 1 / nu, so that a value at risk can be
-made from it.
+Over forecasts of variance it hands on their mean, and, where all of them are normal or Student-t, their tails as the
+mean of 1 / nu, so that a value at risk can be made from it. Skewed and GED tails have no such mean.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class AverageParams(Params):
 
 def forecast(request: ForecastRequest) -> Forecasts:
     """``return`` or ``variance``, whichever the members forecast, at the origins that all of them have; with a variance
-    also ``mean`` and ``nu`` where all members have them."""
+    also ``mean`` and ``nu`` where all members have them and no other shape."""
     if not request.members:
         raise Rejection("there is no member forecast to average")
     named = [{str(name) for name in np.unique(member.quantity)} for member in request.members]
@@ -29,7 +29,8 @@ def forecast(request: ForecastRequest) -> Forecasts:
         raise Rejection("members forecast neither all a return nor all a variance")
     quantities = [targets[0]]
     if targets[0] == "variance":
-        quantities += [name for name in BESIDE if all(name in names for names in named)]
+        bent = any(names & {"skew", "power"} for names in named)
+        quantities += [n for n in BESIDE if all(n in names for names in named) and not (bent and n == "nu")]
     blocks = []
     for window in request.windows:
         origins = window.dates[request.first_origin :]

@@ -34,7 +34,7 @@ FAMILY = Family(
     horizon_free=True,
     uses_features=False,
     min_bars=volatility.MIN_BARS,
-    profile=volatility.profile(memory_mib=240),
+    profile=volatility.profile(memory_mib=420),
     fit=volatility.fit,
     fit_many=volatility.fit_many,
     forecast=volatility.forecast,

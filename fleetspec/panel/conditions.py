@@ -220,7 +220,7 @@ class _Parser:
             return token[1:-1]
         if kind == "number":
             return float(token)
-        raise ConditionError(f"{token} stands where a value is expected", f"put text in quotes: {column} = '{token}'")
+        raise ConditionError(f"'{token}' stands where a value is expected", f"put text in quotes: {column} = '{token}'")
 
     def _next(self, wanted: str) -> tuple[str, str]:
         if self.at == len(self.tokens):

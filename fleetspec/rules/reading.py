@@ -137,7 +137,7 @@ NOT_DEFAULTS = Rule(
 )
 NOTHING_BELOW = Rule(
     "FS019",
-    "an operator with nothing below it",
+    "an operator with nothing to change",
     "`+key`, `-key` and `key!` change what an extended file says. With nothing to change, a name is misspelt.",
     bad="+horizon: [20 bars]    # the extended file has horizons",
     good="+horizons: [20 bars]",
@@ -166,7 +166,7 @@ TWO_OPERATORS = Rule(
 NOT_THERE = Rule(
     "FS023",
     "an item to remove that is not there",
-    "It was renamed below, or is misspelt here: what should go would stay in silence.",
+    "It was renamed in the extended file, or is misspelt here: what should go would stay in silence.",
     bad="-horizons: [20 bar]    # the extended file has 20 bars",
     good="-horizons: [20 bars]    # as it is written there",
 )

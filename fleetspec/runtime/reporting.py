@@ -22,7 +22,7 @@ from fleetspec.runtime.ledger import PARENT
 
 _SHOWN_QUARANTINE = 40
 SIGNIFICANCE = 0.05
-"""The test size at which the report counts rejections of Kupiec's test."""
+"""The test size at which the report counts rejections."""
 
 SESSIONS_A_YEAR = 252
 """What the report annualises variances with: bars are sessions, and a year is taken to have this many."""
@@ -33,7 +33,19 @@ _READINGS = {
     "mae": "mean absolute error of the log return over {horizon}; lower is better",
     "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
     "violations": "losses over {horizon} beyond the value at risk",
+    "rank_ic": "mean rank correlation of forecasts and returns over {horizon}; above 0 is skill",
+    "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
+    "mean_return": "simple return per bar of the positions, without costs",
+    "basel_exceptions": "violations among the last 250 forecasts; 2.5 are expected, 10 are red",
 }
+_REJECTIONS = {
+    "kupiec_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
+    "independence_p_value": "right ones would be in about 5 % of cases, fewer where violations are few",
+    "christoffersen_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
+}
+_ZONES = ("green", "yellow", "red")
+_UNTOLD = ("expected_violations", "mse", "basel_plus")
+"""Metrics that stand behind others, beside the statistics of tests."""
 
 # Words with the unit, and the digits that unit needs. A value at risk is a loss in log return, as the evaluation
 # takes it: figures here are those of the store times 100.
@@ -185,11 +197,12 @@ def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
         level = None if math.isnan(row["level"]) else row["level"]
         key = (row["universe"], row["group"], row["family"], row["metric"], row["horizon"], level)
         groups.setdefault(key, []).append((row["value"], row["n"]))
-    expected = {key: values for key, values in groups.items() if key[3] == "expected_violations"}
+    expected = {key: values for key, values in groups.items() if key[3].startswith("expected_violations")}
     rows = []
     for key, values in sorted(groups.items(), key=lambda item: (*item[0][:5], item[0][5] or 0)):
         universe, group, family, metric, horizon, level = key
-        if metric in ("expected_violations", "kupiec_statistic", "mse"):
+        plain, mark, every = metric.partition("@")
+        if plain in _UNTOLD or plain.endswith("_statistic"):
             continue
         figures = np.array([value for value, _ in values])
         rows.append(
@@ -202,7 +215,11 @@ def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
                 "models": len(values),
                 "median": f"{float(np.median(figures)):.4g}",
                 "reading": _reading(
-                    metric, horizon, figures, values, expected.get((*key[:3], "expected_violations", *key[4:]))
+                    metric,
+                    horizon,
+                    figures,
+                    values,
+                    expected.get((*key[:3], f"expected_violations{mark}{every}", *key[4:])),
                 ),
             }
         )
@@ -212,12 +229,16 @@ def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
 def _reading(
     metric: str, horizon: int, figures: Any, values: list[tuple[float, int]], expected: list[tuple[float, int]] | None
 ) -> str:
-    if metric == "kupiec_p_value":
+    metric, _, every = metric.partition("@")
+    if metric in _REJECTIONS:
         rejected = float((figures < SIGNIFICANCE).mean())
-        told = f"{rejected * 100:.1f} % of the models rejected at 5 %"
-        return f"{told}; right ones would be in 5 to 10 % of cases, the more the fewer forecasts"
+        return f"{rejected * 100:.1f} % of the models rejected at 5 %; {_REJECTIONS[metric]}"
+    if metric == "basel_zone":
+        shares = [f"{float((figures == zone).mean()) * 100:.0f} % {name}" for zone, name in enumerate(_ZONES)]
+        return ", ".join(shares)
     if metric == "violations" and expected:
         n = sum(count for _, count in values)
         share, wanted = figures.sum() / n, sum(value for value, _ in expected) / n
         return f"{share * 100:.2f} % of {n:,} forecasts over {_bars(horizon)}, {wanted * 100:.2f} % expected"
-    return _READINGS.get(metric, "").format(horizon=_bars(horizon))
+    told = _READINGS.get(metric, "").format(horizon=_bars(horizon))
+    return told + (f"; renewed every {_bars(int(every))}" if every and told else "")

@@ -138,13 +138,13 @@ class Attempt:
         if not len(pairs):
             return None
         beside = {}
-        for quantity, absent in (("mean", 0.0), ("nu", math.inf)):
+        for quantity, absent in (("mean", 0.0), ("nu", math.inf), ("skew", math.nan), ("power", math.nan)):
             values = np.full(len(window), absent)
             rows = (own.quantity == quantity) & (own.horizon == horizon)
             values[np.searchsorted(window.dates, own.origin[rows])] = own.value[rows]
             beside[quantity] = values[pairs.bar]
         naive = naive_error(window.returns[span.begin : span.split], horizon, target)
-        return Judged(pairs.predicted, pairs.realised, beside["mean"], beside["nu"], naive)
+        return Judged(pairs.predicted, pairs.realised, **beside, naive=naive)
 
 
 def lost(error: Exception) -> str:

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from fleetspec.compiler.check_schedule import check_night
+from fleetspec.compiler.check_schedule import check_start_and_deadline
 from fleetspec.compiler.spec import Schedule
 from fleetspec.diagnostics import Report
 from fleetspec.sessions import (
@@ -31,7 +31,7 @@ def test_markets_close_for_as_long_as_is_claimed(calendar: str) -> None:
 def codes(calendar: str, start: str, deadline: str) -> list[str]:
     report = Report()
     values = {"calendar": calendar, "start": start, "deadline": deadline}
-    check_night(Schedule.model_validate(values), report)
+    check_start_and_deadline(Schedule.model_validate(values), report)
     return [finding.rule.code for finding in report]
 
 

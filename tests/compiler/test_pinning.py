@@ -10,7 +10,7 @@ import pytest
 from data_specs import spec_with, write_bars
 
 from fleetspec.catalog.types import Catalog
-from fleetspec.compiler.check_lock import check_against_lock, check_night
+from fleetspec.compiler.check_lock import check_against_lock, check_usable
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import Lock, lock_from_bytes, panel_key
 from fleetspec.compiler.pinning import make_lock
@@ -129,7 +129,7 @@ def test_synthetic_markets_make_every_bar_and_measure(tmp_path: Path) -> None:
 
 def night(spec: FleetSpec, lock: Lock, session: date, run: RunKind = RunKind.NIGHTLY) -> list[tuple[str, str]]:
     report = Report()
-    check_night(spec, lock, run, session, report)
+    check_usable(spec, lock, run, session, report)
     return [(d.rule.code, d.message) for d in report.findings]
 
 

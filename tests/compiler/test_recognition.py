@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from fleetspec import pipeline
 from fleetspec.compiler.draft import Draft, draft
@@ -40,10 +41,10 @@ def sound(made: Draft) -> str:
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
     made = draft("mine", write(tmp_path / "bars.csv", weekdays(400)), tmp_path)
-    assert (
-        'bars: {from: bars.csv, key: Ticker, time: Date, price: "Adj Close", volume: Volume, high: High, low: Low, '
-        "implied: IV}"
-    ) in sound(made)
+    assert yaml.safe_load(sound(made))["data"]["bars"] == {
+        "from": "bars.csv", "key": "Ticker", "time": "Date", "price": "Adj Close", "volume": "Volume", "high": "High",
+        "low": "Low", "implied": "IV",
+    }  # fmt: skip
     assert "train: 250 bars, chosen from a median length of 399" in made.notes
     assert any("Ticker is the key" in note and "IV is the implied" in note for note in made.notes)
 

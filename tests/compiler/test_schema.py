@@ -57,8 +57,12 @@ def faults(text: str, loader: str = "YAML 1.2") -> list[str]:
 SOUND = [path for path in ROOT.glob("specs/**/*.yaml") if "apiVersion:" in path.read_text()]
 SOUND += [path for path in CASES.glob("*.yaml") if "# error:" not in path.read_text(errors="replace")]
 FAULTY = {path: path.read_text(errors="replace") for path in CASES.glob("*.yaml")}
-# What a var is filled with is not the schema's business.
-MISSHAPEN = [path for path, text in FAULTY.items() if re.search(r"# error: FS10[1-6]", text) and "${" not in text]
+# What a var is filled with, and what an axis' name makes of its values, is not the schema's business.
+MISSHAPEN = [
+    path
+    for path, text in FAULTY.items()
+    if re.search(r"# error: FS10[1-6]", text) and "${" not in text and not path.stem.startswith("axis-")
+]
 
 
 def named(path: Path) -> str:

@@ -12,6 +12,8 @@ from pydantic.fields import FieldInfo
 
 from fleetspec.catalog.loading import shipped
 from fleetspec.compiler import spec as language
+from fleetspec.compiler import spec_hardware, spec_models
+from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check
 from fleetspec.compiler.compose import compose
 from fleetspec.compiler.decode import decode
@@ -23,7 +25,8 @@ from fleetspec.runtime.segments import TABLES
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")]
 PAGES += sorted((ROOT / "docs").glob("*.md"))
-SPEC, RESULTS = ROOT / "docs" / "spec.md", ROOT / "docs" / "results.md"
+SPEC, FAMILIES_PAGE, COMPOSING = (ROOT / "docs" / name for name in ("spec.md", "families.md", "composing.md"))
+RESULTS = ROOT / "docs" / "results.md"
 FAMILIES = registry()
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -32,14 +35,26 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "quality": language.Quality,
     "universes": language.Universe,
     "models": language.ModelGroup,
+    "values of an axis": spec_models.Override,
+    "axes that evaluate": spec_models.Evaluates,
+    "search": spec_models.Search,
     "fleet": language.FleetRow,
+    "except": language.Exclusion,
     "backtest": language.Backtest,
-    "schedule": language.Schedule,
-    "budget": language.Budget,
-    "moved": language.Move,
     "change": language.Change,
-    "limits": language.Limits,
+    "gates": language.Gate,
+    "schedule": language.Schedule,
+    "on_miss": spec_hardware.OnMiss,
+    "budget": language.Budget,
+    "objective": language.Objective,
     "hardware": language.Pool,
+    "spot": spec_hardware.Spot,
+    "capex": spec_hardware.Capex,
+    "queue": language.Queue,
+    "limits": language.Limits,
+    "policies": language.Policy,
+    "publish": language.Publish,
+    "moved": language.Move,
     "cluster": language.Cluster,
 }
 
@@ -64,6 +79,8 @@ def written(field: FieldInfo) -> str:
         return "none"
     if isinstance(value, BaseModel):
         return "see below"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(value)}]`"
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 
@@ -106,7 +123,7 @@ def test_keys_and_defaults(heading: str) -> None:
 
 
 def test_families() -> None:
-    told = rows(SPEC, "Families")
+    told = rows(FAMILIES_PAGE, "Families")
     assert set(told) == set(FAMILIES.families)
     for name, (_, target, per, one_for, needs, least, gpu, extra) in told.items():
         family = FAMILIES[name]
@@ -120,12 +137,16 @@ def test_families() -> None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_parameters_of_families(name: str) -> None:
     expected = {key: written(field) for key, field in FAMILIES[name].params.model_fields.items()}
-    assert {key: row[2] for key, row in rows(SPEC, name).items()} == expected
+    assert {key: row[2] for key, row in rows(FAMILIES_PAGE, name).items()} == expected
 
 
 def test_features() -> None:
     told = {key.removesuffix("(n)"): int(row[1]) for key, row in rows(SPEC, "features").items()}
     assert told == {name: feature.smallest for name, feature in FEATURES.items()}
+
+
+def test_what_waits() -> None:
+    assert set(rows(SPEC, "What no command acts on yet")) == {".".join(waiting.route) for waiting in WAITING}
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -143,8 +164,8 @@ def test_whole_specs_are_sound(page: Path, tmp_path: Path) -> None:
 
 
 def test_parts_of_a_spec_are_sound(tmp_path: Path) -> None:
-    """Every other block of the page, laid over the page's first spec, makes a spec without errors."""
-    whole, *others = blocks(SPEC)
+    """Every other block of the language's pages, laid over their first spec, makes a spec without errors."""
+    whole, *others = [block for page in (SPEC, FAMILIES_PAGE, COMPOSING) for block in blocks(page)]
     (tmp_path / "whole.yaml").write_text(whole.replace("kind: Fleet", "kind: Defaults"))
     parts = [block for block in others if kind(block) is None]
     assert len(parts) >= len(SECTIONS) - 2

@@ -11,8 +11,9 @@ from fleetspec.evaluation.criteria import Judged, criterion, log_density, naive_
 
 
 def judged(predicted, realised, naive=1.0, mean=0.0, nu=math.inf) -> Judged:
-    n = len(predicted)
-    return Judged(np.array(predicted), np.array(realised), np.full(n, mean), np.full(n, nu), naive)
+    none = np.full(len(predicted), math.nan)
+    means, tails = np.full_like(none, mean), np.full_like(none, nu)
+    return Judged(np.array(predicted), np.array(realised), means, tails, none, none, naive)
 
 
 def test_errors_of_returns_are_pooled_over_series() -> None:
@@ -45,9 +46,21 @@ def test_the_naive_error_of_overlapping_returns() -> None:
 def test_log_densities_are_scipys() -> None:
     stats = pytest.importorskip("scipy.stats")
     x, v = np.array([-0.03, 0.0, 0.05]), np.array([0.0004, 0.0001, 0.0009])
-    np.testing.assert_allclose(log_density(x, v, np.full(3, np.inf)), stats.norm.logpdf(x, scale=np.sqrt(v)))
+    none = np.full(3, np.nan)
+    normal = log_density(x, v, np.full(3, np.inf), none, none)
+    np.testing.assert_allclose(normal, stats.norm.logpdf(x, scale=np.sqrt(v)))
     scale = np.sqrt(v * (5.5 - 2) / 5.5)
-    np.testing.assert_allclose(log_density(x, v, np.full(3, 5.5)), stats.t.logpdf(x, 5.5, scale=scale))
+    np.testing.assert_allclose(log_density(x, v, np.full(3, 5.5), none, none), stats.t.logpdf(x, 5.5, scale=scale))
+
+
+def test_log_densities_of_other_shapes_are_archs() -> None:
+    univariate = pytest.importorskip("arch.univariate")
+    x, v = np.array([-0.03, 0.0, 0.05, -0.001]), np.array([0.0004, 0.0001, 0.0009, 0.0004])
+    none = np.full(4, np.nan)
+    skewed = univariate.SkewStudent().loglikelihood([6.5, -0.3], x, v, individual=True)
+    np.testing.assert_allclose(log_density(x, v, np.full(4, 6.5), np.full(4, -0.3), none), skewed)
+    ged = univariate.GeneralizedError().loglikelihood([1.4], x, v, individual=True)
+    np.testing.assert_allclose(log_density(x, v, np.full(4, np.inf), none, np.full(4, 1.4)), ged)
 
 
 def test_a_likelihood_is_turned_round_so_that_lower_is_better() -> None:

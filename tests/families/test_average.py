@@ -86,3 +86,9 @@ def test_what_cannot_be_averaged():
         average(block("return", [0.1], first=3), block("return", [0.1], first=4))
     with pytest.raises(Rejection, match="no member forecast"):
         average()
+
+
+def test_a_skewed_member_has_no_tail_to_average():
+    plain = Forecasts.joined([block("variance", [1e-4] * 3), block("mean", [0.0] * 3), block("nu", [5.0] * 3)])
+    skewed = Forecasts.joined([plain, block("skew", [-0.1] * 3)])
+    assert set(average(plain, skewed).quantity) == {"variance", "mean"}

@@ -25,6 +25,7 @@ def test_all_are_found():
         "gjr",
         "har",
         "nbeats",
+        "tgarch",
         "vol-scaled",
         "xgboost",
     ]

@@ -251,10 +251,11 @@ def test_a_name_without_an_ending_that_looks_like_a_source_is_refused(tmp_path: 
 
 
 def test_each_key_that_waits_is_told_where_a_spec_says_it() -> None:
-    report = Report()
-    for name in ("what-waits", "tests-over-several-bars", "gate", "policies"):
+    told = []
+    for name in ("what-waits", "gate", "policies"):
+        report = Report()
         read(CASES / f"{name}.yaml", report)
-    told = [finding.message for finding in report if finding.rule is meaning_operation.NOT_ACTED_ON]
+        told += [finding.message for finding in report if finding.rule is meaning_operation.NOT_ACTED_ON]
     assert [waiting.route for waiting in WAITING if not any(waiting.will in message for message in told)] == []
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fleetspec.catalog.loading import shipped, with_measured
 from fleetspec.catalog.types import Runtime
-from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, Models, RunKind, Task
+from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, Models, Rung, RunKind, SearchSetting, Task
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.family import Family, Params, Profile
@@ -224,6 +224,49 @@ def test_the_window_and_the_budget_of_a_backtest() -> None:
     assert header_of(graph, make_spec(), shipped(), "text", b"lock").deadline == "1d"
 
 
+def test_the_window_and_the_budget_of_a_change() -> None:
+    graph = make_graph(family("garch"), run=RunKind.CHANGE)
+    problem = posed(graph)
+    # A day, and no limit, where the spec does not say.
+    assert (problem.deadline_seconds, problem.budget_usd) == (24 * 3600, None)
+    spec = make_spec(budget={"nightly": "1 USD", "change": "9 USD"}, change={"within": "3h"})
+    problem = posed(graph, spec)
+    assert (problem.deadline_seconds, problem.budget_usd) == (3 * 3600, 9.0)
+    header = header_of(graph, spec, shipped(), "text", b"lock")
+    assert (header.deadline, header.night) == ("3h", "from the start of the change")
+
+
+def searched(jobs: int, trials: int) -> JobGraph:
+    """Fits of a family whose forecasts are taken for the trials of a search: three jobs, each of its share."""
+    graph = make_graph(family("elasticnet", gpu="optional", gpu_memory_mib=100), work=1000.0 * trials / jobs)
+    search = SearchSetting(20, "rmse", 0.2, (), (Rung(trials, 1.0, jobs),))
+    (setting,) = graph.models.settings
+    models = replace(graph.models, settings=(replace(setting, search=search),))
+    task = np.where(graph.task == Task.FORECAST, Task.TRIAL, graph.task).astype(np.uint8)
+    classes = tuple(replace(k, task=Task.TRIAL) if k.task is Task.FORECAST else k for k in graph.classes)
+    return replace(graph, models=models, task=task, classes=classes)
+
+
+def test_trials_take_as_long_as_so_many_fits() -> None:
+    """A fit's time grows with less than its work, but two fits take twice as long as one."""
+    one = {k.task: k.placements[0] for k in posed(make_graph(family("elasticnet"))).classes}
+    for jobs, trials in ((1, 40), (40, 40)):
+        by_task = {k.task: k for k in posed(searched(jobs, trials)).classes}
+        trial = next(p for p in by_task["trial"].placements if p.pool == "cpu")
+        assert trial.seconds == pytest.approx(one["fit"].seconds * trials / jobs)
+        # Trials are fits: a family that may use a GPU may use it for them.
+        assert {p.pool for p in by_task["trial"].placements} == {p.pool for p in by_task["fit"].placements}
+
+
+def test_measured_trials_stand_for_themselves() -> None:
+    row = Runtime("elasticnet", "trial", "cpu", 0.5, 40_000.0, 1.0, 0.0, 0.0, "measured", 9, "bench")
+    graph = searched(1, 40)
+    problem = pose(graph, make_spec(), with_measured(shipped(), [row]), none_done(graph))
+    trial = next(k for k in problem.classes if k.task == "trial")
+    assert trial.placements[0].seconds == pytest.approx(0.5)
+    assert (trial.placements[0].basis, trial.placements[0].n) == ("measured", 9)
+
+
 def test_digests_follow_what_they_are_of() -> None:
     graph, spec = make_graph(family("garch")), make_spec()
     row = Runtime("garch", "fit", "cpu", 2.0, 1000.0, 1.0, 0.0, 0.5, "measured", 9, "bench")
@@ -232,7 +275,7 @@ def test_digests_follow_what_they_are_of() -> None:
     measured = header_of(graph, spec, with_measured(shipped(), [row]), "text", b"lock").inputs
     assert (measured.spec, measured.lock, measured.graph) == (base.spec, base.lock, base.graph)
     assert measured.measured != base.measured
-    assert measured.catalog != base.catalog
+    assert measured.catalog == base.catalog
     assert header_of(graph, spec, shipped(), "other", b"lock").inputs.spec != base.spec
     assert header_of(graph, spec, shipped(), "text", b"other").inputs.lock != base.lock
     assert "HiGHS" in base.solver

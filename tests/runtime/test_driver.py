@@ -129,7 +129,7 @@ def test_a_call_for_a_whole_bundle_that_raises_is_repeated_job_by_job(toys, trac
     assert (summary.done, summary.quarantined) == (8, 4)
     (cause,) = summary.causes
     assert cause.reason == POISON["RAISE"]
-    assert trace() == ["together:3", "A", "B", "RAISE", "A", "B", "RAISE"]
+    assert trace() == ["warm", "together:3", "A", "B", "RAISE", "A", "B", "RAISE", "warm"]
 
 
 def test_threshold_decides_between_warning_and_error(toys) -> None:

@@ -120,7 +120,12 @@ def _returned(call, request):
         return rejection
 
 
-MANY = replace(MEAN, fit_many=fit_many_means, forecast_many=forecast_many_means)
+def warm(params: ToyParams) -> None:
+    with (Path(params.folder) / "trace.txt").open("a") as log:
+        log.write("warm\n")
+
+
+MANY = replace(MEAN, fit_many=fit_many_means, forecast_many=forecast_many_means, warm=warm)
 
 
 def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int = 7) -> None:

@@ -29,9 +29,11 @@ PLAN = {
     "binding": ["deadline"], "suggestions": [], "assumptions": ["boot of a node: 300 s, ASSUMED"],
 }  # fmt: skip
 WORDS = {
-    "rows": [{"universe": "equities", "group": "vol", "family": "garch", "models": 4321, "windows": 1, "fits": 12345,
+    "rows": [{"universe": "equities", "group": "vol", "family": "garch", "models": 4321, "variants": 1,
+              "windows": 1, "trials": 0, "fits": 12345,
               "forecasts": 12345, "evaluations": 0, "reused": 7}],
-    "total": {"models": 4321, "fits": 12345, "forecasts": 12345, "evaluations": 0, "reused": 7},
+    "total": {"models": 4321, "variants": 1, "trials": 0, "fits": 12345, "forecasts": 12345, "evaluations": 0,
+              "reused": 7},
 }  # fmt: skip
 SOURCES = [
     {

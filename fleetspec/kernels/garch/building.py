@@ -22,8 +22,9 @@ from itertools import product
 from pathlib import Path
 
 from fleetspec.kernels.garch.dialects import Cpp
+from fleetspec.kernels.garch.statements import Mode
 from fleetspec.kernels.garch.types import DISTRIBUTIONS, ProcessName, Specification
-from fleetspec.kernels.garch.writing import Mode, written
+from fleetspec.kernels.garch.writing import written
 
 SOURCES = Path(__file__).parent / "native"
 _ORDERS: tuple[tuple[ProcessName, tuple[tuple[int, int, int], ...]], ...] = (
@@ -67,7 +68,10 @@ def digest() -> str:
     content = hashlib.sha256()
     here = Path(__file__).parent
     for path in sorted(
-        [*SOURCES.glob("*.[ch]*"), *(here / f"{name}.py" for name in ("building", "dialects", "writing", "types"))]
+        [
+            *SOURCES.glob("*.[ch]*"),
+            *(here / f"{name}.py" for name in ("building", "dialects", "statements", "densities", "writing", "types")),
+        ]
     ):
         content.update(path.read_bytes())
     return content.hexdigest()[:16]

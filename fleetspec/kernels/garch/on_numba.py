@@ -21,8 +21,9 @@ import numpy as np
 from fleetspec.files import write_atomically
 from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.preparation import Batch
+from fleetspec.kernels.garch.statements import Mode
 from fleetspec.kernels.garch.types import Floats, Integers, Specification
-from fleetspec.kernels.garch.writing import Mode, written
+from fleetspec.kernels.garch.writing import written
 
 _HEAD = '''\
 """{specification}: written by fleetspec.kernels.garch.on_numba; it is compiled on first use."""

@@ -18,8 +18,9 @@ import torch
 
 from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.preparation import Batch
+from fleetspec.kernels.garch.statements import Mode
 from fleetspec.kernels.garch.types import Floats, Integers, Specification
-from fleetspec.kernels.garch.writing import Mode, written
+from fleetspec.kernels.garch.writing import written
 
 Tensor = Any
 """``torch.Tensor``; the type checker does not read torch."""
@@ -100,7 +101,7 @@ class TorchEngine:
         )
 
     def _tensor(self, array: Floats) -> Tensor:
-        return torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float64, device=self.device)
+        return torch.from_numpy(np.array(array, dtype=np.float64, order="C")).to(self.device)
 
     def _back(self, value: Any, n: int) -> Floats:
         """A tensor, or a number that stands for all rows, (n,)."""
@@ -145,11 +146,17 @@ def _maths() -> SimpleNamespace:
     def unary(function: Callable[[Tensor], Tensor]) -> Callable[[Any], Tensor]:
         return lambda value: function(tensor(value))
 
+    def select(condition: Any, yes: Any, no: Any) -> Any:
+        if isinstance(condition, bool):
+            # Before the sample a state is a plain number.
+            return yes if condition else no
+        return torch.where(condition, tensor(yes, condition), tensor(no, condition))
+
     return SimpleNamespace(
         log=unary(torch.log), exp=unary(torch.exp), sqrt=unary(torch.sqrt), absolute=unary(torch.abs),
         log_gamma=unary(torch.lgamma), digamma=unary(torch.digamma),
         trigamma=unary(lambda value: torch.special.polygamma(1, value)),
         maximum=lambda a, b: torch.maximum(tensor(a, b), tensor(b, a)),
         minimum=lambda a, b: torch.minimum(tensor(a, b), tensor(b, a)),
-        select=lambda condition, yes, no: torch.where(condition, tensor(yes, condition), tensor(no, condition)),
+        select=select,
     )  # fmt: skip

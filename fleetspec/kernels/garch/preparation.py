@@ -44,7 +44,7 @@ class Batch:
         return bool(spec.mean_names) and (spec.process in ("tgarch", "egarch") or spec.distribution == "ged")
 
     def restarts(self, frozen: int) -> int:
-        """How often a minimisation begins its curvature anew: not where sharp kinks stop it; no curvature helps there."""
+        """How often a minimisation begins its curvature anew; where sharp kinks stop it, none helps."""
         sharp = self.kinked and self.specification.process in ("tgarch", "egarch")
         return 0 if sharp and not frozen else 1
 
@@ -106,8 +106,9 @@ def _prepare(
         largest = np.maximum(highest, -lowest)
         status[~np.isfinite(largest)] = Status.NOT_FINITE
         # Numbers near the ends of the range of floats would overflow when squared.
-        unit = np.where((largest > 0) & np.isfinite(largest), 2.0 ** -np.floor(np.log2(largest)), 1.0)
-        values = returns * unit[:, None]
+        extreme = np.isfinite(largest) & (largest > 0) & ((largest > 1e100) | (largest < 1e-100))
+        unit = np.where(extreme, 2.0 ** -np.floor(np.log2(largest)), 1.0)
+        values = returns * unit[:, None] if extreme.any() else returns.copy()
         middle = values.mean(axis=1) if specification.mean != "zero" else np.zeros(len(values))
         values -= middle[:, None]
         residuals, coefficients = _least_squares(values, lags) if lags else (values, np.zeros((len(values), 1)))
@@ -168,7 +169,7 @@ def _least_squares(values: Floats, lags: int) -> tuple[Floats, Floats]:
 def _mostly_constant(returns: Floats) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """More than half of the row is zero, or repeats the bar before."""
     half = 0.5 * returns.shape[1]
-    zero = np.count_nonzero(returns == 0.0, axis=1) > half
+    zero = np.count_nonzero(returns, axis=1) < half
     return np.asarray(zero | (np.count_nonzero(returns[:, 1:] == returns[:, :-1], axis=1) > half))
 
 

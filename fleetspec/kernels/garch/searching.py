@@ -19,6 +19,8 @@ CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
 FEASIBLE_SLIP = 1e-9
+FAR = 25.0
+"""In log-likelihood: another start this far below a minimum that is in some doubt is not begun from."""
 SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
 SCAN_OFFSETS = np.concatenate([SCAN, -SCAN[::-1]])
 WORTH_A_LOOK = 0.002
@@ -53,13 +55,28 @@ class Search:
         if not len(everyone):
             return
         self.offer(everyone, self.first_starts(given))
-        others = starts.others(self.specification)
-        doubted = np.flatnonzero(self.doubtful())
-        if len(doubted):
-            for point in others:
-                self.offer(doubted, self.with_mean(doubted, np.repeat(point[None], len(doubted), axis=0)))
+        self.offer_others()
         if self.batch.kinked:
             self.scan_mean(everyone)
+
+    def offer_others(self) -> None:
+        """The other starts, to rows in doubt; to those in some doubt only starts that are not far less likely."""
+        some, much = self.doubts()
+        doubted = np.flatnonzero(some)
+        others = starts.others(self.specification)
+        if not len(doubted):
+            return
+        begins = np.stack(
+            [self.with_mean(doubted, np.repeat(point[None], len(doubted), axis=0)) for point in others], 1
+        )
+        reached = self.value[doubted]
+        values = self.engine.values(self.batch, self.rows[doubted], begins)
+        with np.errstate(invalid="ignore"):
+            worth = (values < reached[:, None] + FAR) | much[doubted, None]
+        for number in range(len(others)):
+            at = worth[:, number]
+            if at.any():
+                self.offer(doubted[at], begins[at, number])
 
     def first_starts(self, given: Floats | None) -> Floats:
         grid = starts.grid(self.specification)
@@ -151,19 +168,22 @@ class Search:
         with np.errstate(invalid="ignore"):
             return np.asarray(((x[:, None, :] * normals).sum(axis=2) >= least - FEASIBLE_SLIP).all(axis=1))
 
-    def doubtful(self) -> Flags:
-        """Rows whose first minimum may not be the lowest."""
-        spec = self.specification
+    def doubts(self) -> tuple[Flags, Flags]:
+        """Rows whose first minimum may not be the lowest: those in some doubt, and among them those in much."""
+        spec, means = self.specification, len(self.specification.mean_names)
+        everyone = np.ones(len(self.rows), bool)
         if max(spec.p, spec.o, spec.q) > 1:
-            return np.ones(len(self.rows), bool)
-        means = len(spec.mean_names)
-        alpha = self.x[:, means + 1 : means + 1 + spec.p].sum(axis=1)
-        gamma = self.x[:, means + 1 + spec.p : means + 1 + spec.p + spec.o].sum(axis=1)
-        beta = self.x[:, means + 1 + spec.p + spec.o : means + 1 + spec.p + spec.o + spec.q].sum(axis=1)
+            return everyone, everyone
+        sums = np.split(self.x[:, means + 1 :], np.cumsum([spec.p, spec.o, spec.q]), axis=1)[:3]
+        alpha, gamma, beta = (part.sum(axis=1) for part in sums)
         with np.errstate(invalid="ignore"):
             if spec.process == "egarch":
-                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.07)
-            else:
-                news = alpha + gamma / 2
-                clear = (news + beta > 0.94) & (news + beta < 0.9995) & (news > 0.045)
-        return np.asarray(~clear | (self.fault != 0))
+                clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.07) & (self.fault == 0)
+                return ~clear, ~clear
+            news = alpha + gamma / 2
+            total = news + beta
+            clear = (total > 0.94) & (total < 0.9995) & (news > 0.045) & (self.fault == 0)
+            likely = (total > 0.8) & (total < 0.9998) & (news > 0.02) & (self.fault == 0)
+        if spec.process == "tgarch":
+            return ~clear, ~clear
+        return ~clear, ~likely

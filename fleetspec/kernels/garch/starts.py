@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -15,6 +16,7 @@ _MEAN_SIZE = 0.8
 """E|z| of a normal variable, rounded: what a lag of |e| adds to a deviation."""
 
 
+@cache
 def grid(specification: Specification) -> Floats:
     """Parameters (c, k) of which the likeliest is the first start; the mean is the least-squares one."""
     if specification.process == "egarch":
@@ -29,6 +31,7 @@ def grid(specification: Specification) -> Floats:
     )
 
 
+@cache
 def others(specification: Specification) -> Floats:
     """Starts (c, k) far from where the likeliest point of the grid leads: near a unit root, and near no memory.
 
@@ -54,7 +57,9 @@ def others(specification: Specification) -> Floats:
 def _stacked(specification: Specification, chosen: list[tuple[Level, str, str]]) -> Floats:
     """Each point once: with one lag there is one way to share."""
     rows = dict.fromkeys(point(specification, *one) for one in chosen)
-    return np.array(list(rows), dtype=np.float64)
+    stacked = np.array(list(rows), dtype=np.float64)
+    stacked.setflags(write=False)
+    return stacked
 
 
 def point(specification: Specification, level: Level, alphas: str, betas: str) -> tuple[float, ...]:

@@ -13,16 +13,13 @@ second derivatives (Fiorentini, Calzolari and Panattoni 1996).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
-from typing import Literal
 
+from fleetspec.kernels.garch.densities import Densities
 from fleetspec.kernels.garch.dialects import Dialect
+from fleetspec.kernels.garch.statements import Mode
 from fleetspec.kernels.garch.types import Specification
 
-Mode = Literal["value", "score", "check"]
-
 NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
-SMALLEST_SQUARE = 1e-24
 LARGEST_SKEW = 1.0 - 1e-6
 EWMA = 0.94
 BOUND_RATIO = 1e6
@@ -40,29 +37,8 @@ def written(specification: Specification, dialect: Dialect, mode: Mode, name: st
     return _Writer(specification, dialect, mode).function(name)
 
 
-@dataclass
-class _Writer:
-    spec: Specification
-    dialect: Dialect
-    mode: Mode
-    lines: list[str] = field(default_factory=list)
-    depth: int = 0
-    declared: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        spec = self.spec
-        self.means = [f"m{k}" for k in range(len(spec.mean_names))]
-        self.alphas = [f"a{i}" for i in range(spec.p)]
-        self.gammas = [f"c{i}" for i in range(spec.o)]
-        self.betas = [f"b{j}" for j in range(spec.q)]
-        self.moving = [*self.means, "w", *self.alphas, *self.gammas, *self.betas]
-        self.shapes = {"normal": [], "t": ["eta"], "skewt": ["eta", "lam"], "ged": ["nu"]}[spec.distribution]
-        self.log_scale = spec.process == "egarch"
-        self.level = spec.process == "tgarch"
-        self.scored = self.mode == "score"
-        self.depths = max(spec.p, spec.o, spec.q) if self.log_scale else spec.q
-        self.tailed = spec.distribution in ("t", "skewt")
-        self.crossed = spec.distribution != "normal"
+class _Writer(Densities):
+    """The whole function: presample, the loop over observations, the result."""
 
     def function(self, name: str) -> str:
         outputs = {"value": (), "score": ("g", "F"), "check": ("limits", "margin")}[self.mode]
@@ -91,28 +67,6 @@ class _Writer:
         self.result()
         self.close()
         return "\n".join(self.lines) + "\n"
-
-    # One statement at a time.
-
-    def put(self, name: str, value: str) -> None:
-        """Sets a name, declaring it where it is new."""
-        known = name in self.declared or "[" in name
-        self.lines.append("    " * self.depth + (self.dialect.assign if known else self.dialect.declare)(name, value))
-        if "[" not in name:
-            self.declared.add(name)
-
-    def add(self, name: str, value: str) -> None:
-        self.put(name, f"{name} + {value}")
-
-    def open(self, line: str) -> None:
-        self.lines.append("    " * self.depth + line)
-        self.depth += 1
-
-    def close(self) -> None:
-        self.depth -= 1
-        end = self.dialect.end()
-        if end is not None:
-            self.lines.append("    " * self.depth + end)
 
     # Before the loop.
 
@@ -200,14 +154,6 @@ class _Writer:
                 for n in self.moving:
                     self.put(f"S{n}", "0.0")
 
-    def pairs(self) -> list[tuple[str, str]]:
-        """The accumulated part of the information's lower triangle."""
-        n = self.moving
-        found = [(n[i], n[j]) for i in range(len(n)) for j in range(i + 1)]
-        if self.spec.distribution == "skewt":
-            found += [("lam", m) for m in [*self.means, "lam"]]
-        return found
-
     # In the loop.
 
     def residual(self) -> None:
@@ -217,9 +163,6 @@ class _Writer:
             self.put(f"x{k}", self.dialect.observation(lags - k))
             expected.append(f"m{k} * x{k}")
         self.put("e", " - ".join([self.dialect.observation(lags), *expected]))
-
-    def regressor(self, k: str) -> str:
-        return "" if k == "m0" else f" * x{k[1:]}"
 
     def recursion(self, bases: dict[str, str]) -> str:
         return " + ".join(["w", *(f"{coefficient} * {base}" for coefficient, base in bases.items())])
@@ -306,56 +249,6 @@ class _Writer:
         terms = ["limits[3]", *(f"limits[{3 + k}] * x{k}" for k in range(1, self.spec.lags + 1))]
         self.put("eo", " - ".join([self.dialect.observation(self.spec.lags), *terms]))
         return "eo * eo"
-
-    def normal(self) -> None:
-        self.add("squares", "u")
-        if self.scored:
-            self.put("sc", "0.5 * u - 0.5")
-            self.put_mean_score("0.0 - e * r" if self.spec.process in ("garch", "gjr") else "0.0 - z * rs")
-
-    def t(self) -> None:
-        self.put("mq", "m + u")
-        self.put("tail", "tail * mq")
-        if self.scored:
-            self.put("q", "1.0 / mq")
-            self.add("squares", "u * q")
-            self.put("uq", "up * q")
-            self.put("sc", "0.5 * (uq * u) - 0.5")
-            self.put_mean_score(
-                "0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)"
-            )
-
-    def skewt(self) -> None:
-        self.put("side", self.dialect.select("z < cut", "left", "right"))
-        self.put("v", "(sb * z + sa) * side")
-        self.put("mq", "m + v * v")
-        self.put("tail", "tail * mq")
-        if self.scored:
-            self.put("q", "1.0 / mq")
-            self.put("dv", "0.0 - up * v * q")
-            self.put("dz", "dv * sb * side")
-            self.put("sc", "-0.5 - 0.5 * (z * dz)")
-            self.put_mean_score("dz * rs")
-            self.add("squares", "0.5 * up * (v * v) * q / m + dv * side * (b_nu * z + a_nu)")
-            self.put("flip", self.dialect.select("z < cut", "0.0 - v", "v"))
-            self.put("dlam", "b_lam / sb + dv * side * (b_lam * z + a_lam - flip)")
-
-    def ged(self) -> None:
-        d = self.dialect
-        self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
-        self.put("lz", f"0.5 * {d.log}(size) - logc")
-        self.put("power", f"{d.exp}(nu * lz)")
-        self.add("squares", "power")
-        if self.scored:
-            self.put("sc", "0.25 * nu * power - 0.5")
-            self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
-            slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
-            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
-
-    def put_mean_score(self, value: str) -> None:
-        """dl/de; residuals fall by the regressor for a unit of its coefficient."""
-        if self.means:
-            self.put("le", value)
 
     def accumulate(self) -> None:
         if not self.scored:
@@ -494,55 +387,3 @@ class _Writer:
             self.gradient()
             self.information()
         self.lines.append("    " * self.depth + d.finish("total"))
-
-    def gradient(self) -> None:
-        for index, n in enumerate([*self.moving, *self.shapes]):
-            if n != "eta":
-                self.put(f"g[{index}]", f"0.0 - G{n}")
-            elif self.spec.distribution == "t":
-                self.put(f"g[{index}]", "nu * nu * (count * c_nu - 0.5 * excess + 0.5 * up * squares / m)")
-            else:
-                self.put(f"g[{index}]", "nu * nu * (count * (c_nu + b_nu / sb) - 0.5 * excess + squares)")
-
-    def information(self) -> None:
-        """Expected, for variance and tail; outer products of scores for mean and skew, which the others leave alone.
-
-        Student's t: Lange, Little and Taylor (1989), carried from scale to variance. Generalised error: half the power
-        is a gamma variable of shape 1 / nu, whose moments with its logarithm are digamma and trigamma functions.
-        """
-        d = self.dialect
-        at = {n: i for i, n in enumerate([*self.moving, *self.shapes])}
-
-        def place(n: str, m: str) -> str:
-            return f"F[{at[n] * (at[n] + 1) // 2 + at[m]}]"
-
-        kappa = {"normal": "0.5", "ged": "0.25 * nu"}.get(self.spec.distribution, "0.5 * nu / (nu + 3.0)")
-        self.put("kappa", kappa)
-        for n, m in self.pairs():
-            if n == "lam":
-                self.put(place(n, m), f"F{n}{m}")
-            else:
-                added = f" + M{n[1:]}{m[1:]}" if n in self.means and m in self.means else ""
-                self.put(place(n, m), f"kappa * F{n}{m}{added}")
-        if self.tailed:
-            self.put("ss", "2.0 * nu / (nu + 3.0)")
-            self.put("sn", "-2.0 / ((nu + 1.0) * (nu + 3.0))")
-            tri = f"{d.trigamma}(0.5 * nu) - {d.trigamma}(0.5 * up)"
-            self.put("nn", f"0.25 * ({tri}) - 0.5 * (nu + 5.0) / (nu * (nu + 1.0) * (nu + 3.0))")
-            self.put("ds", "1.0 / (nu * m)")
-            self.put("cross", "-0.5 * nu * nu * (sn + ss * ds)")
-            self.put("own", "(nu * nu * nu * nu) * (nn + 2.0 * sn * ds + ss * ds * ds)")
-        elif self.spec.distribution == "ged":
-            self.put("fixed", f"{math.log(2.0)!r} * inv - nu * logc_nu")
-            self.put("psi", f"{d.digamma}(inv + 2.0)")
-            self.put("cross", "-0.5 * (fixed + inv * (psi + 1.0 - 1.0 / (inv + 1.0)))")
-            square = f"fixed * fixed + 2.0 * fixed * inv * psi + inv * inv * ({d.trigamma}(inv + 2.0) + psi * psi)"
-            self.put("own", f"inv * (inv + 1.0) * ({square}) - c_nu * c_nu")
-        if self.crossed:
-            tail = self.shapes[0]
-            for n in self.moving:
-                self.put(place(tail, n), f"cross * S{n}")
-            self.put(place(tail, tail), "count * own")
-        if self.spec.distribution == "skewt":
-            for n in [*self.moving[len(self.means) :], "eta"]:
-                self.put(place("lam", n), "0.0 * nu")

@@ -1,0 +1,118 @@
+"""The innovations' densities and what their parameters are worth: log-likelihood, scores and information.
+
+Normal, Student t, Hansen's skewed t and the generalised error distribution, each with variance 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+from fleetspec.kernels.garch.statements import Statements
+
+SMALLEST_SQUARE = 1e-24
+
+
+class Densities(Statements):
+    """One innovation's part of the sums, and after the loop what the sums come to."""
+
+    def normal(self) -> None:
+        self.add("squares", "u")
+        if self.scored:
+            self.put("sc", "0.5 * u - 0.5")
+            self.put_mean_score("0.0 - e * r" if self.spec.process in ("garch", "gjr") else "0.0 - z * rs")
+
+    def t(self) -> None:
+        self.put("mq", "m + u")
+        self.put("tail", "tail * mq")
+        if self.scored:
+            self.put("q", "1.0 / mq")
+            self.add("squares", "u * q")
+            self.put("uq", "up * q")
+            self.put("sc", "0.5 * (uq * u) - 0.5")
+            self.put_mean_score(
+                "0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)"
+            )
+
+    def skewt(self) -> None:
+        self.put("side", self.dialect.select("z < cut", "left", "right"))
+        self.put("v", "(sb * z + sa) * side")
+        self.put("mq", "m + v * v")
+        self.put("tail", "tail * mq")
+        if self.scored:
+            self.put("q", "1.0 / mq")
+            self.put("dv", "0.0 - up * v * q")
+            self.put("dz", "dv * sb * side")
+            self.put("sc", "-0.5 - 0.5 * (z * dz)")
+            self.put_mean_score("dz * rs")
+            self.add("squares", "0.5 * up * (v * v) * q / m + dv * side * (b_nu * z + a_nu)")
+            self.put("flip", self.dialect.select("z < cut", "0.0 - v", "v"))
+            self.put("dlam", "b_lam / sb + dv * side * (b_lam * z + a_lam - flip)")
+
+    def ged(self) -> None:
+        d = self.dialect
+        self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
+        self.put("lz", f"0.5 * {d.log}(size) - logc")
+        self.put("power", f"{d.exp}(nu * lz)")
+        self.add("squares", "power")
+        if self.scored:
+            self.put("sc", "0.25 * nu * power - 0.5")
+            self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
+            slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
+            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
+
+    def put_mean_score(self, value: str) -> None:
+        """dl/de; residuals fall by the regressor for a unit of its coefficient."""
+        if self.means:
+            self.put("le", value)
+
+    def gradient(self) -> None:
+        for index, n in enumerate([*self.moving, *self.shapes]):
+            if n != "eta":
+                self.put(f"g[{index}]", f"0.0 - G{n}")
+            elif self.spec.distribution == "t":
+                self.put(f"g[{index}]", "nu * nu * (count * c_nu - 0.5 * excess + 0.5 * up * squares / m)")
+            else:
+                self.put(f"g[{index}]", "nu * nu * (count * (c_nu + b_nu / sb) - 0.5 * excess + squares)")
+
+    def information(self) -> None:
+        """Expected, for variance and tail; outer products of scores for mean and skew, which the others leave alone.
+
+        Student's t: Lange, Little and Taylor (1989), carried from scale to variance. Generalised error: half the power
+        is a gamma variable of shape 1 / nu, whose moments with its logarithm are digamma and trigamma functions.
+        """
+        d = self.dialect
+        at = {n: i for i, n in enumerate([*self.moving, *self.shapes])}
+
+        def place(n: str, m: str) -> str:
+            return f"F[{at[n] * (at[n] + 1) // 2 + at[m]}]"
+
+        kappa = {"normal": "0.5", "ged": "0.25 * nu"}.get(self.spec.distribution, "0.5 * nu / (nu + 3.0)")
+        self.put("kappa", kappa)
+        for n, m in self.pairs():
+            if n == "lam":
+                self.put(place(n, m), f"F{n}{m}")
+            else:
+                added = f" + M{n[1:]}{m[1:]}" if n in self.means and m in self.means else ""
+                self.put(place(n, m), f"kappa * F{n}{m}{added}")
+        if self.tailed:
+            self.put("ss", "2.0 * nu / (nu + 3.0)")
+            self.put("sn", "-2.0 / ((nu + 1.0) * (nu + 3.0))")
+            tri = f"{d.trigamma}(0.5 * nu) - {d.trigamma}(0.5 * up)"
+            self.put("nn", f"0.25 * ({tri}) - 0.5 * (nu + 5.0) / (nu * (nu + 1.0) * (nu + 3.0))")
+            self.put("ds", "1.0 / (nu * m)")
+            self.put("cross", "-0.5 * nu * nu * (sn + ss * ds)")
+            self.put("own", "(nu * nu * nu * nu) * (nn + 2.0 * sn * ds + ss * ds * ds)")
+        elif self.spec.distribution == "ged":
+            self.put("fixed", f"{math.log(2.0)!r} * inv - nu * logc_nu")
+            self.put("psi", f"{d.digamma}(inv + 2.0)")
+            self.put("cross", "-0.5 * (fixed + inv * (psi + 1.0 - 1.0 / (inv + 1.0)))")
+            square = f"fixed * fixed + 2.0 * fixed * inv * psi + inv * inv * ({d.trigamma}(inv + 2.0) + psi * psi)"
+            self.put("own", f"inv * (inv + 1.0) * ({square}) - c_nu * c_nu")
+        if self.crossed:
+            tail = self.shapes[0]
+            for n in self.moving:
+                self.put(place(tail, n), f"cross * S{n}")
+            self.put(place(tail, tail), "count * own")
+        if self.spec.distribution == "skewt":
+            for n in [*self.moving[len(self.means) :], "eta"]:
+                self.put(place("lam", n), "0.0 * nu")
