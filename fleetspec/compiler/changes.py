@@ -101,9 +101,10 @@ def contained(keys: identity.Bytes, within: identity.Bytes) -> Mask:
     if not len(theirs) or not len(mine):
         return found
     # Both sides in order: looking up numbers at random costs ten times as much as sorting them first.
-    order, other = _order(mine), _order(theirs)
+    order, other = np.argsort(mine[:, 0]), np.argsort(theirs[:, 0])
     sought, known = mine[order], theirs[other]
     if _ambiguous(known):
+        # Two that share their first half, by a chance of one in ten million for a million of them.
         return np.isin(_voids(keys), _voids(within))
     at = np.minimum(np.searchsorted(known[:, 0], sought[:, 0]), len(known) - 1)
     found[order] = (known[at] == sought).all(axis=1)
@@ -113,17 +114,13 @@ def contained(keys: identity.Bytes, within: identity.Bytes) -> Mask:
 def first_of_each(keys: identity.Bytes) -> Mask:
     """Marks of all digests (n, 16) that are equal one: the first."""
     halves = _halves(keys)
-    order = _order(halves)
+    order = np.argsort(halves[:, 0], kind="stable")
+    if _ambiguous(halves[order]):
+        order = np.lexsort((halves[:, 1], halves[:, 0]))
     ordered = halves[order]
     first = np.ones(len(halves), dtype=bool)
     first[order[1:]] = (ordered[1:] != ordered[:-1]).any(axis=1)
     return first
-
-
-def _order(halves: NDArray[np.uint64]) -> Ints:
-    """Positions of digests in order, equal ones as they come. The first half decides unless two share it by chance."""
-    order = np.argsort(halves[:, 0], kind="stable")
-    return np.lexsort((halves[:, 1], halves[:, 0])) if _ambiguous(halves[order]) else order
 
 
 def _ambiguous(ordered: NDArray[np.uint64]) -> bool:

@@ -73,7 +73,10 @@ def test_a_diff_shows_settings_that_reach_no_model(full: Shell) -> None:
     answer = full("diff", "fleet.yaml", "other.yaml", "--detailed-exitcode", "--format", "json")
     assert answer.code == 2
     changes = json.loads(answer.out)
-    assert changes["settings"] == [{"route": "budget.nightly", "base": "1 USD", "head": "2 USD"}]
+    (setting,) = changes["settings"]
+    assert setting == {
+        "route": "budget.nightly", "base": "1 USD", "head": "2 USD", "class": "capacity", "place": "other.yaml:23",
+    }  # fmt: skip
     assert changes["groups"] == []
 
 
@@ -94,7 +97,8 @@ def test_a_diff_counts_and_gives_reasons(full: Shell) -> None:
     # 2 series: both GJR models go, value at risk at 2 horizons rests on fewer members, elastic net has other features.
     assert found == {"gjr": (0, 0, 2), "vol-scaled": (0, 4, 0), "elasticnet": (0, 4, 0)}
     reasons = {group["family"]: group["reasons"] for group in changes["groups"]}
-    assert reasons["vol-scaled"] == ["upstream: vol changed"]
+    where = "(other.yaml:15)"
+    assert reasons["vol-scaled"] == [f"upstream: vol changed: models.vol.families [garch, gjr] → [garch] {where}"]
     assert "rsi(14)" in reasons["elasticnet"][0]
     back = json.loads(full.good("diff", "other.yaml", "fleet.yaml", "--format", "json"))
     mirrored = {group["family"]: (group["removed"], group["changed"], group["added"]) for group in back["groups"]}
