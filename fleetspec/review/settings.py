@@ -161,7 +161,9 @@ class _Reading:
         elif isinstance(value, tuple) and any(isinstance(item, Shape) for item in value):
             self.found.rows[route] = [dict(self.below(item)) for item in value]
         else:
-            self.found.values[route] = value
+            # The values of an axis are a set; what one of them changes may be a list in order.
+            axis = isinstance(value, tuple) and len(route) == 4 and route[2] == "axes"
+            self.found.values[route] = frozenset(value) if axis else value
             self.found.origin[route] = origin
 
     def below(self, item: Shape) -> Iterator[tuple[Route, Any]]:
