@@ -125,7 +125,8 @@ def _check_window(
             help=f"write train: {_round(longest.bars)} bars or less, or lock longer data",
         )
         return
-    if any(cadence(*window) not in series.windows for series in members):
+    key = cadence(*window)
+    if any(key not in series.windows for series in members):
         message = f"the lock holds no windows of {train} bars every {Sessions(refit)} for universe '{universe}'"
         report.add(meaning.LOCK_OUTDATED, message, route=route, help=_AGAIN)
         return

@@ -18,6 +18,7 @@ from fleetspec.compiler.identity import canonical, digest
 from fleetspec.compiler.settings import cadences as group_cadences
 from fleetspec.compiler.spec import DataSource, FleetSpec
 from fleetspec.diagnostics import Place, Report, Source, Span
+from fleetspec.garbage import uncollected
 from fleetspec.panel.sources import SourceRequest
 from fleetspec.rules import meaning
 from fleetspec.units import BarSize
@@ -217,6 +218,11 @@ def read_lock(path: Path, report: Report) -> Lock | None:
 
 def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
     """A lock from its file's bytes. ``name`` is the file as a person knows it."""
+    with uncollected():
+        return _from_bytes(data, name, report)
+
+
+def _from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
     spec = Path(name).with_suffix(".yaml").name
     help = f"do not edit or merge it; write it anew: fleetspec lock {spec}"
     try:

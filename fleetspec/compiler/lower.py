@@ -24,6 +24,7 @@ from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.standards import standard
 from fleetspec.diagnostics import reject
 from fleetspec.family import Registry
+from fleetspec.garbage import uncollected
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
 
@@ -41,7 +42,8 @@ def lower(spec: FleetSpec, lock: Lock, registry: Registry, run: RunKind, session
 
     Rejected (FS242) for a backtest of a spec that has none.
     """
-    return _Lowering(spec, lock, registry, run, session).graph()
+    with uncollected():
+        return _Lowering(spec, lock, registry, run, session).graph()
 
 
 class _Lowering:
