@@ -108,5 +108,5 @@ def test_origin_shows_the_chain_behind_a_setting(fleet: Path, capsys: pytest.Cap
     assert settings["models.vol.params.p"]["from"] == [{"place": None, "text": "default of family garch"}]
     assert run("show", "fleet.yaml", "equities/vol~normal/garch/syn0001", "--origin") == 0
     out = capsys.readouterr().out
-    assert "replaces it" in out
+    assert "replaces it: 200 bars" in " ".join(out.split())
     assert max(map(len, out.splitlines())) <= 80

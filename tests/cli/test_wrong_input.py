@@ -83,7 +83,7 @@ def test_an_address_that_is_not_there(tmp_path: Path) -> None:
 def test_a_plan_over_budget_says_what_would_do(tmp_path: Path) -> None:
     fleetspec("init", folder=tmp_path)
     spec = tmp_path / "fleet.yaml"
-    spec.write_text(spec.read_text().replace("nightly: 5 USD", "nightly: 0.00001 USD"))
+    spec.write_text(spec.read_text().replace("nightly: 5 USD", "nightly: 0.0000001 USD"))
     fleetspec("lock", "fleet.yaml", folder=tmp_path)
     answer = fleetspec("plan", "fleet.yaml", folder=tmp_path)
     assert answer.returncode == 3

@@ -53,7 +53,7 @@ def test_columns_are_named_once() -> None:
         ("", "the condition is empty", "index = 'SPX'"),
         ("index", "ends where a comparison is expected", "index = 'SPX'"),
         ("index =", "ends where a value is expected", "index = 'SPX'"),
-        ("index = SPX", "SPX stands where a value is expected", "put text in quotes: index = 'SPX'"),
+        ("index = SPX", "'SPX' stands where a value is expected", "put text in quotes: index = 'SPX'"),
         ("index == 'SPX'", "'index' is followed by '=='", "write index = 'text'"),
         ("'SPX' = index", "'SPX' stands where a column is expected", "on the left"),
         ("index = 'SPX", "the quote is not closed", "same quote sign"),
