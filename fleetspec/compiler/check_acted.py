@@ -24,6 +24,7 @@ class Waiting:
 
 
 WAITING = (
+    Waiting(("data", "*", "options"), "reach object stores and databases", "read the data from a file beside the spec"),
     Waiting(("gates",), "hold back forecasts of groups whose backtest fails a test",
             "read the tests with `fleetspec results SPEC --run backtest` and decide by hand"),
     Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
