@@ -34,7 +34,7 @@ FAMILY = Family(
     horizon_free=True,
     uses_features=False,
     min_bars=volatility.MIN_BARS,
-    profile=volatility.profile(memory_mib=420),
+    profile=volatility.PROFILE,
     fit=volatility.fit,
     fit_many=volatility.fit_many,
     forecast=volatility.forecast,
