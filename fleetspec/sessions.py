@@ -1,7 +1,7 @@
 """Market calendars: which sessions exist, and how long the night between two of them is.
 
-The only module that imports ``exchange_calendars`` (slow to load, so inside functions). Calendar names are
-checked against a shipped list; ``24/5`` and ``24/7`` are its names for round-the-clock markets.
+Calendar names are checked against a shipped list, without looking at a session; ``24/5`` and ``24/7`` are the names of
+``exchange_calendars`` for round-the-clock markets.
 """
 
 from __future__ import annotations
@@ -9,13 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import Literal, Self
 
+from fleetspec.market_hours import MarketHours, market_hours
 from fleetspec.units import Duration, UnitError
-
-if TYPE_CHECKING:
-    from exchange_calendars import ExchangeCalendar
 
 _NAMES = """
     24/5 24/7 AIXK ASEX BVMF CMES IEPA XAMS XASX XBDA XBEL XBKK XBOG XBOM XBRA XBRU XBSE XBUD XBUE XCBF XCSE XCYS
@@ -97,60 +94,54 @@ class Night:
         return int((self.deadline - self.start).total_seconds())
 
 
-@lru_cache(maxsize=8)
-def _calendar(name: str, first: date, last: date) -> ExchangeCalendar:
-    import exchange_calendars
-
-    return exchange_calendars.get_calendar(name, start=first.isoformat(), end=last.isoformat())
-
-
-def _around(name: str, day: date) -> ExchangeCalendar:
-    # Whole years keep the cache small and hold every early close around the day.
-    return _calendar(name, date(day.year - 1, 1, 1), date(day.year + 1, 12, 31))
+def _around(name: str, day: date) -> MarketHours:
+    return market_hours(name, day.year - 1, day.year + 1)
 
 
 def session_on_or_before(calendar: str, day: date) -> date:
     """The last session not after ``day``."""
-    found: Any = _around(calendar, day).date_to_session(day.isoformat(), direction="previous")
-    return date(found.year, found.month, found.day)
+    hours = _around(calendar, day)
+    return hours.sessions[hours.before(day)]
 
 
 def session_on_or_after(calendar: str, day: date) -> date:
     """The first session not before ``day``."""
-    found: Any = _around(calendar, day).date_to_session(day.isoformat(), direction="next")
-    return date(found.year, found.month, found.day)
+    hours = _around(calendar, day)
+    return hours.sessions[hours.after(day)]
 
 
 def sessions_between(calendar: str, first: date, last: date) -> frozenset[date]:
     """The sessions from ``first`` to ``last``. Raises ValueError where the calendar does not reach them."""
-    cal = _calendar(calendar, first - timedelta(days=7), last + timedelta(days=7))
-    return frozenset(day for label in cal.sessions if first <= (day := _day(label)) <= last)
+    hours = market_hours(calendar, first.year, last.year)
+    return frozenset(day for day in hours.sessions if first <= day <= last)
 
 
 def shortened_by(calendar: str, day: date) -> int:
     """Minutes that a session is shorter than the longest of the ten up to it; 0 for a day that is no session."""
-    cal = _around(calendar, day)
-    if not cal.is_session(day.isoformat()):
+    hours = _around(calendar, day)
+    if day not in hours:
         return 0
-    window = cal.sessions_window(day.isoformat(), -10)
-    lengths = [int((cal.session_close(s) - cal.session_open(s)).total_seconds()) // 60 for s in window]
+    at = hours.before(day)
+    window = slice(at - 9, at + 1)
+    lengths = [
+        int((end - begin).total_seconds()) // 60
+        for begin, end in zip(hours.opens[window], hours.closes[window], strict=True)
+    ]
     return max(lengths) - lengths[-1]
 
 
 def sessions_before(calendar: str, day: date, count: int) -> date:
-    """The session ``count`` sessions before the last one not after ``day``."""
-    span = timedelta(days=2 * count + 30)
-    cal = _calendar(calendar, date((day - span).year, 1, 1), date(day.year + 1, 12, 31))
-    label: Any = cal.date_to_session(day.isoformat(), direction="previous")
-    found: Any = cal.session_offset(label, -count)
-    return date(found.year, found.month, found.day)
+    """The session ``count`` sessions before the last one not after ``day``; after it where ``count`` is negative."""
+    span = timedelta(days=2 * abs(count) + 30)
+    hours = market_hours(calendar, (day - span).year, max(day + span, date(day.year + 1, 1, 1)).year)
+    return hours.sessions[hours.before(day) - count]
 
 
 def moments(calendar: str, time: SessionTime, session: date, count: int) -> dict[date, datetime]:
     """When a time of the session is, in UTC, on the ``count`` sessions from the first not before ``session``."""
-    cal = _around(calendar, session)
-    labels = cal.sessions_window(cal.date_to_session(session.isoformat(), direction="next"), count)
-    return {_day(label): _moment(cal, label, time) for label in labels}
+    hours = _around(calendar, session)
+    first = hours.after(session)
+    return {hours.sessions[at]: _moment(hours, at, time) for at in range(first, first + count)}
 
 
 def nights(
@@ -161,16 +152,14 @@ def nights(
     The start counts from ``session``, the deadline from the session after it, so weekends and holidays make
     long nights and an early close an early start.
     """
-    cal = _around(calendar, session)
-    label = session.isoformat()
-    result = []
-    for _ in range(count):
-        following = cal.next_session(label)
-        begin = _moment(cal, label, start)
-        end = _moment(cal, following, deadline)
-        result.append(Night(_day(label), begin, end))
-        label = following
-    return tuple(result)
+    hours = _around(calendar, session)
+    if session not in hours:
+        raise ValueError(f"{session} is not a session of {calendar}")
+    first = hours.before(session)
+    return tuple(
+        Night(hours.sessions[at], _moment(hours, at, start), _moment(hours, at + 1, deadline))
+        for at in range(first, first + count)
+    )
 
 
 def shortest_night(calendar: str, start: SessionTime, deadline: SessionTime, session: date, count: int = 5) -> Night:
@@ -191,17 +180,12 @@ def is_plain_night(calendar: str, start: SessionTime, deadline: SessionTime) -> 
     )
 
 
-def _moment(cal: ExchangeCalendar, session: Any, time: SessionTime) -> datetime:
+def _moment(hours: MarketHours, number: int, time: SessionTime) -> datetime:
     if time.anchor == "clock":
         from zoneinfo import ZoneInfo
 
-        midnight = datetime.combine(_day(session), datetime.min.time(), tzinfo=ZoneInfo(time.zone))
+        midnight = datetime.combine(hours.sessions[number], datetime.min.time(), tzinfo=ZoneInfo(time.zone))
         # The wall clock, so a night across a change of summer time keeps its hour.
         return (midnight + timedelta(seconds=time.offset_seconds)).astimezone(UTC)
-    stamp: Any = cal.session_open(session) if time.anchor == "open" else cal.session_close(session)
-    moment: datetime = stamp.to_pydatetime()
-    return moment.astimezone(UTC) + timedelta(seconds=time.offset_seconds)
-
-
-def _day(label: Any) -> date:
-    return date.fromisoformat(str(label)[:10])
+    moment = hours.opens[number] if time.anchor == "open" else hours.closes[number]
+    return moment + timedelta(seconds=time.offset_seconds)

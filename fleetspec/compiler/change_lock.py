@@ -29,4 +29,4 @@ def _pinned(head: LockedSeries, base: LockedSeries | None) -> LockedSeries:
         cadence: base.windows.get(cadence) or digest("window", canonical([base.digest, cadence])).hex()
         for cadence in head.windows
     }
-    return replace(base, windows=windows)
+    return base._replace(windows=windows)

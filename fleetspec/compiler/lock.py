@@ -12,9 +12,12 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from fleetspec.compiler.identity import canonical, digest
+import orjson
+
+from fleetspec.compiler.identity import canonical
 from fleetspec.compiler.settings import cadences as group_cadences
 from fleetspec.compiler.spec import DataSource, FleetSpec
 from fleetspec.diagnostics import Place, Report, Source, Span
@@ -23,7 +26,7 @@ from fleetspec.panel.sources import SourceRequest
 from fleetspec.rules import meaning
 from fleetspec.units import BarSize
 
-FORMAT = 2
+FORMAT = 3
 
 _HEAD_LINES = 3
 """The brace, the version and the checksum."""
@@ -32,8 +35,10 @@ Spans = tuple[tuple[int, int], ...]
 """Half-open ranges of a series' bars."""
 
 
-@dataclass(frozen=True, slots=True)
-class LockedSeries:
+_NONE: Mapping[str, str] = MappingProxyType({})
+
+
+class LockedSeries(NamedTuple):
     """One series at one bar as it was when locked: valid bars, those without a value, first and last date, content
     digest of its returns.
 
@@ -48,9 +53,9 @@ class LockedSeries:
     first: date | None
     last: date | None
     digest: str
-    windows: dict[str, str] = field(default_factory=dict)
+    windows: Mapping[str, str] = _NONE
     jump: float | None = None
-    measures: dict[str, str] = field(default_factory=dict)
+    measures: Mapping[str, str] = _NONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,9 +131,9 @@ def _row(series: LockedSeries) -> dict[str, Any]:
         "first": None if series.first is None else series.first.isoformat(),
         "last": None if series.last is None else series.last.isoformat(),
         "digest": series.digest,
-        "windows": series.windows,
+        "windows": dict(series.windows),
         "jump": series.jump,
-        "measures": series.measures,
+        "measures": dict(series.measures),
     }
 
 
@@ -169,7 +174,11 @@ def declared(spec: FleetSpec) -> dict[str, str]:
     }
     for name, universe in spec.universes.items():
         said[f"universes.{name}"] = {"data": universe.data, "series": universe.series} | _chosen_by(spec, name)
-    return {route: digest("declared", canonical(content)).hex() for route, content in sorted(said.items())}
+    # Not identity.digest: a lock outlives changes of how results are made.
+    return {
+        route: hashlib.blake2b(canonical(content), digest_size=16, person=b"declared").hexdigest()
+        for route, content in sorted(said.items())
+    }
 
 
 def _chosen_by(spec: FleetSpec, name: str) -> dict[str, Any]:
@@ -232,8 +241,8 @@ def _from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
         return None
     source = Source(name, text)
     try:
-        content = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        content = orjson.loads(text)
+    except ValueError as error:
         at = getattr(error, "pos", 0)
         place = Place(source, Span(at, at + 1))
         report.add(meaning.LOCK_DAMAGED, f"{name} is not JSON: {getattr(error, 'msg', error)}", place=place, help=help)
