@@ -26,8 +26,9 @@ demo: $(VENV)/run.stamp
 	$(BIN)/fleetspec apply $(SPEC) --store $(STORE) --run backtest --yes
 	$(BIN)/fleetspec report $(SPEC) --store $(STORE) --out report.html
 
+# Two processes: one for the rooms that start clusters, one for the others.
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff check .

@@ -23,14 +23,17 @@ import warnings
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fleetspec.kernels.garch import Specification, fit_many
 from fleetspec.kernels.garch.fitting import engine_for
 from fleetspec.kernels.garch.preparation import inside, prepared
-from fleetspec.kernels.garch.types import DISTRIBUTIONS, Flags, Floats
+from fleetspec.kernels.garch.types import DISTRIBUTIONS
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Flags, Floats
 
 SEED = 20_261_125
 LENGTHS = (250, 500, 1000, 2000, 4000)

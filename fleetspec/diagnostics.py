@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Any, Protocol
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 Route = tuple[str | int, ...]
 
@@ -35,8 +37,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """A text and the name a person knows it by."""
 
     name: str
@@ -52,16 +53,14 @@ class Source:
         return self.text[self.text.rfind("\n", 0, offset) + 1 : len(self.text) if end < 0 else end].rstrip("\r")
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Span:
+class Span(Struct, frozen=True, order=True):
     """A half-open range of character offsets."""
 
     start: int
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A span of a source."""
 
     source: Source
@@ -79,8 +78,7 @@ class Place:
         return f"{self.source.name}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """One thing that can be wrong. ``bad`` and ``good`` are YAML fragments or command lines."""
 
     code: str
@@ -102,8 +100,7 @@ class Rule:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(Struct, frozen=True):
     """One finding. ``key`` points at the key of the route instead of its value.
 
     ``related`` are other places that bear on it, each with what it has to do with it; one that is given by route counts
@@ -168,8 +165,7 @@ def _related(route: Route, document: Placing) -> Place | None:
     return document.place(route, key=bool(route) and isinstance(route[-1], str))
 
 
-@dataclass
-class Report:
+class Report(Struct):
     """All findings of a command, in the order they were made."""
 
     findings: list[Diagnostic] = field(default_factory=list)
@@ -247,6 +243,7 @@ def reject(
 
 def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """The candidate a mistyped name most likely meant."""
+
     pool: Sequence[str] = list(candidates)
     folded = {c.casefold(): c for c in pool}
     wanted = name.casefold()

@@ -8,24 +8,26 @@ are imported inside ``fit`` and ``forecast``. :class:`Registry` finds them all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct, field
 from pydantic import BaseModel, ConfigDict
 
 from fleetspec.panel.series import stamp_text
 
-Floats = NDArray[np.float64]
-Dates = NDArray[np.datetime64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Dates = NDArray[np.datetime64]
 
 
 class Params(BaseModel):
     """Base of a family's parameters: strict, frozen, unknown names refused. Field types come from
     ``fleetspec.scalars``: the language hands every scalar over as a string."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class Rejection(Exception):
@@ -36,8 +38,7 @@ class Rejection(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeriesWindow:
+class SeriesWindow(Struct, frozen=True, eq=False):
     """One series as a job may see it: nothing after its last bar exists here.
 
     ``dates`` (T,) datetime64[s], midnight for bars of a session or longer; ``returns`` (T,) log returns as fractions
@@ -85,8 +86,7 @@ class SeriesWindow:
             raise Rejection("the series is constant: its returns have no variance")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FitRequest:
+class FitRequest(Struct, frozen=True, eq=False):
     """Fit one model on one window. ``horizon`` is in bars, None for a horizon-free family; ``measure`` is what to read
     of each series (:meth:`SeriesWindow.observed`)."""
 
@@ -109,8 +109,7 @@ class FitRequest:
                 raise Rejection(f"{window.series}: {rejection.reason}") from None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Fit:
+class Fit(Struct, frozen=True, eq=False):
     """An estimated model. ``estimates`` are named parameters in the units the family documents;
     ``artifact`` holds what does not fit in named numbers (tree ensembles, network weights), never a pickle.
     ``note`` goes into the ledger's row: what was done otherwise than usual."""
@@ -124,8 +123,7 @@ class Fit:
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ForecastRequest:
+class ForecastRequest(Struct, frozen=True, eq=False):
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
@@ -147,8 +145,7 @@ class ForecastRequest:
     side: Literal["long", "short"] | str = "long"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Forecasts:
+class Forecasts(Struct, frozen=True, eq=False):
     """Predictions in long form; all arrays have one length.
 
     ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
@@ -213,8 +210,7 @@ class Forecasts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """Device-neutral needs of one job: what decides where it may run, never how fast a device is.
 
     ``memory_mib`` is resident memory of a worker doing this job; ``gpu`` says whether it must, may or cannot
@@ -234,8 +230,7 @@ FitManyFunction = Callable[[Sequence[FitRequest]], "list[Fit | Rejection]"]
 ForecastManyFunction = Callable[[Sequence[ForecastRequest]], "list[Forecasts | Rejection]"]
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(Struct, frozen=True):
     """A model family. ``version`` changes whenever results may: it is part of every digest.
 
     ``horizon_free`` families are fitted once and forecast every horizon. ``needs`` are the importable modules
@@ -276,8 +271,7 @@ class Family:
         return self.fit is None
 
 
-@dataclass(frozen=True, slots=True)
-class Registry:
+class Registry(Struct, frozen=True):
     """The families a run may name. Built once from the folder and the entry points, passed as an argument."""
 
     families: Mapping[str, Family] = field(default_factory=dict)

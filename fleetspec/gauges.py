@@ -7,15 +7,18 @@ level (Hansen and Lunde 2005).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
-from fleetspec.family import Floats, Rejection, SeriesWindow
+from fleetspec.family import Rejection
+
+if TYPE_CHECKING:
+    from fleetspec.family import Floats, SeriesWindow
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Gauge:
+class Gauge(Struct, frozen=True, eq=False):
     """``values`` (T,) of a measure scaled to the variance of the window's returns, NaN where it is not known;
     ``scale`` is what it was multiplied by; ``mean`` is the mean log return of a bar."""
 

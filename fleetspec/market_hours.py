@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import json
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 
+from msgspec import Struct
+
 from fleetspec.files import write_atomically
 
 
-@dataclass(frozen=True, slots=True)
-class MarketHours:
+class MarketHours(Struct, frozen=True):
     """Every session of ``calendar`` from ``first`` to ``last`` in order, and when each opens and closes, in UTC."""
 
     calendar: str

@@ -8,10 +8,11 @@ with every finding of its stage; warnings stay in the report that the caller pas
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from fleetspec.compiler.given import NOTHING, Given
 from fleetspec.diagnostics import ExitCode, Rejected, Report
@@ -33,16 +34,14 @@ if TYPE_CHECKING:
     from fleetspec.runtime.summary import RunSummary
 
 
-@dataclass(frozen=True, slots=True)
-class World:
+class World(Struct, frozen=True):
     """What a command takes from outside the spec: the families and the catalog."""
 
     registry: Registry
     catalog: Catalog
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A spec that has been read and found sound: parse → compose → decode → check."""
 
     path: Path
@@ -50,8 +49,7 @@ class Read:
     spec: FleetSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(Struct, frozen=True):
     """A spec, its lock, and the job graph of one run; of a change, also the fleet it changes."""
 
     read: Read
@@ -69,8 +67,7 @@ class Compiled:
         return Side(self.graph, self.read.spec)
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """A graph with its plan. ``done`` masks the jobs whose result the store already holds."""
 
     compiled: Compiled
@@ -169,7 +166,8 @@ def compile(
     A change is compiled on the data and for the session of its ``base``.
     """
     from fleetspec.compiler.change_lock import pinned as pinned_to
-    from fleetspec.compiler.checks import check_against_lock, check_usable
+    from fleetspec.compiler.check_lock import check_usable
+    from fleetspec.compiler.checks import check_against_lock
     from fleetspec.compiler.limits import check_limits
     from fleetspec.compiler.lock import lock_path, read_lock
     from fleetspec.compiler.lower import default_session, lower

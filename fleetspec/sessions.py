@@ -7,9 +7,10 @@ Calendar names are checked against a shipped list, without looking at a session;
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, Self
+
+from msgspec import Struct
 
 from fleetspec.market_hours import MarketHours, market_hours
 from fleetspec.units import Duration, UnitError
@@ -32,8 +33,7 @@ Anchor = Literal["open", "close", "clock"]
 _CLOCK = re.compile(r"\s*(\d{1,2}):(\d\d)(?:\s+([A-Za-z][A-Za-z0-9_+/-]*))?\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class SessionTime:
+class SessionTime(Struct, frozen=True):
     """A moment of a session: ``close + 45m``, ``open - 90m``, ``close``, or a time on its day: ``18:30 Europe/London``.
 
     ``zone`` is the IANA name of a clock time's zone, whose ``offset_seconds`` count from midnight there.
@@ -81,8 +81,7 @@ def _clock_time(text: str, hour: int, minute: int, zone: str | None) -> tuple[in
     return hour * 3600 + minute * 60, zone
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Struct, frozen=True):
     """The time from the start after one session to the deadline before the next."""
 
     session: date

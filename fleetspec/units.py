@@ -8,8 +8,9 @@ names the way out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import ClassVar, Self
+
+from msgspec import Struct
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _MIB = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024, "MiB": 1, "GiB": 1024, "TiB": 1024 * 1024}
@@ -33,8 +34,7 @@ def finite(digits: str) -> float:
     return value
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Duration:
+class Duration(Struct, frozen=True, order=True):
     """Clock time in whole seconds: ``45m``, ``1h30m``, ``90s``, ``2d``."""
 
     seconds: int
@@ -66,8 +66,7 @@ class Duration:
         return "".join(parts)
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True, order=True):
     """Memory in MiB, binary units only: ``512Mi``, ``10Gi``, ``9.75 GiB``."""
 
     mib: int
@@ -83,8 +82,7 @@ class Memory:
         return f"{self.mib // 1024}Gi" if self.mib % 1024 == 0 else f"{self.mib}Mi"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Money:
+class Money(Struct, frozen=True, order=True):
     """An amount in US dollars: ``60 USD``."""
 
     usd: float
@@ -101,8 +99,7 @@ class Money:
         return f"{self.usd:.2g} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Rate:
+class Rate(Struct, frozen=True, order=True):
     """A price per node and hour: ``0.80 USD/h``."""
 
     usd_per_hour: float
@@ -118,8 +115,7 @@ class Rate:
         return f"{self.usd_per_hour:.4g} USD/h"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Share:
+class Share(Struct, frozen=True, order=True):
     """A fraction written in percent: ``2%`` is 0.02."""
 
     fraction: float
@@ -135,8 +131,7 @@ class Share:
         return f"{self.fraction * 100:.6g}%"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Bars:
+class Bars(Struct, frozen=True, order=True):
     """A number of observations of a series: ``20 bars``, ``1 bar``."""
 
     count: int
@@ -149,8 +144,7 @@ class Bars:
         return f"{self.count} bar" if self.count == 1 else f"{self.count} bars"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Sessions:
+class Sessions(Struct, frozen=True, order=True):
     """A number of trading sessions: ``5 sessions``."""
 
     count: int
@@ -166,8 +160,7 @@ class Sessions:
 _CADENCES = "write every session, or a whole number above 0 and the unit: 5 sessions, 20 bars"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Cadence:
+class Cadence(Struct, frozen=True, order=True):
     """How often something is due: ``every session``, ``5 sessions``, or ``5 bars`` where a bar is no session.
 
     ``sessions`` counts either; they are the same number of bars of a universe of one session a bar.
@@ -196,8 +189,7 @@ _INTRADAY_BARS = (1, 2, 3, 5, 10, 15, 20, 30, 60, 120, 240)
 """Minutes an intraday bar may have: those that people trade on."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class BarSize:
+class BarSize(Struct, frozen=True, order=True):
     """The time between two observations of a series: ``5m``, ``1h``, ``1 session``, ``1 week``, ``1 month``.
 
     ``minutes`` is 0 for bars of the calendar, whose ``period`` is session, week, month or quarter.
@@ -237,8 +229,7 @@ def _bar_texts() -> list[str]:
     return [str(Duration(minutes * 60)) for minutes in _INTRADAY_BARS] + [f"1 {period}" for period in _CALENDAR_BARS]
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Count:
+class Count(Struct, frozen=True, order=True):
     """A large number of things: ``2M``, ``500k``, ``12000``."""
 
     value: int
@@ -258,8 +249,7 @@ class Count:
         return str(self.value)
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Factor:
+class Factor(Struct, frozen=True, order=True):
     """A multiple: ``10x``, ``1.5x``."""
 
     value: float
@@ -275,8 +265,7 @@ class Factor:
         return f"{self.value:g}x"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class Sigma:
+class Sigma(Struct, frozen=True, order=True):
     """A distance in robust standard deviations: ``12 sigma``."""
 
     value: float
@@ -292,8 +281,7 @@ class Sigma:
         return f"{self.value:g} sigma"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class YearlyMoney:
+class YearlyMoney(Struct, frozen=True, order=True):
     """US dollars a year: ``60000 USD/year``."""
 
     usd_per_year: float
@@ -309,8 +297,7 @@ class YearlyMoney:
         return f"{self.usd_per_year:,.2f} USD/year"
 
 
-@dataclass(frozen=True, order=True, slots=True)
-class HourlyShare:
+class HourlyShare(Struct, frozen=True, order=True):
     """A chance per hour: ``4%/h``, how often a spot node is taken back."""
 
     fraction: float

@@ -10,16 +10,21 @@ them, so that a listing of the folder finds families only.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
-from typing import Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Literal, TypeVar, cast
 
 import numpy as np
-from pydantic import BaseModel
+from msgspec import Struct
 
-from fleetspec.family import Fit, FitRequest, Floats, ForecastRequest, Forecasts, Params, Profile, Rejection
-from fleetspec.kernels.garch.types import DistributionName, Fits, Specification, Status
+from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Params, Profile, Rejection
+from fleetspec.kernels.garch.types import DistributionName, Status
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from fleetspec.family import Floats
+    from fleetspec.kernels.garch.types import Fits, Specification
 
 MIN_BARS = 100
 PERCENT = 100.0
@@ -76,8 +81,7 @@ def fit_many(requests: Sequence[FitRequest]) -> list[Fit | Rejection]:
     return answers
 
 
-@dataclass(frozen=True, slots=True)
-class _Estimated:
+class _Estimated(Struct, frozen=True):
     fits: Fits
     device: str
 

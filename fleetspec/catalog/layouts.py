@@ -8,8 +8,12 @@ needs only how many of each profile, and only multisets that no other legal one 
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
-from fleetspec.catalog.types import Device, Layout, Slice
+from fleetspec.catalog.types import Layout
+
+if TYPE_CHECKING:
+    from fleetspec.catalog.types import Device, Slice
 
 Positions = frozenset[tuple[str, int]]
 """A positioned layout: (profile, start slot)."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
 from datetime import date
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import yaml
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from fleetspec.catalog.types import Catalog, Device, Offer, Runtime, Slice
 
@@ -77,20 +78,16 @@ def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime
 
 def runtimes_digest(catalog: Catalog) -> str:
     """128-bit hex digest of the runtimes alone."""
-    return _digest([_canonical(catalog.runtimes[key]) for key in sorted(catalog.runtimes)])
+    return _digest([to_builtins(catalog.runtimes[key]) for key in sorted(catalog.runtimes)])
 
 
 def _sealed(devices: dict[str, Device], offers: dict[str, Offer], runtimes: dict[RuntimeKey, Runtime]) -> Catalog:
     content = [
-        [_canonical(devices[name]) for name in sorted(devices)],
-        [_canonical(offers[name]) for name in sorted(offers)],
-        [_canonical(runtimes[key]) for key in sorted(runtimes)],
+        [to_builtins(devices[name]) for name in sorted(devices)],
+        [to_builtins(offers[name]) for name in sorted(offers)],
+        [to_builtins(runtimes[key]) for key in sorted(runtimes)],
     ]
     return Catalog(MappingProxyType(devices), MappingProxyType(offers), MappingProxyType(runtimes), _digest(content))
-
-
-def _canonical(row: Device | Offer | Runtime) -> dict[str, Any]:
-    return {name: str(value) if isinstance(value, date) else value for name, value in asdict(row).items()}
 
 
 def _digest(content: Any) -> str:
@@ -99,7 +96,7 @@ def _digest(content: Any) -> str:
 
 
 def _read(name: str) -> dict[str, Any]:
-    text = resources.files("fleetspec.catalog").joinpath(name).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     # The C loader reads the same plain types several times faster; it is missing where PyYAML was built without it.
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     try:

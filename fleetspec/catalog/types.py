@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from typing import Literal
+
+from msgspec import Struct, field
 
 Basis = Literal["measured", "assumed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(Struct, frozen=True):
     """A MIG profile. ``memory_mib`` is what the device reports as usable, less than the name says.
 
     ``starts`` and ``size`` are placements in memory slots; ``compute`` counts compute slices.
@@ -35,8 +35,7 @@ class Slice:
         return "mig_" + self.name.replace("+", "_").replace(".", "_")
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(Struct, frozen=True):
     """A legal, maximal multiset of slices on one GPU: ``(("1g.10gb", 7),)``. Names sorted."""
 
     slices: tuple[tuple[str, int], ...]
@@ -46,8 +45,7 @@ class Layout:
         return "+".join(f"{count}x{name}" for name, count in self.slices)
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A GPU model. ``slices`` is empty where MIG does not exist."""
 
     name: str
@@ -62,8 +60,7 @@ class Device:
         return next(s for s in self.slices if s.name == name)
 
 
-@dataclass(frozen=True, slots=True)
-class Offer:
+class Offer(Struct, frozen=True):
     """A machine somebody sells: ``gcp/a3-highgpu-1g``. Prices in USD per node-hour, on demand."""
 
     name: str
@@ -79,8 +76,7 @@ class Offer:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Runtime:
+class Runtime(Struct, frozen=True):
     """Seconds of one job of a family's task on a device: ``seconds`` at ``work`` units, growing as
     ``(work / reference)^exponent``, divided by ``share^share_exponent`` on a part of a GPU.
 
@@ -106,8 +102,7 @@ class Runtime:
         return float(self.seconds * scale / share**self.share_exponent)
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(Struct, frozen=True):
     """Devices, offers and runtimes by name, and the digest of all of it."""
 
     devices: Mapping[str, Device]

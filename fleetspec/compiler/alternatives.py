@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
 from pydantic import ValidationError
 
 from fleetspec.compiler.axes import SETTINGS
 from fleetspec.compiler.settings import lineage
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.compiler.spec_models import Evaluates, ModelGroup, Override
-from fleetspec.diagnostics import Route
-from fleetspec.units import BarSize
+from fleetspec.compiler.spec_models import Evaluates, Override
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import ModelGroup
+    from fleetspec.diagnostics import Route
+    from fleetspec.units import BarSize
 
 MOST_VARIANTS = 10_000
 """Variants of one group: more is a mistake, and would be ten thousand times every series."""
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Struct, frozen=True):
     """A value and where it is written; where nothing is, the value is None and ``key`` points at the group's name."""
 
     value: Any
@@ -35,8 +37,7 @@ class Written:
     axis: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AxisValue:
+class AxisValue(Struct, frozen=True):
     """One value of an axis: as it is written, where, and what it changes."""
 
     text: str

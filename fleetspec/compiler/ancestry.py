@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fleetspec.compiler.addresses import slug
 from fleetspec.compiler.defaults import dotted, shown
-from fleetspec.compiler.document import Document
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, slug
+from fleetspec.compiler.jobgraph import NONE
 from fleetspec.compiler.provenance import explain_origin
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Route
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Route
 
 
 def ancestry(spec: FleetSpec, document: Document, graph: JobGraph, model: int) -> dict[str, Any]:

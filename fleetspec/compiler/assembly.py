@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec.structs import replace
 
 from fleetspec.compiler import identity
-from fleetspec.compiler.jobgraph import JobClass, JobGraph, Models, RunKind
+from fleetspec.compiler.jobgraph import JobGraph
 
 if TYPE_CHECKING:
     import networkx as nx
+    from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+    from fleetspec.compiler.jobgraph import JobClass, Models, RunKind
+
+if TYPE_CHECKING:
+    Ints = NDArray[np.int64]
 _ALIKE = 0.05
 """Jobs whose work differs by less than this share are planned as one class."""
 

@@ -8,19 +8,22 @@ variant.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.spec_models import Evaluates, ModelGroup, Override
+from msgspec import Struct, field
+
+from fleetspec.compiler.addresses import slug
+from fleetspec.compiler.spec_models import Evaluates, Override
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec_models import ModelGroup
 
 SETTINGS = ("bar", "features", "measure", "refit", "train")
 """Settings of a group that a list of values may be named after."""
 
 
-@dataclass(frozen=True, slots=True)
-class Variant:
+class Variant(Struct, frozen=True):
     """One combination of axis values: (axis, value as in an address) by axis, and the changes, later axes winning."""
 
     values: tuple[tuple[str, str], ...] = ()

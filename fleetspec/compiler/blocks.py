@@ -8,16 +8,20 @@ jobs but the hashing.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fleetspec.compiler import identity
-from fleetspec.compiler.assembly import Assembly, Ints, Jobs
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobClass, SearchSetting, Task
-from fleetspec.compiler.panels import Panel
-from fleetspec.compiler.timetable import Searches, Timetable
-from fleetspec.compiler.windows import Walk
+from fleetspec.compiler.assembly import Jobs
+from fleetspec.compiler.jobgraph import NONE, JobClass, Task
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.assembly import Assembly, Ints
+    from fleetspec.compiler.jobgraph import GroupFamily, SearchSetting
+    from fleetspec.compiler.panels import Panel
+    from fleetspec.compiler.timetable import Searches, Timetable
+    from fleetspec.compiler.windows import Walk
 
 
 @dataclass(frozen=True, slots=True)

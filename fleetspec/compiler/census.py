@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph, Task
-from fleetspec.compiler.lock import Lock, cadences, panel_key
-from fleetspec.compiler.spec import DataSource, FleetSpec
+from fleetspec.compiler.jobgraph import Task
+from fleetspec.compiler.lock import cadences, panel_key
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import DataSource, FleetSpec
 
 _KEYS = ("models", "variants", "fits", "trials", "windows", "forecasts", "evaluations", "reused")
 _LARGEST = ("variants", "windows")

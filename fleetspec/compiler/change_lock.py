@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from fleetspec.compiler.identity import canonical, digest
-from fleetspec.compiler.lock import Lock, LockedSeries
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock, LockedSeries
 
 
 def pinned(head: Lock, base: Lock) -> Lock:
@@ -29,4 +33,4 @@ def _pinned(head: LockedSeries, base: LockedSeries | None) -> LockedSeries:
         cadence: base.windows.get(cadence) or digest("window", canonical([base.digest, cadence])).hex()
         for cadence in head.windows
     }
-    return base._replace(windows=windows)
+    return replace(base, windows=windows)

@@ -9,19 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler import identity
-from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, RunKind
-from fleetspec.compiler.lineage import Ints, Mask, edges
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.lineage import edges
 from fleetspec.compiler.lower import held_groups
 from fleetspec.compiler.moves import Alphabet, backwards, follow
 from fleetspec.compiler.settings import common_start
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler import identity
+    from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+    from fleetspec.compiler.lineage import Ints, Mask
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report
 
 CLASSES = ("model", "upstream", "data")
 """Classes of a changed model, the first that applies."""

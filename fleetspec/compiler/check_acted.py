@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from pydantic import BaseModel
 
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Route
 from fleetspec.rules import meaning_operation
 
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report, Route
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+
+class Waiting(Struct, frozen=True):
     """A key that is read, checked and shown. ``route`` leads to it, ``*`` standing for any entry; ``will`` is what it
     is for, ``meanwhile`` what to do until then. Only ``value`` waits where one is given."""
 

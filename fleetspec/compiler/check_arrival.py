@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
-from fleetspec.compiler.lock import Lock, panel_key
-from fleetspec.compiler.spec import FleetSpec, Universe
+from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.standards import usable
-from fleetspec.diagnostics import Report
 from fleetspec.rules import data, meaning
-from fleetspec.sessions import CALENDARS, SessionTime, moments, session_on_or_before, sessions_before
+from fleetspec.sessions import CALENDARS, moments, session_on_or_before, sessions_before
 from fleetspec.units import Duration
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec, Universe
+    from fleetspec.diagnostics import Report
+    from fleetspec.sessions import SessionTime
 
 _REFERENCE = date(2025, 11, 18)
 """Two ordinary weeks with a holiday and an early close in New York, as for the schedule itself."""

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pydantic import ValidationError
 
-from fleetspec.compiler.alternatives import AxisValue, Written, axis_values
+from fleetspec.compiler.addresses import FIELDS, slug
+from fleetspec.compiler.alternatives import Written, axis_values
 from fleetspec.compiler.axes import SETTINGS
 from fleetspec.compiler.check_inputs import families_in
 from fleetspec.compiler.check_names import check_listed
-from fleetspec.compiler.check_scope import Scope
-from fleetspec.compiler.jobgraph import FIELDS, slug
 from fleetspec.compiler.spec_models import Evaluates, Override
-from fleetspec.diagnostics import Route, did_you_mean
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.panel.features import FeatureError
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning, meaning_models, shape
-from fleetspec.units import Bars, Cadence
+from fleetspec.units import Bars
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.alternatives import AxisValue
+    from fleetspec.compiler.check_scope import Scope
+    from fleetspec.diagnostics import Route
+    from fleetspec.units import Cadence
 
 
 def check_axes(scope: Scope) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from fleetspec.compiler.alternatives import group_bars
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.demand import Demand
-from fleetspec.compiler.lock import Lock, panel_key
+from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.settings import common_start, lineage
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.compiler.spec_models import Backtest
-from fleetspec.diagnostics import Report, Route
 from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
 from fleetspec.rules import meaning, meaning_models
-from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import Backtest
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.units import BarSize
 
 
 def check_backtest(spec: FleetSpec, report: Report) -> None:

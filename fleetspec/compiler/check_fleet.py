@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.alternatives import alternatives
 from fleetspec.compiler.check_names import check_listed, check_name, item_route
 from fleetspec.compiler.check_over import check_over_present
 from fleetspec.compiler.demand import Demand, concerns
 from fleetspec.compiler.shape import listed
-from fleetspec.compiler.spec import Exclusion, FleetSpec
-from fleetspec.diagnostics import Report, Route, did_you_mean
-from fleetspec.family import Family, Registry
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_models
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import Exclusion, FleetSpec
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.family import Family, Registry
 
 
 def check_fleet(spec: FleetSpec, registry: Registry, report: Report) -> None:

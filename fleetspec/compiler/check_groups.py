@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from fleetspec.compiler.alternatives import MOST_VARIANTS, Written, axis_values, count_variants, own_families
+from typing import TYPE_CHECKING
+
+from fleetspec.compiler.alternatives import MOST_VARIANTS, axis_values, count_variants, own_families
 from fleetspec.compiler.check_axes import check_axes
 from fleetspec.compiler.check_inputs import check_features, check_measure, check_params
 from fleetspec.compiler.check_over import check_circles, check_over
@@ -10,11 +12,15 @@ from fleetspec.compiler.check_params import family_names
 from fleetspec.compiler.check_scope import Scope, of_axis
 from fleetspec.compiler.check_search import check_search
 from fleetspec.compiler.settings import lineage
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Route, did_you_mean
-from fleetspec.family import Family, Registry
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import Cadence
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.alternatives import Written
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.family import Family, Registry
 
 
 def check_groups(spec: FleetSpec, registry: Registry, report: Report) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from fleetspec.catalog.types import Catalog
-from fleetspec.compiler.spec import FleetSpec, Pool
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from typing import TYPE_CHECKING
+
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_operation
 from fleetspec.units import Rate
+
+if TYPE_CHECKING:
+    from fleetspec.catalog.types import Catalog
+    from fleetspec.compiler.spec import FleetSpec, Pool
+    from fleetspec.diagnostics import Report, Route
 
 HOURS_A_YEAR = 8766
 

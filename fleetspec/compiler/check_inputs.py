@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.alternatives import Written
 from fleetspec.compiler.axes import SETTINGS
 from fleetspec.compiler.check_params import family_names, parameter_faults
-from fleetspec.compiler.check_scope import Scope, of_axis
-from fleetspec.diagnostics import Route, did_you_mean
-from fleetspec.family import Family
+from fleetspec.compiler.check_scope import of_axis
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.panel.features import FeatureError, lookback
 from fleetspec.rules import meaning, meaning_models
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.alternatives import Written
+    from fleetspec.compiler.check_scope import Scope
+    from fleetspec.diagnostics import Route
+    from fleetspec.family import Family
 
 
 def check_features(scope: Scope) -> None:

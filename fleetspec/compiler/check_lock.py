@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
+from fleetspec.compiler.addresses import address_clash, slug
 from fleetspec.compiler.check_arrival import check_lag, newest_session
-from fleetspec.compiler.jobgraph import RunKind, slug
-from fleetspec.compiler.lock import Lock, LockedSeries, cadence, declared, panel_key
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.lock import cadence, declared, panel_key
 from fleetspec.compiler.settings import cadences
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.standards import check_quality
-from fleetspec.diagnostics import Report, Route, Rule
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
-from fleetspec.units import BarSize, Sessions
+from fleetspec.units import Sessions
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock, LockedSeries
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report, Route, Rule
+    from fleetspec.units import BarSize
 
 _AGAIN = "lock the data as they are now: fleetspec lock SPEC"
 _SHOWN = 3
@@ -81,16 +87,6 @@ def _check_addresses(universe: str, members: tuple[str, ...], report: Report) ->
     help = "name the members to keep in series:, or rename one in the data"
     report.add(meaning.SAME_ADDRESS, message, route=("universes", universe), key=True, help=help)
     return False
-
-
-def address_clash(members: tuple[str, ...]) -> tuple[str, str] | None:
-    """Two series whose names differ only in what an address cannot spell, the later one first."""
-    first: dict[str, str] = {}
-    for member in members:
-        other = first.setdefault(slug(member), member)
-        if other != member:
-            return member, other
-    return None
 
 
 def _once(report: Report, rule: Rule, message: str, route: Route) -> None:

@@ -5,13 +5,18 @@ What a move finds in the fleet that is deployed is told when the two are compare
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from fleetspec.compiler.addresses import slug
 from fleetspec.compiler.alternatives import MOST_VARIANTS, alternatives, axis_values, count_variants
 from fleetspec.compiler.demand import Demand
-from fleetspec.compiler.jobgraph import slug
 from fleetspec.compiler.moves import KEPT, SLOTS, pattern_of
-from fleetspec.compiler.spec import FleetSpec, Move
-from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
+from fleetspec.diagnostics import did_you_mean, nearest
 from fleetspec.rules import meaning_operation
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec, Move
+    from fleetspec.diagnostics import Report, Route
 
 
 def check_moved(spec: FleetSpec, report: Report) -> None:

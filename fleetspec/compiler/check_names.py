@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning
+
+if TYPE_CHECKING:
+    from fleetspec.diagnostics import Report, Route
 
 
 def check_listed(route: Route, listed: Iterable[Hashable], report: Report) -> None:

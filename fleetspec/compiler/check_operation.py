@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.check_names import check_listed, check_name, item_route
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.compiler.spec_hardware import Policy
-from fleetspec.diagnostics import Report, Route
 from fleetspec.rules import meaning, meaning_operation
 from fleetspec.units import Cadence, Duration, Factor, Money, UnitError
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_hardware import Policy
+    from fleetspec.diagnostics import Report, Route
 
 
 def check_operation(spec: FleetSpec, report: Report) -> None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.alternatives import group_bars
 from fleetspec.compiler.check_names import item_route
 from fleetspec.compiler.check_params import family_names
-from fleetspec.compiler.check_scope import Scope
 from fleetspec.compiler.demand import Demand, concerns
-from fleetspec.compiler.spec import FleetRow, FleetSpec
-from fleetspec.compiler.spec_models import ModelGroup
-from fleetspec.diagnostics import Report, Route, did_you_mean
-from fleetspec.family import Family
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.check_scope import Scope
+    from fleetspec.compiler.spec import FleetRow, FleetSpec
+    from fleetspec.compiler.spec_models import ModelGroup
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.family import Family
 
 
 def check_over(scope: Scope, transforms: list[Family]) -> None:

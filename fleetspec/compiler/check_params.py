@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pydantic import ValidationError
 
-from fleetspec.diagnostics import Route, did_you_mean
-from fleetspec.family import Family
+from fleetspec.diagnostics import did_you_mean
+
+if TYPE_CHECKING:
+    from fleetspec.diagnostics import Route
+    from fleetspec.family import Family
 
 _LIMITS = {
     "greater_than": ("gt", "above"),

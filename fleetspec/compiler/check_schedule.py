@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from datetime import date
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.demand import Demand
-from fleetspec.compiler.spec import FleetSpec, Schedule
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_operation
-from fleetspec.sessions import CALENDARS, Night, SessionTime, is_plain_night, nights, session_on_or_before
+from fleetspec.sessions import CALENDARS, is_plain_night, nights, session_on_or_before
 from fleetspec.units import Duration
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec, Schedule
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.sessions import Night, SessionTime
 
 _KNOWN_AS = {
     "NYSE": "XNYS",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.alternatives import Written, alternatives
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.compiler.spec_models import ModelGroup
-from fleetspec.diagnostics import Report, Route, Rule
-from fleetspec.family import Family, Registry
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import ModelGroup
+    from fleetspec.diagnostics import Report, Route, Rule
+    from fleetspec.family import Family, Registry
 
 
 class Scope:

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
-from fleetspec.compiler.alternatives import Written, axis_values
+from msgspec.structs import replace
+
+from fleetspec.compiler.alternatives import axis_values
 from fleetspec.compiler.check_params import family_names, parameter_faults
-from fleetspec.compiler.check_scope import Scope, of_axis
+from fleetspec.compiler.check_scope import of_axis
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.settings import HALVING
-from fleetspec.compiler.spaces import Choices, Interval, parse_space, whole_numbers
-from fleetspec.compiler.spec_models import Search
-from fleetspec.diagnostics import Route, Rule, did_you_mean
-from fleetspec.family import Family
+from fleetspec.compiler.spaces import Interval, parse_space, whole_numbers
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_models
 from fleetspec.units import Bars, UnitError
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.alternatives import Written
+    from fleetspec.compiler.check_scope import Scope
+    from fleetspec.compiler.spaces import Choices
+    from fleetspec.compiler.spec_models import Search
+    from fleetspec.diagnostics import Route, Rule
+    from fleetspec.family import Family
 
 _METRICS = {"return": ("rmse", "mae", "mase"), "variance": ("qlike", "log_likelihood")}
 """What ranks the forecasts of a target."""

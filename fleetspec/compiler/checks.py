@@ -7,32 +7,32 @@ go on, so that one run names them all.
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
-from fleetspec.catalog.types import Catalog
-from fleetspec.compiler import check_lock
+from fleetspec.compiler.addresses import address_clash, slug
 from fleetspec.compiler.check_acted import check_acted
 from fleetspec.compiler.check_arrival import check_arrival
 from fleetspec.compiler.check_backtest import check_backtest, check_gates, check_judged
 from fleetspec.compiler.check_fleet import check_fleet
 from fleetspec.compiler.check_groups import check_groups
 from fleetspec.compiler.check_hardware import check_hardware
-from fleetspec.compiler.check_lock import address_clash, check_session, check_usable
+from fleetspec.compiler.check_members import check_members
 from fleetspec.compiler.check_moved import check_moved
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
-from fleetspec.compiler.jobgraph import slug
-from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.membership import check_members
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.spec_models import Override
-from fleetspec.diagnostics import Report, nearest
-from fleetspec.family import Registry
+from fleetspec.diagnostics import nearest
 from fleetspec.panel.features import FeatureError, canonical
 from fleetspec.panel.features import parse as parse_feature
 from fleetspec.rules import meaning
 
-__all__ = ["check", "check_against_lock", "check_session", "check_usable"]
+if TYPE_CHECKING:
+    from fleetspec.catalog.types import Catalog
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report
+    from fleetspec.family import Registry
 
 
 def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report) -> None:
@@ -56,6 +56,8 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
 
 def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: date | None = None) -> None:
     """Add to the report where spec and lock do not belong together. ``session`` is the one asked for, if any."""
+    from fleetspec.compiler import check_lock
+
     before = len(report.errors)
     check_lock.check_against_lock(spec, lock, report, session)
     if len(report.errors) == before:

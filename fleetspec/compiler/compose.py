@@ -9,14 +9,18 @@ from __future__ import annotations
 import codecs
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.document import MAX_BYTES, Document, parse
-from fleetspec.compiler.given import NOTHING, Given
+from fleetspec.compiler.given import NOTHING
 from fleetspec.compiler.merge import lay_over, refuse_operators
 from fleetspec.compiler.references import fill, may_refer, secrets
-from fleetspec.diagnostics import Place, Report, Source, Span, did_you_mean
+from fleetspec.diagnostics import Place, Source, Span, did_you_mean
 from fleetspec.rules import reading
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.given import Given
+    from fleetspec.diagnostics import Report
 
 MAX_MENTIONS = 100
 """Names in all `extends` of a spec together: each is one merge."""

@@ -7,18 +7,22 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
+from msgspec import Struct
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
-from fleetspec.compiler.document import Document
 from fleetspec.compiler.shape import Shape
 from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report, Route, did_you_mean, nearest
+from fleetspec.diagnostics import did_you_mean, nearest
 from fleetspec.rules import shape
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+    from fleetspec.compiler.document import Document
+    from fleetspec.diagnostics import Report, Route
 
 _EXAMPLES = {
     "apiVersion": "apiVersion: fleetspec/v1",
@@ -140,8 +144,7 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, slots=True)
-class _Fault:
+class _Fault(Struct, frozen=True):
     """A pydantic error by route. ``value`` is what stands there; ``key`` says that the key itself is wrong.
 
     ``in_union`` holds for faults of a value that may be one of several types, ``of_union`` for the value itself.

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.document import Document
 from fleetspec.compiler.provenance import origins
 from fleetspec.compiler.shape import Shape
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Route
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Route
 
 DEFAULT = "default"
 

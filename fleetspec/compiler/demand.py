@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from fleetspec.compiler.shape import listed
-from fleetspec.compiler.spec import Exclusion, FleetSpec
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import Exclusion, FleetSpec
 
 Horizons = frozenset[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """``rows`` holds the horizons in bars that the rows of ``fleet`` ask for by (universe, group)."""
 
     rows: dict[tuple[str, str], Horizons]
     exclusions: tuple[Exclusion, ...] = ()
-    universes: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "universes", tuple(sorted({universe for universe, _ in self.rows})))
+    @property
+    def universes(self) -> tuple[str, ...]:
+        return tuple(sorted({universe for universe, _ in self.rows}))
 
     @classmethod
     def of(cls, spec: FleetSpec, held: set[str] | None = None) -> Demand:

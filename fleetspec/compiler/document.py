@@ -8,14 +8,18 @@ YAML is used for its structure only: every scalar stays the string it was writte
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import yaml
+from msgspec import Struct, field
 
 from fleetspec.compiler.syntax import explain
-from fleetspec.diagnostics import Place, Report, Route, Rule, Source, Span
+from fleetspec.diagnostics import Place, Span
 from fleetspec.rules import reading
+
+if TYPE_CHECKING:
+    from fleetspec.diagnostics import Report, Route, Rule, Source
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_DEPTH = 50
@@ -26,16 +30,12 @@ MAX_VALUES = 250_000
 MAX_FAULTS = 100
 """Faults told of one file; nobody mends more in one go."""
 
-# Controls, zero-width and text-direction signs, line separators other than \\n, surrogates.
-_UNSEEN = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u200a\u200c-\u2027\u202f-\u205f\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+_ASCII_UNSEEN = re.compile("[^\t\n\r\x20-\x7e]")
 _LEADING_TAB = re.compile(r"^ *\t", re.MULTILINE)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """Plain values (dict, list, str, None) and where each stands. Routes of list items end in their index.
 
     ``origins`` holds every place a value was given in, oldest first, the one that counts last; a value that was given
@@ -66,8 +66,20 @@ class Document:
         return self.fills.get(route, ())
 
 
-@dataclass(slots=True)
-class _Node:
+def _unseen(text: str) -> re.Pattern[str]:
+    """What finds controls, zero-width and text-direction signs, line separators other than \\n, and surrogates."""
+    return _ASCII_UNSEEN if text.isascii() else _any_unseen()
+
+
+@cache
+def _any_unseen() -> re.Pattern[str]:
+    # Compiled where it is needed: so large a set of characters takes as long as reading a small spec.
+    return re.compile(
+        "[^\t\n\r\x20-\x7e\xa0-\u200a\u200c-\u2027\u202f-\u205f\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    )
+
+
+class _Node(Struct):
     """A parsed value. ``size`` counts the values in it, aliases followed."""
 
     span: Span
@@ -188,7 +200,7 @@ class _Composer:
         return root
 
     def check_characters(self, text: str) -> None:
-        for found in _UNSEEN.finditer(text):
+        for found in _unseen(text).finditer(text):
             span, code = Span(*found.span()), ord(found[0])
             what = "NUL" if code == 0 else "byte order mark" if code == 0xFEFF else f"U+{code:04X}"
             raise self.stop(
@@ -268,7 +280,7 @@ class _Composer:
         if event.value == "" and not event.style:
             node.scalar = None
             node.span = Span(node.span.end, node.span.end)
-        elif found := _UNSEEN.search(event.value):
+        elif found := _unseen(event.value).search(event.value):
             self.error(
                 reading.CONTROL_CHARACTER,
                 node.span,
@@ -342,7 +354,7 @@ _TAB = ("a tab stands where only spaces count", "replace it by spaces")
 
 def unseen(text: str) -> re.Match[str] | None:
     """The first character that cannot be seen, if the text has one."""
-    return _UNSEEN.search(text)
+    return _unseen(text).search(text)
 
 
 def _span(event: Any) -> Span:

@@ -9,16 +9,21 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.compiler.formatting import formatted
-from fleetspec.compiler.recognition import Recognised, recognise
+from fleetspec.compiler.recognition import recognise
 from fleetspec.diagnostics import Report, Source, reject
 from fleetspec.panel.bars import SESSION
 from fleetspec.rules.reading import DRAFT_UNREADABLE
 from fleetspec.sessions import ROUND_THE_CLOCK
-from fleetspec.units import BarSize, Share
+from fleetspec.units import Share
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.recognition import Recognised
+    from fleetspec.units import BarSize
 
 SCHEMA = "fleet.schema.json"
 """The JSON Schema beside a drafted spec, which its first line names for editors."""

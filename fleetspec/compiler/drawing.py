@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleetspec.compiler.jobgraph import JobClass, JobGraph
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import JobClass, JobGraph
 
 BY = ("task", "group", "family", "universe")
 """What boxes can be kept apart by; each adds to those before it."""

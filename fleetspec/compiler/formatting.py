@@ -10,10 +10,15 @@ import json
 import re
 from dataclasses import dataclass
 from itertools import groupby
+from typing import TYPE_CHECKING
 
-from fleetspec.compiler.document import Document, parse
-from fleetspec.compiler.manuscript import Comment, Entry, Kind, Manuscript, Node, manuscript
+from fleetspec.compiler.document import parse
+from fleetspec.compiler.manuscript import Comment, Kind, manuscript
 from fleetspec.diagnostics import Report, Source
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.manuscript import Entry, Manuscript, Node
 
 WIDTH = 110
 _WIDEST = 120

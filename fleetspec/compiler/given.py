@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 VAR_PREFIX = "FLEETSPEC_VAR_"
 """An environment variable of this prefix and a var's name gives that var its value."""
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(Struct, frozen=True):
     """Values of vars by name (``--var``), names of profiles in order (``--profile``), and the environment.
 
     The environment is an argument like the others: what a spec means never depends on what nobody handed over.

@@ -13,18 +13,18 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
-
-from fleetspec.compiler.siphash import siphash
 
 VERSION = 3
 SIZE = 16
 """Bytes of a digest."""
 
-Bytes = NDArray[np.uint8]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Bytes = NDArray[np.uint8]
 
 
 def canonical(value: Any) -> bytes:
@@ -44,6 +44,8 @@ def digest(kind: str, *parts: bytes) -> bytes:
 
 def digest_rows(kind: str, *columns: Bytes) -> Bytes:
     """(n, 16) digests of the rows of byte matrices (n, 8 × k) side by side."""
+    from fleetspec.compiler.siphash import siphash
+
     words = [column.view("<u8").T for column in columns if column.shape[1]]
     return siphash(digest(kind), [word for column in words for word in column])
 

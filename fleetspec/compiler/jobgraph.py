@@ -8,7 +8,6 @@ of a model. Parents are compressed sparse rows and always come before their chil
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
@@ -16,12 +15,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct
 
-from fleetspec.family import Family
+from fleetspec.compiler.addresses import slug
 
 if TYPE_CHECKING:
     import networkx as nx
+    from numpy.typing import NDArray
+
+    from fleetspec.family import Family
 
 
 class RunKind(StrEnum):
@@ -46,14 +48,11 @@ class Task(IntEnum):
         return self.name.lower()
 
 
-FIELDS = ("family", "group", "universe", "series", "horizon")
-"""What the slots of an address are called where models are selected; an axis is called otherwise."""
 NONE = -1
 """Code of an absent series (a model per universe) or horizon (a horizon-free model)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(Struct, frozen=True):
     """A step of a search: how many ``trials``, on which ``share`` of the training window, in how many ``jobs``
     (one for all of them, or one each)."""
 
@@ -62,8 +61,7 @@ class Rung:
     jobs: int
 
 
-@dataclass(frozen=True, slots=True)
-class SearchSetting:
+class SearchSetting(Struct, frozen=True):
     """How a group's parameters are chosen. ``every`` is in bars; ``space`` holds a parameter's name and the canonical
     text of its range, by name. The first rung tries candidates 0, 1, … of the space, each later one the best of the
     rung before."""
@@ -79,8 +77,7 @@ class SearchSetting:
         return sum(rung.trials for rung in self.rungs)
 
 
-@dataclass(frozen=True, slots=True)
-class GroupFamily:
+class GroupFamily(Struct, frozen=True):
     """What every model of one family in one variant of a group shares. ``params`` is canonical JSON data.
 
     ``variant`` holds axis and value (as in addresses), by axis; ``train``, ``refit`` and ``every`` (how often a
@@ -132,8 +129,7 @@ class Models:
         return len(self.universe)
 
 
-@dataclass(frozen=True, slots=True)
-class JobClass:
+class JobClass(Struct, frozen=True):
     """Jobs alike in family, task, stage and size: the unit the planner sees."""
 
     universe: str
@@ -214,11 +210,3 @@ class JobGraph:
                 "_" if horizon == NONE else str(m.horizons[horizon]),
             )
         )
-
-
-_NOT_IN_ADDRESSES = re.compile("[^0-9a-z]")
-
-
-def slug(series: str) -> str:
-    """A series name as it stands in an address: ``BRK.B`` is ``brk-b``."""
-    return _NOT_IN_ADDRESSES.sub("-", series.casefold()).strip("-") or "-"

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.demand import Demand, Horizons
-from fleetspec.compiler.jobgraph import GroupFamily, RunKind
-from fleetspec.compiler.lock import Lock, panel_key
+from fleetspec.compiler.demand import Demand
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.lower import held_groups
 from fleetspec.compiler.settings import common_start, group_order, group_settings
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.windows import backtest_windows
-from fleetspec.diagnostics import Report
-from fleetspec.family import Registry
 from fleetspec.rules import changing
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.demand import Horizons
+    from fleetspec.compiler.jobgraph import GroupFamily
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report
+    from fleetspec.family import Registry
 
 _SHOWN = 3
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+    from fleetspec.compiler.jobgraph import JobGraph
+
+    Ints = NDArray[np.int64]
+    Mask = NDArray[np.bool_]
 
 
 def edges(graph: JobGraph) -> tuple[Ints, Ints]:

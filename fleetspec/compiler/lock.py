@@ -8,23 +8,23 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date
-from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import orjson
+from msgspec import DecodeError, Struct, ValidationError, field, to_builtins
+from msgspec.json import decode as json_of
 
 from fleetspec.compiler.identity import canonical
 from fleetspec.compiler.settings import cadences as group_cadences
-from fleetspec.compiler.spec import DataSource, FleetSpec
-from fleetspec.diagnostics import Place, Report, Source, Span
 from fleetspec.garbage import uncollected
-from fleetspec.panel.sources import SourceRequest
 from fleetspec.rules import meaning
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import DataSource, FleetSpec
+    from fleetspec.diagnostics import Report
+    from fleetspec.panel.sources import SourceRequest
 
 FORMAT = 3
 
@@ -35,10 +35,7 @@ Spans = tuple[tuple[int, int], ...]
 """Half-open ranges of a series' bars."""
 
 
-_NONE: Mapping[str, str] = MappingProxyType({})
-
-
-class LockedSeries(NamedTuple):
+class LockedSeries(Struct, frozen=True):
     """One series at one bar as it was when locked: valid bars, those without a value, first and last date, content
     digest of its returns.
 
@@ -53,13 +50,12 @@ class LockedSeries(NamedTuple):
     first: date | None
     last: date | None
     digest: str
-    windows: Mapping[str, str] = _NONE
+    windows: dict[str, str] = {}
     jump: float | None = None
-    measures: Mapping[str, str] = _NONE
+    measures: dict[str, str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Lock:
+class Lock(Struct, frozen=True):
     """What a spec's data were. ``data`` holds locked series by source and bar (:func:`panel_key`) and name,
     ``universes`` members in order.
 
@@ -81,9 +77,8 @@ class Lock:
 
     def to_bytes(self) -> bytes:
         """The file: canonical JSON, one series a line, with a checksum of all below it against edits and merges."""
-        body = "\n".join(self._lines()) + "\n}}\n"
-        head = f'{{\n"version":{self.version},\n"checksum":"{_checksum(body)}",\n'
-        return (head + body).encode()
+        body = ("\n".join(self._lines()) + "\n}}\n").encode()
+        return f'{{\n"version":{self.version},\n"checksum":"{_checksum(body)}",\n'.encode() + body
 
     def _lines(self) -> list[str]:
         lines = [f'"catalog":"{self.catalog}",', f'"declared":{canonical(self.declared).decode()},', '"universes":{']
@@ -94,8 +89,13 @@ class Lock:
         ]
         spans = {key: {name: list(map(list, s)) for name, s in held.items()} for key, held in self.spans.items()}
         lines += ["},", '"spans":{', *_groups(spans)]
-        data = {key: {name: _row(series) for name, series in held.items()} for key, held in self.data.items()}
-        return [*lines, "},", '"data":{', *_groups(data)]
+        lines += ["},", '"data":{']
+        for key in (keys := sorted(self.data)):
+            rows = [self.data[key][name] for name in sorted(self.data[key])]
+            lines.append(f"{json.dumps(key)}:[")
+            lines += [_line(series) + ("" if series is rows[-1] else ",") for series in rows]
+            lines.append("]" + _comma(keys, key))
+        return lines
 
     def newest(self) -> date | None:
         """The last date of any series; None when there is no bar at all."""
@@ -115,26 +115,19 @@ def _groups(groups: dict[str, dict[str, Any]]) -> list[str]:
     return lines
 
 
-def _checksum(body: str) -> str:
+def _checksum(body: bytes) -> str:
     """128-bit digest of the lines below the checksum's own."""
-    return hashlib.blake2b(body.encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _comma(names: list[str], name: str) -> str:
     return "" if name == names[-1] else ","
 
 
-def _row(series: LockedSeries) -> dict[str, Any]:
-    return {
-        "bars": series.bars,
-        "missing": series.missing,
-        "first": None if series.first is None else series.first.isoformat(),
-        "last": None if series.last is None else series.last.isoformat(),
-        "digest": series.digest,
-        "windows": dict(series.windows),
-        "jump": series.jump,
-        "measures": dict(series.measures),
-    }
+def _line(series: LockedSeries) -> str:
+    """A series as JSON in one line, its name first: that is what a diff is read by."""
+    row = to_builtins(series)
+    return f'{{"name":{json.dumps(row.pop("name"), ensure_ascii=False)},{canonical(row).decode()[1:]}'
 
 
 def lock_path(spec_path: Path) -> Path:
@@ -144,6 +137,8 @@ def lock_path(spec_path: Path) -> Path:
 
 def source_request(source: DataSource, root: Path, bar: BarSize, calendar: str) -> SourceRequest:
     """A data source of the spec as ``panel`` reads it, at a bar; ``root`` is the folder of the spec."""
+    from fleetspec.panel.sources import SourceRequest
+
     return SourceRequest(
         location=source.from_,
         root=root,
@@ -231,67 +226,53 @@ def lock_from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
         return _from_bytes(data, name, report)
 
 
+class _Head(Struct):
+    version: Any = None
+
+
+class _File(Struct):
+    """A lock as it lies in its file."""
+
+    version: int
+    checksum: str
+    catalog: str
+    declared: dict[str, str]
+    universes: dict[str, tuple[str, ...]]
+    spans: dict[str, dict[str, Spans]]
+    data: dict[str, list[LockedSeries]]
+
+
 def _from_bytes(data: bytes, name: str, report: Report) -> Lock | None:
     spec = Path(name).with_suffix(".yaml").name
     help = f"do not edit or merge it; write it anew: fleetspec lock {spec}"
     try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        report.add(meaning.LOCK_DAMAGED, f"{name} is not text (byte {error.start})", help=help)
+        held = json_of(data, type=_File)
+    except ValidationError as error:
+        version = _version(data)
+        if version == FORMAT:
+            report.add(meaning.LOCK_DAMAGED, f"{name} is incomplete: {error}", help=help)
+        else:
+            what = f"has format {version}, not {FORMAT}" if version is not None else "is no lock"
+            report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help=f"write it anew: fleetspec lock {spec}")
         return None
-    source = Source(name, text)
-    try:
-        content = orjson.loads(text)
-    except ValueError as error:
-        at = getattr(error, "pos", 0)
-        place = Place(source, Span(at, at + 1))
-        report.add(meaning.LOCK_DAMAGED, f"{name} is not JSON: {getattr(error, 'msg', error)}", place=place, help=help)
+    except (DecodeError, RecursionError) as error:
+        report.add(meaning.LOCK_DAMAGED, f"{name} is not JSON: {error}", help=help)
         return None
-    version = content.get("version") if isinstance(content, dict) else None
-    if version != FORMAT:
-        what = f"has format {version}, not {FORMAT}" if version is not None else "is no lock"
-        report.add(meaning.LOCK_DAMAGED, f"{name} {what}", help=f"write it anew: fleetspec lock {spec}")
+    if held.version != FORMAT:
+        said = f"{name} has format {held.version}, not {FORMAT}"
+        report.add(meaning.LOCK_DAMAGED, said, help=f"write it anew: fleetspec lock {spec}")
         return None
     # A checkout may have given the lines other ends.
-    body = text.replace("\r\n", "\n").split("\n", _HEAD_LINES)[-1]
-    if content.get("checksum") != _checksum(body):
+    body = data.replace(b"\r\n", b"\n").split(b"\n", _HEAD_LINES)[-1]
+    if held.checksum != _checksum(body):
         report.add(meaning.LOCK_DAMAGED, f"{name} was changed after it was written", help=help)
         return None
+    series = {key: {one.name: one for one in rows} for key, rows in held.data.items()}
+    return Lock(series, held.universes, held.declared, held.catalog, held.version, held.spans)
+
+
+def _version(data: bytes) -> Any:
     try:
-        return _lock(content)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        report.add(meaning.LOCK_DAMAGED, f"{name} is incomplete: {error}", help=help)
+        return json_of(data, type=_Head).version
+    except ValidationError:
         return None
-
-
-def _lock(content: dict[str, Any]) -> Lock:
-    return Lock(
-        {
-            source: {name: _series(name, row) for name, row in series.items()}
-            for source, series in content["data"].items()
-        },
-        {name: tuple(map(str, members)) for name, members in content["universes"].items()},
-        {name: str(value) for name, value in content["declared"].items()},
-        str(content["catalog"]),
-        content["version"],
-        {str(key): {str(name): _spans(rows) for name, rows in held.items()} for key, held in content["spans"].items()},
-    )
-
-
-def _series(name: str, row: dict[str, Any]) -> LockedSeries:
-    # The checksum has vouched for the values: here a fleet of a million jobs has no time to doubt each of them.
-    first, last = _day(row["first"]), _day(row["last"])
-    return LockedSeries(
-        name, row["bars"], row["missing"], first, last, row["digest"], row["windows"], row["jump"], row["measures"]
-    )
-
-
-def _spans(rows: list[list[int]]) -> Spans:
-    if any(type(edge) is not int for row in rows for edge in row) or any(len(row) != 2 for row in rows):
-        raise ValueError(f"{rows} are no spans")
-    return tuple((start, end) for start, end in rows)
-
-
-@lru_cache(maxsize=4096)
-def _day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)

@@ -7,6 +7,7 @@ nothing, and every parent comes before its children.
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,18 +16,22 @@ from fleetspec.compiler.assembly import Assembly
 from fleetspec.compiler.blocks import Block, Evaluation
 from fleetspec.compiler.check_arrival import newest_session
 from fleetspec.compiler.demand import Demand
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Models, RunKind
-from fleetspec.compiler.lock import Lock, panel_key
+from fleetspec.compiler.jobgraph import NONE, Models, RunKind
+from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.membership import members_now
 from fleetspec.compiler.panels import Panel
 from fleetspec.compiler.settings import common_start, group_order, group_settings, lineage, source_identity
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.standards import standard
 from fleetspec.diagnostics import reject
-from fleetspec.family import Registry
 from fleetspec.garbage import uncollected
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.family import Registry
 
 
 def default_session(spec: FleetSpec, lock: Lock) -> date:

@@ -5,75 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.alternatives import group_bars
-from fleetspec.compiler.lock import Spans
-from fleetspec.compiler.spec import FleetSpec, Universe
-from fleetspec.diagnostics import Report, Route, did_you_mean
-from fleetspec.panel.conditions import Condition, ConditionError, parse
-from fleetspec.panel.series import Series, SourceError
-from fleetspec.panel.sources import SourceRequest, attributes
-from fleetspec.panel.tables import Attributes
+from fleetspec.diagnostics import did_you_mean
+from fleetspec.panel.conditions import ConditionError, parse
+from fleetspec.panel.series import SourceError
+from fleetspec.panel.sources import attributes
 from fleetspec.rules import data, meaning
-from fleetspec.units import BarSize
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-def check_members(spec: FleetSpec, report: Report) -> None:
-    """What can be said of ``where`` and ``as_of`` without the data."""
-    _check_calendars(spec, report)
-    backtested = set(spec.backtest.models) if spec.backtest is not None else set()
-    for name, universe in spec.universes.items():
-        route: Route = ("universes", name)
-        if universe.where is None:
-            if universe.as_of is not None:
-                message = f"universe '{name}' has as_of and no where that it is the day of"
-                help = "leave as_of out, or add where: \"index = 'SPX'\""
-                report.add(data.DAY_WITHOUT_WHERE, message, route=(*route, "as_of"), help=help)
-            continue
-        try:
-            parse(universe.where)
-        except ConditionError as error:
-            report.add(data.CONDITION, str(error), route=(*route, "where"), help=error.help)
-        if universe.as_of is None:
-            report.add(
-                data.WHERE_WITHOUT_DAY,
-                f"without as_of, the members of '{name}' are those that satisfy it today: survivors",
-                route=(*route, "where"),
-                help="add as_of: point-in-time; or as_of: latest, or a day, where no backtest needs to be fair",
-            )
-        elif universe.as_of != "point-in-time" and any(
-            name in row.universe_names and backtested.intersection(row.model_names) for row in spec.fleet
-        ):
-            report.add(
-                data.SURVIVORS,
-                f"the backtest of '{name}' is over members chosen with hindsight",
-                route=(*route, "as_of"),
-                help="write as_of: point-in-time: each window then has the members of its day",
-            )
-
-
-def _check_calendars(spec: FleetSpec, report: Report) -> None:
-    """Weeks, months and quarters of one source end with the sessions of one calendar."""
-    first: dict[tuple[str, str], str] = {}
-    for name, universe in spec.universes.items():
-        groups = {group for row in spec.fleet if name in row.universe_names for group in row.model_names}
-        asked = {bar for group in groups & spec.models.keys() for bar in group_bars(spec, group) if bar is not None}
-        for bar in sorted({universe.bar, *asked}):
-            if bar.sessions <= 1:
-                continue
-            other = first.setdefault((universe.data, str(bar)), name)
-            calendar = spec.universes[other].calendar
-            if calendar != universe.calendar:
-                report.add(
-                    data.CALENDARS_DIFFER,
-                    f"bars of {bar} of data '{universe.data}' need one calendar, and universe '{other}' has {calendar}",
-                    route=("universes", name, "calendar"),
-                    help=f"write {calendar}, or give '{name}' a data source of its own from the same file",
-                )
-                break
+    from fleetspec.compiler.lock import Spans
+    from fleetspec.compiler.spec import Universe
+    from fleetspec.diagnostics import Report, Route
+    from fleetspec.panel.conditions import Condition
+    from fleetspec.panel.series import Series
+    from fleetspec.panel.sources import SourceRequest
+    from fleetspec.panel.tables import Attributes
+    from fleetspec.units import BarSize
 
 
 @dataclass(frozen=True, slots=True)

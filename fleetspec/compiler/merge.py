@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.document import MAX_FAULTS, Document
+from fleetspec.compiler.document import MAX_FAULTS
 from fleetspec.compiler.provenance import origins
-from fleetspec.diagnostics import Report, Route, did_you_mean
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import reading
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.diagnostics import Report, Route
 
 _SHOWN = 5
 """Items of one ``-key`` that are told of when they are not there."""

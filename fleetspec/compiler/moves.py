@@ -8,29 +8,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct, field
 
-from fleetspec.compiler.jobgraph import JobGraph, slug
-from fleetspec.compiler.spec import FleetSpec, Move
-from fleetspec.diagnostics import Report
+from fleetspec.compiler.addresses import slug
+from fleetspec.compiler.spec import Move
 from fleetspec.rules import changing
 
 SLOTS = ("universe", "group", "family", "series", "horizon")
 """The slots of an address after the fleet."""
 KEPT = "*"
 
-Ints = NDArray[np.int64]
-Codes = NDArray[np.int32]
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report
+
+    Ints = NDArray[np.int64]
+    Codes = NDArray[np.int32]
+    Mask = NDArray[np.bool_]
 Pattern = tuple[str, ...]
 """One word or ``*`` for each of :data:`SLOTS`."""
 
 
-@dataclass(slots=True)
-class Alphabet:
+class Alphabet(Struct):
     """Codes of the words that addresses are made of, slot by slot: few, however many addresses there are."""
 
     words: tuple[dict[str, int], ...] = field(default_factory=lambda: tuple({} for _ in SLOTS))
@@ -165,8 +170,7 @@ def _renamed(slot: int, word: str, before: str, after: str) -> str:
     return after
 
 
-@dataclass(frozen=True, slots=True)
-class Renames:
+class Renames(Struct, frozen=True):
     """What the base calls universes and groups, and what the head calls them."""
 
     universes: dict[str, str] = field(default_factory=dict)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.compose import followed, read_source
 from fleetspec.compiler.document import Document, parse_part
-from fleetspec.diagnostics import Place, Report, Route, Source, Span
+from fleetspec.diagnostics import Place, Span
 from fleetspec.rules import data
+
+if TYPE_CHECKING:
+    from fleetspec.diagnostics import Report, Route, Source
 
 MARK = "file:"
 MAX_NAMES = 100_000

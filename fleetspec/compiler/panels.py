@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetspec.compiler import identity
-from fleetspec.compiler.assembly import Ints
-from fleetspec.compiler.lock import LockedSeries, Spans
-from fleetspec.panel.quality import Standard, verdict
+from fleetspec.panel.quality import verdict
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.assembly import Ints
+    from fleetspec.compiler.lock import LockedSeries, Spans
+    from fleetspec.panel.quality import Standard
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fleetspec.catalog.types import Catalog
-from fleetspec.compiler.lock import Lock, LockedSeries, Spans, cadence, cadences, declared, panel_key, source_request
-from fleetspec.compiler.membership import Chosen, choose
+from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, panel_key, source_request
+from fleetspec.compiler.membership import choose
 from fleetspec.compiler.settings import cadences as group_cadences
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.windows import nightly_window
-from fleetspec.diagnostics import Report, Route
+from fleetspec.diagnostics import Report
 from fleetspec.panel import quality
 from fleetspec.panel.bars import TooCoarse
-from fleetspec.panel.series import Series, SourceError
+from fleetspec.panel.series import SourceError
 from fleetspec.panel.sources import load
 from fleetspec.rules import data as rules
 from fleetspec.rules import meaning
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from fleetspec.catalog.types import Catalog
+    from fleetspec.compiler.lock import Spans
+    from fleetspec.compiler.membership import Chosen
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Route
+    from fleetspec.panel.series import Series
 
 Window = tuple[int, int, str]
 """Train and refit in bars, and the measure that is read."""

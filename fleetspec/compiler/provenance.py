@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fleetspec.compiler.document import Document
-from fleetspec.diagnostics import Place, Route
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.diagnostics import Place, Route
 
 _SIGNS = {"+": "appends to it", "-": "removes from it", "!": "replaces the whole map"}
 

@@ -10,17 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.diagnostics import Rejected, reject
+from fleetspec.diagnostics import reject
 from fleetspec.panel.bars import SESSION, spacing
-from fleetspec.panel.series import Rows
 from fleetspec.panel.sources import SourceError, SourceRequest, load_rows
 from fleetspec.panel.tables import header
 from fleetspec.rules.reading import DRAFT_UNREADABLE
 from fleetspec.sessions import sessions_between
 from fleetspec.units import BarSize, UnitError
+
+if TYPE_CHECKING:
+    from fleetspec.diagnostics import Rejected
+    from fleetspec.panel.series import Rows
 
 _NAMES: dict[str, tuple[str, ...]] = {
     "key": ("ticker", "symbol", "series", "asset", "id", "unique_id", "name", "key"),

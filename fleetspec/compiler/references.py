@@ -9,17 +9,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.document import MAX_BYTES, MAX_FAULTS, Document, unseen
-from fleetspec.compiler.given import Given
+from msgspec import Struct
+
+from fleetspec.compiler.document import MAX_BYTES, MAX_FAULTS, unseen
 from fleetspec.compiler.identity import digest
 from fleetspec.compiler.provenance import origins
-from fleetspec.compiler.variables import Setting, Var, declarations, settings
-from fleetspec.diagnostics import Place, Report, Route, Rule, Source, Span, did_you_mean, nearest
+from fleetspec.compiler.variables import declarations, settings
+from fleetspec.diagnostics import Place, Source, Span, did_you_mean, nearest
 from fleetspec.rules import reading
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.given import Given
+    from fleetspec.compiler.variables import Setting, Var
+    from fleetspec.diagnostics import Report, Route, Rule
 
 MAX_TEXT = 100_000
 """Characters of one text after its references are filled in."""
@@ -65,8 +71,7 @@ def secrets(document: Document) -> set[str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Filled:
+class _Filled(Struct, frozen=True):
     """A var's text, and what it came from, oldest first."""
 
     text: str

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.decode import faults
-from fleetspec.compiler.document import Document
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Diagnostic, Report, Route, Rule
+from fleetspec.diagnostics import Report
 from fleetspec.rules import meaning, meaning_models, meaning_operation
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Diagnostic, Route, Rule
 
 _NEUTRAL: dict[str, Any] = {
     "apiVersion": "fleetspec/v1",

@@ -13,15 +13,17 @@ import types
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
-from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from fleetspec.compiler.spec import FleetSpec, Universe
 from fleetspec.scalars import FleetName, Name
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 Schema = dict[str, Any]
 Kind = Literal["fleet", "defaults"]

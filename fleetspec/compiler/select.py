@@ -11,17 +11,23 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fnmatch import translate
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fleetspec.compiler.addresses import FIELDS, slug
 from fleetspec.compiler.changes import STATES
-from fleetspec.compiler.jobgraph import FIELDS, JobGraph, slug
 from fleetspec.compiler.lineage import closed, edges
-from fleetspec.diagnostics import Rejected, did_you_mean, reject
+from fleetspec.diagnostics import did_you_mean, reject
 from fleetspec.rules import meaning
 
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.diagnostics import Rejected
+
+    Mask = NDArray[np.bool_]
 ASKED = ("state", "result")
 RESULTS = ("done", "quarantined", "missing", "failed")
 """What a store may have of a model."""

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from posixpath import normpath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from fleetspec.compiler.addresses import slug
 from fleetspec.compiler.axes import Variant, rebalances, variants
-from fleetspec.compiler.jobgraph import GroupFamily, Rung, SearchSetting, slug
+from fleetspec.compiler.jobgraph import GroupFamily, Rung, SearchSetting
 from fleetspec.compiler.spaces import canonical_space
-from fleetspec.compiler.spec import DataSource, FleetSpec
-from fleetspec.compiler.spec_models import ModelGroup, Search
-from fleetspec.family import Family, Registry
 from fleetspec.panel.features import canonical as canonical_feature
-from fleetspec.units import Bars, BarSize, Cadence
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.spec import DataSource, FleetSpec
+    from fleetspec.compiler.spec_models import ModelGroup, Search
+    from fleetspec.family import Family, Registry
+    from fleetspec.units import Bars, BarSize, Cadence
 
 HALVING = 3
 """A rung keeps one candidate of three and gives it three times as much of the window (Li et al. 2018)."""

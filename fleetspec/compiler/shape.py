@@ -13,7 +13,7 @@ class Shape(BaseModel):
     """A map of the language: strict, frozen, unknown keys refused. Every scalar arrives as a string (``scalars``)."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True
+        frozen=True, defer_build=True, extra="forbid", strict=True, arbitrary_types_allowed=True, populate_by_name=True
     )
 
 

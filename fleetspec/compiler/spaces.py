@@ -10,13 +10,16 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel
+from msgspec import Struct
 
 from fleetspec.compiler.identity import canonical, digest
 from fleetspec.units import UnitError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})(\s+log)?\s*")
@@ -24,8 +27,7 @@ _DIGITS = 6
 """Significant digits of a drawn number: enough for any search, and the same text on every machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Struct, frozen=True):
     """Numbers from ``low`` to ``high``, both included; ``log`` spreads them evenly over magnitudes."""
 
     low: float

@@ -8,7 +8,7 @@ group may say is in ``spec_models``, what money and machines are in ``spec_hardw
 from __future__ import annotations
 
 from datetime import date
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -38,7 +38,10 @@ from fleetspec.scalars import (
     ShareText,
     SigmaText,
 )
-from fleetspec.units import Bars, Duration, Share
+from fleetspec.units import Duration, Share
+
+if TYPE_CHECKING:
+    from fleetspec.units import Bars
 
 __all__ = ["DataSource", "FleetSpec", "ModelGroup", "Pool", "Schedule", "Target", "Universe"]
 

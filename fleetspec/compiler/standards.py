@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.jobgraph import RunKind
-from fleetspec.compiler.lock import Lock, cadences, panel_key
-from fleetspec.compiler.spec import FleetSpec
-from fleetspec.diagnostics import Report
+from fleetspec.compiler.lock import cadences, panel_key
 from fleetspec.panel.bars import newest_end
 from fleetspec.panel.quality import Standard, verdict
 from fleetspec.rules import data
 from fleetspec.sessions import sessions_before
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.diagnostics import Report
 
 _SHOWN = 3
 

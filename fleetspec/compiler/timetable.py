@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetspec.compiler import identity
-from fleetspec.compiler.assembly import Ints
-from fleetspec.compiler.jobgraph import GroupFamily
-from fleetspec.compiler.lock import Spans, cadence
-from fleetspec.compiler.panels import Panel
+from fleetspec.compiler.lock import cadence
 from fleetspec.compiler.windows import Walk, backtest_windows, last_origins, nightly_windows
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.assembly import Ints
+    from fleetspec.compiler.jobgraph import GroupFamily
+    from fleetspec.compiler.lock import Spans
+    from fleetspec.compiler.panels import Panel
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,15 +7,15 @@ outside are taken as they are; a default may hold ``${…}``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from msgspec import Struct
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from fleetspec.compiler.document import MAX_FAULTS, Document, unseen
-from fleetspec.compiler.given import VAR_PREFIX, Given
-from fleetspec.diagnostics import Place, Report, Rule, Source, Span, did_you_mean
+from fleetspec.compiler.document import MAX_FAULTS, unseen
+from fleetspec.compiler.given import VAR_PREFIX
+from fleetspec.diagnostics import Place, Source, Span, did_you_mean
 from fleetspec.rules import reading, shape
 from fleetspec.scalars import (
     BarsText,
@@ -28,6 +28,11 @@ from fleetspec.scalars import (
     SessionsText,
     ShareText,
 )
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.document import Document
+    from fleetspec.compiler.given import Given
+    from fleetspec.diagnostics import Report, Rule
 
 _TYPES: dict[str, Any] = {
     "int": Integer,
@@ -47,8 +52,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _EXAMPLE = "{type: int, default: 8}"
 
 
-@dataclass(frozen=True, slots=True)
-class Var:
+class Var(Struct, frozen=True):
     """A declaration. ``default`` may hold references; ``low`` and ``high`` are values of the type or None."""
 
     name: str
@@ -77,8 +81,7 @@ class Var:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """A text from outside for a var, and where a person sees it."""
 
     text: str
@@ -244,7 +247,7 @@ def _read(type_: str, text: str) -> tuple[Any, tuple[str, str] | None]:
 
 @lru_cache(maxsize=len(_TYPES))
 def _adapter(type_: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_TYPES[type_])
+    return TypeAdapter(_TYPES[type_], config=ConfigDict(arbitrary_types_allowed=True))
 
 
 def _shown(value: Any) -> str:

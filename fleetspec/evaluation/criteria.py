@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.evaluation.metrics import mae, qlike, rmse
-from fleetspec.evaluation.pairing import Floats, sums
+from fleetspec.evaluation.pairing import sums
+
+if TYPE_CHECKING:
+    from fleetspec.evaluation.pairing import Floats
 
 VARIANCE_ONLY = ("qlike", "log_likelihood")
 """Metrics that need a variance."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fleetspec.evaluation.pairing import Floats, Pairs, Predictions, Realised, pair
+from fleetspec.evaluation.pairing import pair
 from fleetspec.evaluation.portfolios import rank_ic, renewed, traded
 from fleetspec.evaluation.var_tests import BASEL_LEVEL, basel, christoffersen, kupiec
+
+if TYPE_CHECKING:
+    from fleetspec.evaluation.pairing import Floats, Pairs, Predictions, Realised
 
 
 class Score(NamedTuple):

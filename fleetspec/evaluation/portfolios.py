@@ -8,11 +8,16 @@ and 1 short in all (Asness, Moskowitz and Pedersen 2013, section I.C).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.evaluation.pairing import Floats, Pairs, Realised, sums
+from fleetspec.evaluation.pairing import sums
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.evaluation.pairing import Floats, Pairs, Realised
 
 SMALLEST_CROSS_SECTION = 3
 """Members a date needs for a rank correlation: with two it is a coin's face."""

@@ -7,7 +7,7 @@ close to normal, so the expected variance of a bar is exp(m + s / 2) for a forec
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
@@ -15,17 +15,21 @@ from pydantic import Field
 from fleetspec.family import (
     Family,
     Fit,
-    FitRequest,
-    Floats,
-    ForecastRequest,
     Forecasts,
     Params,
     Profile,
     Rejection,
-    SeriesWindow,
 )
 from fleetspec.gauges import gauge
 from fleetspec.scalars import Integer
+
+if TYPE_CHECKING:
+    from fleetspec.family import (
+        FitRequest,
+        Floats,
+        ForecastRequest,
+        SeriesWindow,
+    )
 
 MIN_BARS = 100
 MAX_ITERATIONS = 200

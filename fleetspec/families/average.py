@@ -6,9 +6,14 @@ mean of 1 / nu, so that a value at risk can be made from it. Skewed and GED tail
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fleetspec.family import Dates, Family, Floats, ForecastRequest, Forecasts, Params, Profile, Rejection
+from fleetspec.family import Family, Forecasts, Params, Profile, Rejection
+
+if TYPE_CHECKING:
+    from fleetspec.family import Dates, Floats, ForecastRequest
 
 TARGETS = ("return", "variance")
 BESIDE = ("mean", "nu")

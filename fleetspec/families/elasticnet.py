@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from pydantic import Field
@@ -10,16 +10,20 @@ from pydantic import Field
 from fleetspec.family import (
     Family,
     Fit,
-    FitRequest,
-    ForecastRequest,
     Forecasts,
     Params,
     Profile,
     Rejection,
-    SeriesWindow,
 )
 from fleetspec.panel.features import compute, examples, needs_volume
 from fleetspec.scalars import Number
+
+if TYPE_CHECKING:
+    from fleetspec.family import (
+        FitRequest,
+        ForecastRequest,
+        SeriesWindow,
+    )
 
 MIN_BARS = 60
 MIN_ROWS = 30

@@ -6,7 +6,7 @@ regression applied to its own forecasts. The variance of an h-bar return is the 
 
 from __future__ import annotations
 
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import numpy as np
 from pydantic import Field
@@ -14,9 +14,6 @@ from pydantic import Field
 from fleetspec.family import (
     Family,
     Fit,
-    FitRequest,
-    Floats,
-    ForecastRequest,
     Forecasts,
     Params,
     Profile,
@@ -24,6 +21,13 @@ from fleetspec.family import (
 )
 from fleetspec.gauges import gauge
 from fleetspec.scalars import Integer
+
+if TYPE_CHECKING:
+    from fleetspec.family import (
+        FitRequest,
+        Floats,
+        ForecastRequest,
+    )
 
 MIN_BARS = 100
 MIN_ROWS = 50

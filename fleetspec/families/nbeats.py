@@ -15,25 +15,29 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from fleetspec.family import (
     Family,
     Fit,
-    FitRequest,
-    Floats,
-    ForecastRequest,
     Forecasts,
     Params,
     Profile,
     Rejection,
-    SeriesWindow,
 )
 from fleetspec.scalars import Integer, Number
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
+    from pydantic import BaseModel
+
+    from fleetspec.family import (
+        FitRequest,
+        Floats,
+        ForecastRequest,
+        SeriesWindow,
+    )
 
 MIN_BARS = 100
 MIN_EXAMPLES = 32

@@ -12,10 +12,15 @@ Beyond one bar the tail of a single bar is used for the sum of h: cautious at 99
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from fleetspec.family import Dates, Family, Floats, ForecastRequest, Forecasts, Params, Profile, Rejection
+from fleetspec.family import Family, Forecasts, Params, Profile, Rejection
 from fleetspec.kernels.garch.innovations import quantiles
+
+if TYPE_CHECKING:
+    from fleetspec.family import Dates, Floats, ForecastRequest
 
 
 class VolScaledParams(Params):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
 from pydantic import Field
 
-from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts, Params, Profile, Rejection
+from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
 from fleetspec.panel.features import compute, examples
 from fleetspec.scalars import Integer, Number
+
+if TYPE_CHECKING:
+    from fleetspec.family import FitRequest, ForecastRequest
 
 MIN_BARS = 100
 MIN_ROWS = 50

@@ -9,11 +9,12 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import Floats, Specification
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Specification
 
 _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
 _SMALLEST, _LARGEST = 1e-12, 1e12

@@ -11,13 +11,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.panel.series import BESIDE, Dates, Floats, Rows, Series, SourceError, exact_logs, stamp_text
+from fleetspec.panel.series import BESIDE, Rows, Series, SourceError, exact_logs, stamp_text
 from fleetspec.sessions import session_on_or_after, session_on_or_before, shortened_by
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.panel.series import Dates, Floats
 
 SESSION = BarSize(0, "session")
 SESSIONS_A_YEAR = 252

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct
 
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.bool_]
 Cells = Mapping[str, Sequence[str]]
 """Columns of a table as text, all of one length."""
 
@@ -47,8 +50,7 @@ class ConditionError(ValueError):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A column against one value, or several for ``in``; all of them text or all of them numbers."""
 
     column: str
@@ -80,8 +82,7 @@ class Comparison:
         return numbers
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
+class Join(Struct, frozen=True):
     """``and`` or ``or`` of several conditions, or ``not`` of one."""
 
     word: str
@@ -95,8 +96,7 @@ class Join:
         return joined
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Struct, frozen=True):
     """A condition and the columns it looks at."""
 
     text: str

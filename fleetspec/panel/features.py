@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.panel.series import Floats
+
+if TYPE_CHECKING:
+    from fleetspec.panel.series import Floats
 
 
 class FeatureError(ValueError):
@@ -24,8 +27,7 @@ class FeatureError(ValueError):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True)
-class Feature:
+class Feature(Struct, frozen=True):
     """A factor of one integer argument. ``compute`` maps rolling windows (T - n + 1, n) to one value each."""
 
     name: str

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
-from fleetspec.panel.series import Floats
 from fleetspec.units import Share, Sigma
+
+if TYPE_CHECKING:
+    from fleetspec.panel.series import Floats
 
 _NORMAL = 1.4826
 """Median absolute deviations in a standard deviation of the normal distribution."""
 
 
-@dataclass(frozen=True, slots=True)
-class Standard:
+class Standard(Struct, frozen=True):
     """What is asked of every series of a universe at one bar. ``max_missing`` is a fraction, ``max_jump`` in robust
     standard deviations; ``oldest`` is the day on which the last bar may have ended at the earliest."""
 

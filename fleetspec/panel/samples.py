@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.panel.series import Dates, Rows, SourceError, from_prices
+from fleetspec.panel.series import SourceError, from_prices
 from fleetspec.panel.tables import numbers
+
+if TYPE_CHECKING:
+    from fleetspec.panel.series import Dates, Rows
 
 _BESIDE = {"volume": "Volume", "high": "High", "low": "Low"}
 _FILES: dict[str, tuple[str, dict[str, str]]] = {

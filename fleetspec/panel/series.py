@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct, field
 
-Floats = NDArray[np.float64]
-Dates = NDArray[np.datetime64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Dates = NDArray[np.datetime64]
 Measure = Literal["returns", "realised", "range", "implied"]
 
 MEASURES: tuple[str, ...] = ("realised", "range", "implied")
@@ -33,8 +35,7 @@ class SourceError(Exception):
         self.help = help
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rows:
+class Rows(Struct, frozen=True, eq=False):
     """Valid observations of one series as fine as its source has them, oldest first.
 
     ``stamps`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions; ``beside`` columns
@@ -51,8 +52,7 @@ class Rows:
         return len(self.returns)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class Series(Struct, frozen=True, eq=False):
     """Bars of one series, oldest first; arrays are read-only.
 
     ``dates`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions per bar; ``volume``

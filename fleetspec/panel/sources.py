@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import did_you_mean
 from fleetspec.panel import bars, samples, synthetic, tables
 from fleetspec.panel.bars import SESSION
-from fleetspec.panel.series import BESIDE, Rows, Series, SourceError
-from fleetspec.panel.tables import Attributes
-from fleetspec.units import BarSize
+from fleetspec.panel.series import BESIDE, Series, SourceError
+
+if TYPE_CHECKING:
+    from fleetspec.panel.series import Rows
+    from fleetspec.panel.tables import Attributes
+    from fleetspec.units import BarSize
 
 __all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "attributes", "load", "load_rows"]
 

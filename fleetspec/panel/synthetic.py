@@ -14,11 +14,15 @@ conditional volatility times 1 + 10 % of a standard normal draw. All are varianc
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.panel.series import Dates, Floats, Series
+from fleetspec.panel.series import Series
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from fleetspec.panel.series import Dates, Floats
 
 OMEGA, ALPHA, BETA = 1e-5, 0.05, 0.90
 SHOCK_SHARE, SHOCK_SIZE = 0.05, 3.0

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.panel.series import Dates, Floats, Rows, SourceError, from_prices, from_returns
+from fleetspec.panel.series import SourceError, from_prices, from_returns
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
+
+    from fleetspec.panel.series import Dates, Floats, Rows
 
 _EMPTY = frozenset({"", ".", "nan", "na", "n/a", "null", "none"})
 _STAMP = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ]+(\d{2}:\d{2}(?::\d{2})?)(?:\.\d*)?\s*(?:Z|UTC|[+-]\d{2}:?\d{2})?)?")

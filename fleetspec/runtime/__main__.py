@@ -15,17 +15,22 @@ import zlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.compiler.jobgraph import JobGraph, RunKind
-from fleetspec.compiler.lock import Lock, lock_from_bytes
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.lock import lock_from_bytes
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
-from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
 from fleetspec.runtime.deployed import record
-from fleetspec.runtime.driver import Progress, RunRequest, run
+from fleetspec.runtime.driver import RunRequest, run
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.planner.plans import Plan
+    from fleetspec.runtime.driver import Progress
 
 _FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
 

@@ -10,14 +10,18 @@ import hashlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph
-from fleetspec.planner.plans import Lane, Plan
 from fleetspec.planner.problem import CPU_SLOT
-from fleetspec.runtime.ledger import Ledger
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.planner.plans import Lane, Plan
+    from fleetspec.runtime.ledger import Ledger
 
 TARGET_SECONDS = 1.0
 SMALLEST_SECONDS = 0.05

@@ -10,12 +10,16 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fleetspec.compiler.jobgraph import JobGraph, RunKind
+from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import reject
 from fleetspec.files import write_atomically
 from fleetspec.rules import running
 from fleetspec.runtime.store import Store
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import JobGraph
 
 FORMAT = "fleetspec-deployed/1"
 

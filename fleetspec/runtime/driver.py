@@ -8,29 +8,36 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph
-from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.spec import FleetSpec
 from fleetspec.compiler.standards import standards
 from fleetspec.diagnostics import Report
-from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
-from fleetspec.runtime.bundles import Bundle, cut, lanes_of
-from fleetspec.runtime.executor import Death, Event, Executor, Fault, InlineExecutor
-from fleetspec.runtime.inputs import SeriesBlock, load_blocks
+from fleetspec.runtime.bundles import cut, lanes_of
+from fleetspec.runtime.executor import Death, Fault, InlineExecutor
+from fleetspec.runtime.inputs import load_blocks
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.store import Store
-from fleetspec.runtime.strikes import Strikes, Verdict
+from fleetspec.runtime.strikes import Strikes
 from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
 from fleetspec.runtime.worker import Receipt, commit
 from fleetspec.runtime.workload import Workload
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.planner.plans import Plan
+    from fleetspec.runtime.bundles import Bundle
+    from fleetspec.runtime.executor import Event, Executor
+    from fleetspec.runtime.inputs import SeriesBlock
+    from fleetspec.runtime.strikes import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from fleetspec.runtime.bundles import Bundle, Need
 from fleetspec.runtime.worker import Receipt, run_bundle
-from fleetspec.runtime.workload import Station, Workload
+from fleetspec.runtime.workload import Station
+
+if TYPE_CHECKING:
+    from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

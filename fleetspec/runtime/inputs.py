@@ -5,18 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.lock import Lock, LockedSeries, cadences, panel_key, source_request
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.lock import cadences, panel_key, source_request
 from fleetspec.diagnostics import ExitCode, Report, reject
-from fleetspec.family import Dates, Floats, SeriesWindow
-from fleetspec.panel.quality import Standard, verdict
-from fleetspec.panel.sources import Series, SourceError, load
+from fleetspec.family import SeriesWindow
+from fleetspec.panel.quality import verdict
+from fleetspec.panel.sources import SourceError, load
 from fleetspec.rules import running
 from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.lock import Lock, LockedSeries
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.family import Dates, Floats
+    from fleetspec.panel.quality import Standard
+    from fleetspec.panel.sources import Series
 
 _SHOWN = 10
 

@@ -7,18 +7,22 @@ import math
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import NONE, JobGraph, SearchSetting, Task
+from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.files import write_atomically
 from fleetspec.panel.series import stamp_text
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph, SearchSetting
 
 _SHOWN_JOBS = 12
 _SHOWN_CAUSES = 20

@@ -7,15 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph, Task
+from fleetspec.compiler.jobgraph import Task
 from fleetspec.runtime import segments
-from fleetspec.runtime.store import DONE, QUARANTINED, Store
+from fleetspec.runtime.store import DONE, QUARANTINED
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.runtime.store import Store
 
 
 class State(IntEnum):

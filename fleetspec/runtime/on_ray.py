@@ -16,19 +16,23 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions
 
 from fleetspec.diagnostics import reject
-from fleetspec.planner.plans import Plan
 from fleetspec.rules import running
-from fleetspec.runtime.bundles import Bundle, Need
-from fleetspec.runtime.executor import Death, Event, Fault
+from fleetspec.runtime.executor import Death, Fault
 from fleetspec.runtime.placing import ClusterNode, Placing
-from fleetspec.runtime.worker import Journal, Receipt, receipt_from_store, run_bundle
-from fleetspec.runtime.workload import Station, Workload
+from fleetspec.runtime.worker import Journal, receipt_from_store, run_bundle
+
+if TYPE_CHECKING:
+    from fleetspec.planner.plans import Plan
+    from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.executor import Event
+    from fleetspec.runtime.worker import Receipt
+    from fleetspec.runtime.workload import Station, Workload
 
 _DEPTH = 2
 _LONG_SECONDS = 5.0

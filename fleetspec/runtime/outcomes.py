@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import JobGraph
 from fleetspec.runtime.ledger import Ledger, State
 from fleetspec.runtime.store import Store, read_records
 
-Mask = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+
+    Mask = NDArray[np.bool_]
 
 
 def outcomes(store: Path, graph: JobGraph) -> Callable[[str], Mask]:

@@ -8,14 +8,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.diagnostics import reject
-from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import Need
 from fleetspec.runtime.workload import Station
+
+if TYPE_CHECKING:
+    from fleetspec.planner.plans import Plan
 
 POOL_LABEL = "fleetspec.dev/pool"
 SLOT_LABEL = "fleetspec.dev/slot"

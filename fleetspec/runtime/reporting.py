@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from fleetspec.compiler.census import census, describe_data
-from fleetspec.compiler.jobgraph import JobGraph, RunKind
-from fleetspec.compiler.lock import Lock
-from fleetspec.compiler.spec import FleetSpec
+from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.panel.series import stamp_text
-from fleetspec.planner.plans import Plan
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.planner.plans import Plan
 
 _SHOWN_QUARANTINE = 40
 SIGNIFICANCE = 0.05

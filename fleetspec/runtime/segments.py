@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from fleetspec.files import write_atomically
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEY = pa.binary(16)
 

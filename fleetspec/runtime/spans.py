@@ -8,15 +8,20 @@ its own newest window, on its own grid.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.compiler.jobgraph import GroupFamily, RunKind, Task
+from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.compiler.windows import last_origins, nightly_window
-from fleetspec.family import Dates, Rejection, SeriesWindow
+from fleetspec.family import Rejection
 from fleetspec.panel.series import stamp_text
-from fleetspec.runtime.inputs import SeriesBlock
-from fleetspec.runtime.workload import Workload
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import GroupFamily
+    from fleetspec.family import Dates, SeriesWindow
+    from fleetspec.runtime.inputs import SeriesBlock
+    from fleetspec.runtime.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)

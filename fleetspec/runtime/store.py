@@ -13,18 +13,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from fleetspec.compiler.jobgraph import NONE, JobGraph, Task
+from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import reject
 from fleetspec.files import write_atomically
 from fleetspec.rules import running
 from fleetspec.runtime import segments
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
 
 DONE = "done"
 QUARANTINED = "quarantined"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.runtime.bundles import Bundle, part_of
-from fleetspec.runtime.ledger import Ledger
+from fleetspec.runtime.bundles import part_of
 from fleetspec.runtime.worker import TOGETHER
+
+if TYPE_CHECKING:
+    from fleetspec.runtime.bundles import Bundle
+    from fleetspec.runtime.ledger import Ledger
 
 STRIKES = 2
 ATTEMPTS = 3

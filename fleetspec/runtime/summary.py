@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fleetspec.compiler.jobgraph import JobGraph
-from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.diagnostics import ExitCode
 from fleetspec.rules import running
-from fleetspec.runtime.ledger import PARENT, Ledger, State
+from fleetspec.runtime.ledger import PARENT, State
 from fleetspec.units import Share
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.diagnostics import Report
+    from fleetspec.runtime.ledger import Ledger
 
 _CAUSES = 50
 

@@ -6,18 +6,22 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
-from fleetspec.evaluation.metrics import Judging, Score, evaluate
+from fleetspec.evaluation.metrics import Judging, evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
 from fleetspec.runtime.spans import fit_spans, forecast_spans
-from fleetspec.runtime.trials import Attempt, Chosen, Trial, all_lost, candidates, lost, params_of, ranked, told
-from fleetspec.runtime.workload import Station, Workload
+from fleetspec.runtime.trials import Attempt, Trial, all_lost, candidates, lost, params_of, ranked, told
+
+if TYPE_CHECKING:
+    from fleetspec.evaluation.metrics import Score
+    from fleetspec.runtime.trials import Chosen
+    from fleetspec.runtime.workload import Station, Workload
 
 T = TypeVar("T")
 Request = TypeVar("Request", FitRequest, ForecastRequest)

@@ -8,17 +8,24 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from fleetspec.compiler.jobgraph import GroupFamily, SearchSetting
 from fleetspec.compiler.spaces import candidate, read_space, whole_numbers
 from fleetspec.evaluation.criteria import Judged, criterion, naive_error
 from fleetspec.evaluation.pairing import Realised, pair
-from fleetspec.family import FitRequest, ForecastRequest, Forecasts, Rejection
-from fleetspec.runtime.spans import Span, Spans, trial_spans
-from fleetspec.runtime.workload import Station, Workload
+from fleetspec.family import FitRequest, ForecastRequest, Rejection
+from fleetspec.runtime.spans import trial_spans
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from fleetspec.compiler.jobgraph import GroupFamily, SearchSetting
+    from fleetspec.family import Forecasts
+    from fleetspec.runtime.spans import Span, Spans
+    from fleetspec.runtime.workload import Station, Workload
 
 Chosen = Mapping[str, str]
 """Parameters as a search found them, in the texts of the language."""

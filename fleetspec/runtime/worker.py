@@ -12,22 +12,29 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from fleetspec.compiler.jobgraph import JobGraph, Task
-from fleetspec.evaluation.metrics import Score
+from fleetspec.compiler.jobgraph import Task
 from fleetspec.family import Fit, Forecasts, Rejection
 from fleetspec.files import write_atomically
 from fleetspec.runtime import segments
-from fleetspec.runtime.bundles import Bundle
 from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
-from fleetspec.runtime.store import DONE, Store
-from fleetspec.runtime.tasks import Answer, ParentLost, Parents, has_many, run_job, run_jobs
-from fleetspec.runtime.trials import Chosen, Trial, params_of
-from fleetspec.runtime.workload import Station, Workload
+from fleetspec.runtime.store import DONE
+from fleetspec.runtime.tasks import ParentLost, Parents, has_many, run_job, run_jobs
+from fleetspec.runtime.trials import Trial, params_of
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.evaluation.metrics import Score
+    from fleetspec.runtime.bundles import Bundle
+    from fleetspec.runtime.store import Store
+    from fleetspec.runtime.tasks import Answer
+    from fleetspec.runtime.trials import Chosen
+    from fleetspec.runtime.workload import Station, Workload
 
 _LONGEST_REASON = 500
 TOGETHER = -2

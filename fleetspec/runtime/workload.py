@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobGraph, Task
+from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.compiler.lock import panel_key
-from fleetspec.panel.quality import Standard
-from fleetspec.runtime.inputs import SeriesBlock
 from fleetspec.runtime.store import Store
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+    from fleetspec.panel.quality import Standard
+    from fleetspec.runtime.inputs import SeriesBlock
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,33 +7,30 @@ A block holds only what the JSON holds, so what a person reads never knows more 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
+
+from msgspec import Struct
 
 Tone = Literal["plain", "strong", "good", "bad", "warn", "dim"]
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Struct, frozen=True):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     text: str
     tone: Tone = "plain"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Struct, frozen=True):
     """Label and value pairs, aligned."""
 
     rows: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """``right`` names the columns that hold numbers; ``last_is_total`` sets the last row apart."""
 
     columns: tuple[str, ...]
@@ -42,8 +39,7 @@ class Table:
     last_is_total: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(Struct, frozen=True):
     """A place in a source: the line and a mark under the characters meant."""
 
     where: str
@@ -55,8 +51,7 @@ class Snippet:
     tone: Tone
 
 
-@dataclass(frozen=True, slots=True)
-class Example:
+class Example(Struct, frozen=True):
     """A piece of a spec or a command line, kept as it is written."""
 
     text: str

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec.structs import replace
 
 from fleetspec.catalog import loading
 from fleetspec.catalog.loading import ANY_FAMILY, CPU, catalog_of, runtime_of, runtimes_digest, shipped, with_measured

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
+from msgspec.structs import replace
 from toy_specs import BARS, RICH, TOYS, compiled, make_lock, read_spec
 
 from fleetspec.compiler.change_lock import pinned

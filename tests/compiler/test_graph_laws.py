@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from toy_specs import BARS, SPEC, TOYS, compiled, hexed, make_lock, read_spec
 
 from fleetspec.compiler.jobgraph import NONE, JobGraph, RunKind, Task
@@ -227,7 +228,7 @@ def test_new_bars_leave_a_fit_alone_until_the_window_moves() -> None:
     lock = make_lock(spec, BARS)
     old = lock.data["bars"]["A"]
     # 150 bars, refit every 5: the window of `vol` ends at bar 150 and moves with bar 155.
-    longer = old._replace(bars=153, digest=hexed("longer"))
+    longer = replace(old, bars=153, digest=hexed("longer"))
     data = lock.data | {"bars": lock.data["bars"] | {"A": longer}}
     day = date(2025, 12, 31)
     one, two = (lower(spec, known, TOYS, RunKind.NIGHTLY, day) for known in (lock, replace(lock, data=data)))
@@ -240,7 +241,7 @@ def test_new_bars_leave_a_fit_alone_until_the_window_moves() -> None:
 def test_a_gate_that_lets_a_series_in_or_out_makes_other_jobs_of_it_alone() -> None:
     spec = read_spec(SPEC)
     lock = make_lock(spec, BARS)
-    gaps = lock.data["bars"]["B"]._replace(missing=10)  # 10 of 141: 7.1 %
+    gaps = replace(lock.data["bars"]["B"], missing=10)  # 10 of 141: 7.1 %
     lock = replace(lock, data=lock.data | {"bars": lock.data["bars"] | {"B": gaps}})
     limits = {limit: read_spec(SPEC + f"quality: {{max_missing: {limit}}}\n") for limit in ("5%", "7%", "8%")}
     day = date(2025, 12, 31)
@@ -317,7 +318,7 @@ def test_the_session_is_the_last_one_the_data_have_seen() -> None:
     lock = make_lock(spec, BARS)
     assert default_session(spec, lock) == date(2025, 12, 31)
     # The data end on New Year's Day, on which New York was closed.
-    ends = {name: s._replace(last=date(2026, 1, 1)) for name, s in lock.data["bars"].items()}
+    ends = {name: replace(s, last=date(2026, 1, 1)) for name, s in lock.data["bars"].items()}
     assert default_session(spec, replace(lock, data=lock.data | {"bars": ends})) == date(2025, 12, 31)
     with pytest.raises(Rejected) as ending:
         default_session(spec, make_lock(spec, {"bars": {"A": 0}, "rates": {"EUR": 0}}))

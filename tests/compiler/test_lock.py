@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from toy_specs import BARS, SPEC, make_lock, read_spec
 
 from fleetspec.catalog.types import Catalog
@@ -76,7 +76,7 @@ def test_the_same_data_give_the_same_bytes_and_read_back(folder: Path, spec: Fle
     assert lock_from_bytes(data, "fleet.lock", report) == lock
     assert len(report) == 0
     # One series a line: a diff names what changed.
-    assert sum(line.startswith(b'"ON":{"bars":118,') for line in data.splitlines()) == 1
+    assert sum(line.startswith(b'{"name":"ON","bars":118,') for line in data.splitlines()) == 1
 
 
 def test_names_of_any_script_read_back() -> None:
@@ -111,9 +111,9 @@ def damaged() -> list[bytes]:
     content = json.loads(good.to_bytes())
     missing = {k: v for k, v in content.items() if k != "universes"}
     digest = json.loads(json.dumps(content))
-    digest["data"]["bars"]["A"]["digest"] = "abc"
+    digest["data"]["bars"][0]["digest"] = "abc"
     bars = json.loads(json.dumps(content))
-    bars["data"]["bars"]["A"]["bars"] = "150"
+    bars["data"]["bars"][0]["bars"] = "150"
     return [
         b"", b"{", b"[]", b"null", b"\xff", good.to_bytes()[:-20], b"<<<<<<< ours\n" + good.to_bytes(),
         b'{"version": 2}',

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 
 import numpy as np
@@ -40,7 +39,7 @@ def run(name: str, window: SeriesWindow, first_origin: int = FIRST_ORIGIN) -> tu
 
 
 def same(one: Forecasts, other: Forecasts) -> bool:
-    fields = [f.name for f in dataclasses.fields(Forecasts)]
+    fields = list(Forecasts.__struct_fields__)
     return all(getattr(one, f).tobytes() == getattr(other, f).tobytes() for f in fields)
 
 

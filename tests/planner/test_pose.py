@@ -10,6 +10,7 @@ from typing import Any
 import networkx as nx
 import numpy as np
 import pytest
+from msgspec import structs
 from numpy.typing import NDArray
 
 from fleetspec.catalog.loading import shipped, with_measured
@@ -241,9 +242,9 @@ def searched(jobs: int, trials: int) -> JobGraph:
     graph = make_graph(family("elasticnet", gpu="optional", gpu_memory_mib=100), work=1000.0 * trials / jobs)
     search = SearchSetting(20, "rmse", 0.2, (), (Rung(trials, 1.0, jobs),))
     (setting,) = graph.models.settings
-    models = replace(graph.models, settings=(replace(setting, search=search),))
+    models = replace(graph.models, settings=(structs.replace(setting, search=search),))
     task = np.where(graph.task == Task.FORECAST, Task.TRIAL, graph.task).astype(np.uint8)
-    classes = tuple(replace(k, task=Task.TRIAL) if k.task is Task.FORECAST else k for k in graph.classes)
+    classes = tuple(structs.replace(k, task=Task.TRIAL) if k.task is Task.FORECAST else k for k in graph.classes)
     return replace(graph, models=models, task=task, classes=classes)
 
 

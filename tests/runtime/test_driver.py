@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 import toy_fleet
+from msgspec import structs
 
 from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.diagnostics import ExitCode, Rejected, Report
@@ -203,7 +204,9 @@ def test_changed_data_is_refused_and_longer_data_is_not(toys) -> None:
 def test_absent_library_is_named_with_its_extra(toys) -> None:
     request = toys.request("A")
     settings = request.graph.models.settings
-    lacking = replace(settings[0], family=replace(settings[0].family, needs=("no_such_module",), extra="neural"))
+    lacking = replace(
+        settings[0], family=structs.replace(settings[0].family, needs=("no_such_module",), extra="neural")
+    )
     models = replace(request.graph.models, settings=(lacking, *settings[1:]))
     with pytest.raises(Rejected, match="needs no_such_module") as refused:
         run(replace(request, graph=replace(request.graph, models=models)))

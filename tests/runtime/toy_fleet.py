@@ -11,13 +11,13 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 import numpy as np
+from msgspec.structs import replace
 
 from fleetspec.compiler.jobgraph import NONE, GroupFamily, JobClass, JobGraph, Models, RunKind, Task
 from fleetspec.compiler.lock import Lock, LockedSeries

@@ -20,11 +20,15 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import product
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fleetspec.kernels.garch.dialects import Cpp
-from fleetspec.kernels.garch.statements import Mode
-from fleetspec.kernels.garch.types import DISTRIBUTIONS, ProcessName, Specification
+from fleetspec.kernels.garch.types import DISTRIBUTIONS, Specification
 from fleetspec.kernels.garch.writing import written
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.statements import Mode
+    from fleetspec.kernels.garch.types import ProcessName
 
 SOURCES = Path(__file__).parent / "native"
 _ORDERS: tuple[tuple[ProcessName, tuple[tuple[int, int, int], ...]], ...] = (

@@ -12,11 +12,14 @@ The mean's error is to be read with care where the likelihood bends sharply at a
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.kernels.garch.recursions import LOGS, SIZES, codes, compiled, filtered, log_densities, residuals
-from fleetspec.kernels.garch.types import ErrorKind, Floats, Specification
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import ErrorKind, Floats, Specification
 
 _FIRST_STEP, _STEP = 1e-4, 3e-3
 """Of the parameter, where its curvature is not known yet; of its standard error, where it is."""

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.kernels.garch.preparation import Batch, Engine, inside, log_likelihood, outside, prepared
+from fleetspec.kernels.garch.preparation import inside, log_likelihood, outside, prepared
 from fleetspec.kernels.garch.searching import Search
-from fleetspec.kernels.garch.types import EngineName, ErrorKind, Fits, Flags, Floats, Integers, Specification, Status
+from fleetspec.kernels.garch.types import Fits, Status
 from fleetspec.kernels.garch.writing import BOUND_RATIO
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.preparation import Batch, Engine
+    from fleetspec.kernels.garch.types import EngineName, ErrorKind, Flags, Floats, Integers, Specification
 
 WORSE_BY = 1.0
 """In log-likelihood: how far below a constant variance a fit is nonsense rather than rounding and presample."""

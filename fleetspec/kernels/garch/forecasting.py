@@ -16,12 +16,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.kernels.garch import innovations
 from fleetspec.kernels.garch.recursions import LOGS, MEAN_ABS_NORMAL, SIZES, codes, compiled, filtered
-from fleetspec.kernels.garch.types import Floats, Integers, Specification
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
 _SMALLEST, _LARGEST = 1e-12, 1e12

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from functools import cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import DistributionName, Floats
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import DistributionName, Floats
 
 HALF = 2_500
 """Equally likely sizes that stand for one side of a distribution: the outermost is its 1 - 2 / 10,000 quantile."""

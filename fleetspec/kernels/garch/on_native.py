@@ -9,13 +9,15 @@ import ctypes
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fleetspec.kernels.garch.building import folders, key, library, runnable
-from fleetspec.kernels.garch.preparation import Batch
-from fleetspec.kernels.garch.types import Floats, Integers, Specification
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 
 class NativeEngine:

@@ -15,15 +15,18 @@ import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.files import write_atomically
 from fleetspec.kernels.garch.dialects import Python
-from fleetspec.kernels.garch.preparation import Batch
-from fleetspec.kernels.garch.statements import Mode
-from fleetspec.kernels.garch.types import Floats, Integers, Specification
 from fleetspec.kernels.garch.writing import written
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.statements import Mode
+    from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 _HEAD = '''\
 """{specification}: written by fleetspec.kernels.garch.on_numba; it is compiled on first use."""

@@ -11,16 +11,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from fleetspec.kernels.garch.dialects import Python
-from fleetspec.kernels.garch.preparation import Batch
-from fleetspec.kernels.garch.statements import Mode
-from fleetspec.kernels.garch.types import Floats, Integers, Specification
 from fleetspec.kernels.garch.writing import written
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.statements import Mode
+    from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 Tensor = Any
 """``torch.Tensor``; the type checker does not read torch."""

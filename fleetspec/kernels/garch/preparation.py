@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import Floats, Integers, Specification, Status
+from fleetspec.kernels.garch.types import Status
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 PRESAMPLE_OBSERVATIONS, PRESAMPLE_DECAY = 75, 0.94
 OBSERVATIONS_PER_PARAMETER = 5

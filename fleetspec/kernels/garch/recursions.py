@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import Floats, Specification
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Specification
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

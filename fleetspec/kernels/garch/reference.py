@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import Floats, Specification
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Specification
 
 MEAN_ABS_NORMAL = math.sqrt(2.0 / math.pi)
 """E|z| of a normal z. arch subtracts it in EGARCH whatever the distribution is."""

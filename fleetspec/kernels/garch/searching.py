@@ -8,12 +8,16 @@ invertible filter: likelihood alone would choose filters that never forget, whos
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from fleetspec.kernels.garch import starts
-from fleetspec.kernels.garch.preparation import Batch, Engine
-from fleetspec.kernels.garch.types import Flags, Floats, Integers, Specification, Status
+from fleetspec.kernels.garch.types import Status
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.preparation import Batch, Engine
+    from fleetspec.kernels.garch.types import Flags, Floats, Integers, Specification
 
 CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""

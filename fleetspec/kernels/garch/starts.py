@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import product
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.kernels.garch.types import Floats, Specification
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.types import Floats, Specification
 
 _SHAPES = {"normal": (), "t": (1.0 / 8.0,), "skewt": (1.0 / 8.0, 0.0), "ged": (1.5,)}
 _WAYS = ("even", "first", "last")

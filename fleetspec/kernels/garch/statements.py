@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from fleetspec.kernels.garch.dialects import Dialect
-from fleetspec.kernels.garch.types import Specification
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.dialects import Dialect
+    from fleetspec.kernels.garch.types import Specification
 
 Mode = Literal["value", "score", "check"]
 

@@ -16,16 +16,18 @@ Conventions are those of the ``arch`` package (Sheppard), so that a fit of eithe
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from msgspec import Struct
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
 
 ProcessName = Literal["garch", "gjr", "tgarch", "egarch"]
 DistributionName = Literal["normal", "t", "skewt", "ged"]
@@ -44,8 +46,7 @@ SHAPE_NAMES: dict[DistributionName, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Specification:
+class Specification(Struct, frozen=True):
     """One model for every row.
 
     ``garch``: Bollerslev (1986); ``gjr``: Glosten, Jagannathan and Runkle (1993); ``tgarch``: Zakoian (1994), arch's
@@ -145,8 +146,7 @@ _REASONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Fits:
+class Fits(Struct, frozen=True):
     """Estimates of many rows, a column per parameter.
 
     ``parameters`` (n, k) and ``log_likelihood`` (n,) are NaN where ``status`` (n,) is not ``Status.OK``.
@@ -162,10 +162,10 @@ class Fits:
     evaluations: Integers
     engine: str
     standard_errors: Floats | None = None
-    names: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "names", self.specification.names)
+    @property
+    def names(self) -> tuple[str, ...]:
+        return self.specification.names
 
     def __len__(self) -> int:
         return len(self.status)

@@ -13,11 +13,14 @@ second derivatives (Fiorentini, Calzolari and Panattoni 1996).
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from fleetspec.kernels.garch.densities import Densities
-from fleetspec.kernels.garch.dialects import Dialect
-from fleetspec.kernels.garch.statements import Mode
-from fleetspec.kernels.garch.types import Specification
+
+if TYPE_CHECKING:
+    from fleetspec.kernels.garch.dialects import Dialect
+    from fleetspec.kernels.garch.statements import Mode
+    from fleetspec.kernels.garch.types import Specification
 
 NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
 LARGEST_SKEW = 1.0 - 1e-6
