@@ -50,8 +50,8 @@ def entry(monkeypatch, value: str) -> None:
 
 def test_a_module_elsewhere(monkeypatch, tmp_path):
     (tmp_path / "elsewhere_family.py").write_text(
-        "import dataclasses\nfrom fleetspec.families.garch import FAMILY as GARCH\n"
-        "FAMILY = dataclasses.replace(GARCH, name='elsewhere')\n"
+        "from msgspec.structs import replace\nfrom fleetspec.families.garch import FAMILY as GARCH\n"
+        "FAMILY = replace(GARCH, name='elsewhere')\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
     entry(monkeypatch, "elsewhere_family")

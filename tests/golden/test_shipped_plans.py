@@ -63,7 +63,7 @@ def test_counts_of_the_backtest() -> None:
     words = describe_graph(_graph("quickstart", "backtest"))["words"]["total"]
     # Windows end at 1000, 1025, … before the last bar: 10 for 1,250 bars; the samples have 8320, 5030, 3269 and 1258.
     lock = json.loads((SPECS / "quickstart.lock").read_text())
-    bars = [row["bars"] for row in lock["data"]["indices"].values()] + [1250] * 220
+    bars = [row["bars"] for row in lock["data"]["indices"]] + [1250] * 220
     windows = sum(-(-(count - 1000) // 25) for count in bars)
     # Every bar from the last of the first window on has a forecast, but the newest, which nothing follows.
     origins = sum(count - 1000 for count in bars)

@@ -204,7 +204,7 @@ def test_changed_data_is_refused_and_longer_data_is_not(toys) -> None:
 def test_absent_library_is_named_with_its_extra(toys) -> None:
     request = toys.request("A")
     settings = request.graph.models.settings
-    lacking = replace(
+    lacking = structs.replace(
         settings[0], family=structs.replace(settings[0].family, needs=("no_such_module",), extra="neural")
     )
     models = replace(request.graph.models, settings=(lacking, *settings[1:]))
