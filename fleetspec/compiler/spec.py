@@ -5,7 +5,7 @@ Models are strict and frozen; unknown keys are errors; every scalar arrives as a
 group may say is in ``spec_models``, what money and machines are in ``spec_hardware``.
 """
 
-from __future__ import annotations
+# Annotations are objects here, not texts: pydantic would evaluate each text anew.
 
 from datetime import date
 from typing import TYPE_CHECKING, Literal
@@ -172,7 +172,7 @@ class FleetSpec(Shape):
     moved: tuple[Move, ...] = ()
     cluster: Cluster = Cluster()
 
-    def row_horizons(self, row: FleetRow) -> tuple[Bars, ...]:
+    def row_horizons(self, row: FleetRow) -> "tuple[Bars, ...]":
         return row.horizons if row.horizons is not None else self.horizons
 
 

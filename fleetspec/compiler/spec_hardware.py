@@ -1,6 +1,6 @@
 """What money, machines and the night may say: schedule, budget, pools, cluster, limits, policies."""
 
-from __future__ import annotations
+# Annotations are objects here, not texts: pydantic would evaluate each text anew.
 
 from typing import Literal
 

@@ -1,6 +1,6 @@
 """What ``models``, ``backtest`` and ``gates`` may say: groups, their axes and searches, and how they are tested."""
 
-from __future__ import annotations
+# Annotations are objects here, not texts: pydantic would evaluate each text anew.
 
 from typing import Annotated, Any, Literal
 
