@@ -3,6 +3,7 @@
     python bench/garch.py                    # T = 1000, the main variants: minutes
     python bench/garch.py --full             # T = 250 to 4000, every process and distribution: hours
     python bench/garch.py --rows 200 --only egarch
+    python bench/garch.py --walk             # what warm starts would gain in a walk-forward
 
 Rows are a holdout: simulated ones of processes and seeds, and windows of real series (arch.data; the Dow Jones
 constituents where ``../shared/data`` is), that no start and no rule was chosen on. Blocks of rows alternate between
@@ -106,8 +107,8 @@ def simulated(rows: int, length: int, rng: np.random.Generator) -> Floats:
     return (e[:, begin:] + rng.normal(0.03, 0.03, (rows, 1))) * np.exp(rng.normal(0.0, 0.5, (rows, 1)))
 
 
-def real_windows(length: int, rng: np.random.Generator) -> Floats:
-    """Windows of real daily returns in percent, in random order."""
+def real_series() -> list[Floats]:
+    """Real daily returns in percent."""
     series: list[Floats] = []
     from arch.data import nasdaq, sp500, wti
 
@@ -122,6 +123,12 @@ def real_windows(length: int, rng: np.random.Generator) -> Floats:
         series += [100.0 * group["returns"].to_numpy() for _, group in long.groupby("asset")]
     else:
         print(f"{SHARED} is not there: the Dow Jones constituents are left out", file=sys.stderr)
+    return series
+
+
+def real_windows(length: int, rng: np.random.Generator) -> Floats:
+    """Windows of real daily returns in percent, in random order."""
+    series = real_series()
     step = max(length // 4, 60)
     cut = [one[at : at + length] for one in series for at in range(0, len(one) - length + 1, step)]
     windows = np.array(cut).reshape(len(cut), length)
@@ -219,13 +226,46 @@ def printed(spec: Specification, length: int, tally: Tally) -> None:
         )
 
 
+def walked(length: int = 1000, step: int = 5, windows: int = 60) -> None:
+    """What a walk-forward would gain if each window began from the estimates of the window before."""
+    walks = [one for one in real_series() if len(one) >= length + step * windows]
+    rows = np.array([one[w * step : w * step + length] for one in walks for w in range(windows)])
+    print(f"{len(walks)} series, {windows} windows of {length} bars each, {step} bars apart; processor seconds")
+    print(f"{'model':<22} {'engine':>7} {'cold us':>8} {'warm us':>8} {'ratio':>7} {'calls':>6} {'warm':>6} "
+          f"{'lower':>6} {'worst':>9} {'higher':>7}")  # fmt: skip
+    for spec in MAIN:
+        for name in engines(spec):
+            fit_many(rows[:1], spec, engine=name)  # type: ignore[arg-type]
+            begun = time.process_time()
+            cold = fit_many(rows, spec, engine=name)  # type: ignore[arg-type]
+            between = time.process_time()
+            before = np.roll(cold.parameters, 1, axis=0)
+            before[::windows] = np.nan
+            restarted = time.process_time()
+            warm = fit_many(rows, spec, engine=name, starts=before)  # type: ignore[arg-type]
+            ended = time.process_time()
+            gap = warm.log_likelihood - cold.log_likelihood
+            each = [1e6 * (between - begun) / len(rows), 1e6 * (ended - restarted) / len(rows)]
+            print(
+                f"{f'{spec.process}({spec.p},{spec.o},{spec.q}) {spec.distribution}':<22} {name:>7} {each[0]:>8.0f} "
+                f"{each[1]:>8.0f} {each[0] / each[1]:>5.2f} x {cold.evaluations.mean():>6.1f} "
+                f"{warm.evaluations.mean():>6.1f} {np.sum(gap < -1e-4):>6d} {np.nanmin(gap):>9.2g} "
+                f"{np.sum(gap > 1e-4):>7d}",
+                flush=True,
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="every length, process and distribution")
     parser.add_argument("--rows", type=int, default=0, help="rows for each (default 100, full 1000)")
     parser.add_argument("--length", type=int, default=0, help="one length of series")
     parser.add_argument("--only", default="", help="processes, separated by commas")
+    parser.add_argument("--walk", action="store_true", help="windows begun from the one before, against cold starts")
     asked = parser.parse_args()
+    if asked.walk:
+        walked()
+        return
     every = [Specification(**orders, distribution=d) for orders, d in product(ORDERS, DISTRIBUTIONS)]
     chosen = [s for s in (every if asked.full else MAIN) if not asked.only or s.process in asked.only.split(",")]
     lengths = (asked.length,) if asked.length else LENGTHS if asked.full else (1000,)

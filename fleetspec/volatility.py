@@ -68,11 +68,12 @@ def fit_many(requests: Sequence[FitRequest]) -> list[Fit | Rejection]:
         specification = _specification(first.params)
         found = _estimated([PERCENT * requests[p].windows[0].returns for p in places], specification, first.device)
         rows = found.fits.parameters.tolist()
+        names = found.fits.names
         likelihoods, statuses = found.fits.log_likelihood.tolist(), found.fits.status.tolist()
         for i, place in enumerate(places):
             bars = len(requests[place].windows[0])
             if statuses[i] == Status.OK:
-                estimates = dict(zip(found.fits.names, rows[i], strict=True))
+                estimates = dict(zip(names, rows[i], strict=True))
                 answers[place] = Fit(estimates, bars, likelihoods[i], device=found.device)
             elif Status(statuses[i]).for_fallback:
                 answers[place] = _by_arch(requests[place].windows[0].returns, specification, found.fits.reason(i))
@@ -149,7 +150,8 @@ def _forecasts(requests: list[ForecastRequest]) -> Iterator[Forecasts | Rejectio
     from fleetspec.kernels.garch.forecasting import cumulative_variances
 
     specification, horizons = _specification(requests[0].params), requests[0].horizons
-    estimates = np.array([[r.fit.estimates[name] for name in specification.names] for r in requests if r.fit])
+    names = specification.names
+    estimates = np.array([[r.fit.estimates[name] for name in names] for r in requests if r.fit])
     made = cumulative_variances(
         [PERCENT * request.windows[0].returns for request in requests],
         specification,
@@ -159,7 +161,7 @@ def _forecasts(requests: list[ForecastRequest]) -> Iterator[Forecasts | Rejectio
     )
     variances = np.array(made).transpose(0, 2, 1) / PERCENT**2
     means = estimates[:, 0] / PERCENT if specification.mean == "constant" else np.zeros(len(requests))
-    shape = {name: estimates[:, specification.names.index(name)] for name in specification.shape_names}
+    shape = {name: estimates[:, names.index(name)] for name in specification.shape_names}
     columns: dict[str, Floats] = {"nu": np.full(len(requests), np.inf)}
     if specification.distribution == "ged":
         columns["power"] = shape["nu"]
@@ -208,6 +210,8 @@ def _or_raise(answer: T | Rejection) -> T:
 PROFILE = Profile(
     memory_mib=420,
     basis="measured: 282 MiB in a worker with Ray, Arrow and the engine, 343 MiB once arch is loaded too; the rest, up "
-    "to 420 MiB, is headroom",
+    "to 420 MiB, is headroom; of a GPU, ASSUMED: half a GiB for CUDA itself and as much for a bundle's arrays",
+    gpu="optional",
+    gpu_memory_mib=1024,
 )
-"""One core, on whichever family of the engine."""
+"""One core, on whichever family of the engine, or a GPU where a plan finds one cheaper."""

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from fleetspec.runtime.inputs import SeriesBlock
 
 
+_TRIAL = int(Task.TRIAL)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
     """Sent to the workers once. ``sources`` and ``bars`` are the data source and the bar of each of the graph's
@@ -74,9 +77,9 @@ class Workload:
     def seed(self, job: int) -> int:
         """The first four bytes of the model's digest as a little-endian unsigned integer; for trials those of the
         job's, since a model's digest says how many are made and a trial does not depend on that."""
-        if self.graph.task[job] == Task.TRIAL:
-            return int.from_bytes(self.graph.digest[job][:4].tobytes(), "little")
-        return int.from_bytes(self.graph.models.digest[int(self.graph.model[job])][:4].tobytes(), "little")
+        if self.graph.task[job] == _TRIAL:
+            return int.from_bytes(self.graph.digest[job, :4].tobytes(), "little")
+        return int.from_bytes(self.graph.models.digest[self.graph.model[job], :4].tobytes(), "little")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 from family_cases import fit_request, installed, rows
+from msgspec.structs import replace
 
 from fleetspec import volatility
 from fleetspec.family import FitRequest, ForecastRequest, Rejection, SeriesWindow
@@ -57,6 +59,23 @@ def test_orders_and_mean_reach_the_engine(sp500):
     oracle = arch_model("garch", 100 * sp500.returns[:TRAIN], mean="Zero", p=2, q=2).fit(disp="off")
     assert list(found.estimates) == list(oracle.params.index)
     assert found.log_likelihood > oracle.loglikelihood - 1e-4
+
+
+def test_a_fit_that_is_placed_on_a_gpu_runs_there_where_there_is_one(sp500, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from fleetspec.kernels.garch import on_torch
+
+    family, window = installed("garch"), sp500.head(300)
+    here = family.fit(fit_request(family, (window,)))
+    assert here.device == "cpu"
+    on_gpu = replace(fit_request(family, (window,)), device="cuda")
+    assert family.fit(on_gpu).device == ("cuda" if torch.cuda.is_available() else "cpu")
+    # Without a GPU the torch engine works on the CPU, which shows that it is the one that is asked.
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(on_torch, "TorchEngine", partial(on_torch.TorchEngine, device="cpu"))
+    there = family.fit(on_gpu)
+    assert there.device == "cuda"
+    assert there.log_likelihood == pytest.approx(here.log_likelihood, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["garch", "gjr", "egarch", "tgarch"])

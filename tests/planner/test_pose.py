@@ -18,6 +18,7 @@ from fleetspec.catalog.types import Runtime
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, Models, Rung, RunKind, SearchSetting, Task
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Rejected
+from fleetspec.families import registry
 from fleetspec.family import Family, Params, Profile
 from fleetspec.planner.planning import make_plan
 from fleetspec.planner.plans import violations
@@ -162,6 +163,18 @@ def test_where_classes_may_run() -> None:
     }
     # Evaluation looks at stored forecasts: no GPU.
     assert {p.pool for p in classes["u/g-c/c/evaluate"].placements} == {"cpu"}
+
+
+@pytest.mark.parametrize("name", ["garch", "gjr", "egarch", "tgarch"])
+def test_volatility_goes_to_a_gpu_once_it_is_measured_to_pay(name: str) -> None:
+    graph, spec = make_graph(registry()[name]), make_spec()
+    assumed = {p.slot: p for p in pose(graph, spec, shipped(), none_done(graph)).classes[0].placements}
+    assert assumed["gpu"].basis == "assumed"
+    assert assumed["gpu"].seconds > assumed["cpu"].seconds
+    row = shipped().runtimes[name, "fit", "H100-80GB"]
+    quick = structs.replace(row, seconds=1e-6, basis="measured", n=50, source="a store")
+    measured = pose(graph, spec, with_measured(shipped(), [quick]), none_done(graph)).classes[0].placements
+    assert min((p.seconds, p.pool) for p in measured)[1] == "mig"
 
 
 def test_a_groups_gpu_memory_overrides_the_familys() -> None:
