@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.family import Registry
     from fleetspec.planner.plans import Plan
+    from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
     from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
@@ -201,19 +202,26 @@ def plan(compiled: Compiled, around: World, store: Path | None = None, *, stored
     """
     from fleetspec.compiler.changes import contained
     from fleetspec.planner.planning import make_plan
-    from fleetspec.planner.pose import header_of, pose
+    from fleetspec.planner.pose import header_of
 
     done = finished(compiled.graph, store)
     if compiled.base is not None and not stored_only:
         done |= contained(compiled.graph.digest, compiled.base.graph.digest)
     spec, graph = compiled.read.spec, compiled.graph
+    problem = posed(compiled, around, done)
+    header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
+    return Planned(compiled, make_plan(problem, header), done)
+
+
+def posed(compiled: Compiled, around: World, done: NDArray[np.bool_]) -> CapacityProblem:
+    """What a plan of a graph is to solve, without the jobs that are ``done``."""
+    from fleetspec.planner.pose import pose
+
     try:
-        problem = pose(graph, spec, around.catalog, done)
+        return pose(compiled.graph, compiled.read.spec, around.catalog, done)
     except Rejected as ending:
         ending.report.locate(compiled.read.document)
         raise
-    header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
-    return Planned(compiled, make_plan(problem, header), done)
 
 
 def planned(
@@ -279,6 +287,32 @@ def recompiled(name: str, text: str, lock_bytes: bytes, run: RunKind, session: d
     assert pinned is not None
     graph = lower(spec, pinned, world().registry, run, session)
     return Compiled(Read(Path(name), document, spec), pinned, lock_bytes, session, graph)
+
+
+def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Cost against deadline around a plan: the answer to ``plan --frontier``."""
+    from fleetspec.planner.frontier import frontier as points_of
+
+    compiled, plan = made.compiled, made.plan
+    around = world(store, compiled.read.spec.name) if store is not None else world()
+    points = points_of(posed(compiled, around, made.done), progress=progress)
+    return {
+        "fleet": plan.fleet,
+        "run": plan.run,
+        "session": plan.session,
+        "budget_usd": plan.budget_usd,
+        "points": [
+            {
+                "deadline_seconds": point.deadline_seconds,
+                "end_seconds": point.end_seconds,
+                "cost_usd": point.cost_usd,
+                "bound_usd": point.bound_usd,
+                "nodes": dict(point.nodes),
+                "asked": point.asked,
+            }
+            for point in points
+        ],
+    }
 
 
 def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTHING) -> Planned:

@@ -6,7 +6,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -51,6 +52,20 @@ def _values(ctx: click.Context, param: click.Parameter, listed: tuple[str, ...])
             raise click.BadParameter(f"'{name}' is given twice; keep one of the two", ctx, param)
         values[name] = value
     return values
+
+
+def changes_given(ctx: click.Context, param: click.Parameter, listed: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """``hardware.pool.max=3`` as route and value, each route once."""
+    found: dict[str, str] = {}
+    for entry in listed:
+        route, sign, value = entry.partition("=")
+        if not sign or not route or not value:
+            message = f"'{entry}' changes nothing; write --what-if route=value: hardware.pool.max=3"
+            raise click.BadParameter(message, ctx, param)
+        if route in found:
+            raise click.BadParameter(f"'{route}' is given twice; keep one of the two", ctx, param)
+        found[route] = value
+    return tuple(found.items())
 
 
 def _base(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
@@ -112,6 +127,21 @@ def options(*decorators: Callable[[F], F]) -> Callable[[F], F]:
 def colored(no_color: bool, stream: Any = None) -> bool:
     """Whether to colour: a terminal, no NO_COLOR, no --no-color."""
     return not no_color and "NO_COLOR" not in os.environ and bool((stream or sys.stdout).isatty())
+
+
+@contextmanager
+def advancing(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar on stderr that is told how many of how many are done; nothing where stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda done, of: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
 def width() -> int:

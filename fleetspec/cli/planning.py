@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+from msgspec.structs import replace
 
 from fleetspec.cli.options import (
+    advancing,
     answer,
     base_option,
+    changes_given,
     color_option,
     format_option,
     given_options,
@@ -23,12 +27,19 @@ from fleetspec.cli.options import (
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 
+if TYPE_CHECKING:
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.pipeline import Planned, Start
+
 
 @click.command("plan", short_help="Say what to buy, what it costs, and whether the run ends in time.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
 )
+@click.option("--what-if", "what_if", multiple=True, metavar="ROUTE=VALUE", callback=changes_given,
+              help="Compare with the plan under a value like hardware.pool.max=3; may be repeated.")  # fmt: skip
+@click.option("--frontier", is_flag=True, help="Cost against deadline: executed plans from the fastest on.")
 @options(format_option, color_option)
 def plan_command(
     spec: Path,
@@ -38,6 +49,8 @@ def plan_command(
     session: date | None,
     store: Path,
     out: Path | None,
+    what_if: tuple[tuple[str, str], ...],
+    frontier: bool,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -49,16 +62,57 @@ def plan_command(
     from fleetspec import comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
+    if frontier + bool(what_if) + (out is not None) > 1:
+        raise click.UsageError("--what-if, --frontier and --out are three answers; ask for one at a time")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start)
     comparing.check_growth(planned.compiled, base, store, report, given)
+    if what_if:
+        _show_what_if(planned, spec, kind, session, store, start, given, what_if, format_, no_color)
+    if frontier:
+        _show_frontier(planned, spec, store, format_, no_color)
     answer("plan", planned.to_json(), format_, no_color)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
     if out is not None:
         pipeline.save(planned, out)
         click.echo(f"saved {out}", err=True)
+    raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
+
+
+def _show_what_if(
+    planned: Planned,
+    spec: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path,
+    start: Start | None,
+    given: Given,
+    changes: tuple[tuple[str, str], ...],
+    format_: str,
+    no_color: bool,
+) -> NoReturn:
+    """The plan as it is against that of the changed spec; the exit code is the changed one's."""
+    from fleetspec import comparing, pipeline
+
+    if spec.suffix == ".fsp":
+        raise click.UsageError("a saved plan is complete; name the spec it was made of")
+    report = Report()
+    other = pipeline.planned(spec, run, session, store, report, replace(given, changes=changes), start=start)
+    review = comparing.compare(planned, other, report, store)
+    answer("diff", review.to_json(), format_, no_color)
+    pipeline.judge(other, report)
+    show_findings(report, no_color)
+    raise SystemExit(int(pipeline.verdict_exit(other.plan)))
+
+
+def _show_frontier(planned: Planned, spec: Path, store: Path, format_: str, no_color: bool) -> NoReturn:
+    from fleetspec import pipeline
+
+    with advancing("plans") as progress:
+        data = pipeline.frontier(planned, store if spec.suffix != ".fsp" else None, progress)
+    answer("frontier", data, format_, no_color)
     raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
 
 

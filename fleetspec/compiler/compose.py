@@ -32,7 +32,7 @@ _DATA = "put data into a data file"
 
 
 def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | None:
-    """Read a spec, what it extends and the profiles given, and fill in its vars.
+    """Read a spec, what it extends, the profiles and changes given, and fill in its vars.
 
     None when a file has an error, which is in the report with its place.
     """
@@ -44,6 +44,8 @@ def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | No
             return None
         for name in given.profiles:
             walk.lay_profile(document, path.parent / _PROFILES, name)
+        for route, value in given.changes:
+            walk.lay_change(document, route, value)
     except _TooMany:
         return None
     if len(report.errors) == before and (walk.refers or given.vars or "vars" in document.value):
@@ -211,6 +213,30 @@ class _Composition:
         if resolved not in self.read_before:
             self.read_before[resolved] = self._read(path, (*stack, resolved), place)
         return self.read_before[resolved]
+
+    def lay_change(self, document: Document, route: str, value: str) -> None:
+        """Lay one value over the document, at a dotted route: ``hardware.pool.max``, ``3``. The value is YAML."""
+        *maps, last = route.split(".")
+        above = document.value
+        for depth, key in enumerate(maps):
+            if not isinstance(above.get(key), dict):
+                where = ".".join(maps[:depth]) or "the spec"
+                source = Source("--what-if", f"{route}={value}")
+                start = sum(len(name) + 1 for name in maps[:depth])
+                self.report.add(
+                    reading.NO_SUCH_ROUTE,
+                    f"{where} has no map '{key}' to change something in",
+                    place=Place(source, Span(start, start + max(len(key), 1))),
+                    help=did_you_mean(key, [name for name, held in above.items() if isinstance(held, dict)]),
+                )
+                return
+            above = above[key]
+        lines = [f"{'  ' * depth}{_quoted(key)}:\n" for depth, key in enumerate(maps)]
+        text = "".join(lines) + f"{'  ' * len(maps)}{_quoted(last)}: {value}\n"
+        other = parse(Source(f"--what-if {route}", text), self.report)
+        if other is not None:
+            self.refers = self.refers or may_refer(Source("", text))
+            lay_over(document, other, (), self.report)
 
     def lay_profile(self, document: Document, folder: Path, name: str) -> None:
         """Lay the profile of that name over the document: what it extends first, then the file itself."""

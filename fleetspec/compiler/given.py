@@ -1,4 +1,4 @@
-"""What a command adds to a spec from outside: vars, profiles, and the environment they may be read from."""
+"""What a command adds to a spec from outside: vars, profiles, changes, and the environment vars may be read from."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ VAR_PREFIX = "FLEETSPEC_VAR_"
 
 
 class Given(Struct, frozen=True):
-    """Values of vars by name (``--var``), names of profiles in order (``--profile``), and the environment.
+    """Values of vars by name (``--var``), names of profiles in order (``--profile``), the environment, and values to be
+    taken instead of the spec's own, by dotted route (``--what-if``).
 
     The environment is an argument like the others: what a spec means never depends on what nobody handed over.
     """
@@ -19,6 +20,7 @@ class Given(Struct, frozen=True):
     vars: Mapping[str, str] = field(default_factory=dict)
     profiles: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    changes: tuple[tuple[str, str], ...] = ()
 
 
 NOTHING = Given()

@@ -184,6 +184,13 @@ UNKNOWN_PROFILE = Rule(
     bad="fleetspec plan fleet.yaml --profile deV",
     good="fleetspec plan fleet.yaml --profile dev    # profiles/dev.yaml",
 )
+NO_SUCH_ROUTE = Rule(
+    "FS039",
+    "there is nothing at that route of the spec",
+    "A change of something that the spec does not have would change nothing, and the answer would look like one.",
+    bad="fleetspec plan fleet.yaml --what-if hardware.pol.max=3",
+    good="fleetspec plan fleet.yaml --what-if hardware.pool.max=3",
+)
 UNKNOWN_VAR = Rule(
     "FS026",
     "there is no such var",

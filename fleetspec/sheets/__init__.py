@@ -76,6 +76,7 @@ _SHEETS: Mapping[str, str] = {
     "model": "planning",
     "plan": "planning",
     "headline": "planning",
+    "frontier": "planning",
     "diff": "reviewing",
     "render": "running",
     "apply": "running",

@@ -31,6 +31,29 @@ def headline_sheet(data: dict[str, Any]) -> list[Block]:
     return _verdict(data["plan"])
 
 
+def frontier_sheet(data: dict[str, Any]) -> list[Block]:
+    """The answer to ``plan --frontier``: a row a deadline, the spec's own marked."""
+    points, budget = data["points"], data["budget_usd"]
+    head = Line(f"{data['fleet']} · {data['run']} · session {data['session']}: cost against deadline", "strong")
+    if not points:
+        return [head, Line("No allocation of these pools runs all jobs, however long it may take.", "bad")]
+    rows = tuple(
+        (
+            span(one["deadline_seconds"]) + (" (the spec's)" if one["asked"] else ""),
+            span(one["end_seconds"]),
+            usd(one["cost_usd"]) + (" over budget" if budget is not None and one["cost_usd"] > budget else ""),
+            usd(one["bound_usd"]),
+            ", ".join(f"{nodes} × {pool}" for pool, nodes in one["nodes"].items()),
+        )
+        for one in points
+    )
+    columns = ("deadline", "ends after", "cost, this run", "at least", "nodes at most")
+    told = "Each plan is replayed with whole jobs on whole nodes; a plan that holds earlier also holds later."
+    first = points[0]
+    fastest = f"No plan was found that ends earlier than {span(first['end_seconds'])} after the start."
+    return [head, Table(columns, rows, frozenset(columns[:4])), Line(told, "dim"), Line(fastest, "dim")]
+
+
 def _data_line(source: dict[str, Any]) -> str:
     """Which series are real and which are not, and up to when: a forecast is made from a series' last bar."""
     dates = "no dates"
