@@ -35,6 +35,7 @@ _COMMANDS = {
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),
+    "catalog": ("cataloging", "List the machines, GPUs and runtimes that plans are made with."),
     "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
 }
 
