@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -22,6 +22,7 @@ from fleetspec.pipeline import (
     finished,
     plan,
     planned,
+    posed,
     read,
     recompiled,
     world,
@@ -122,6 +123,32 @@ def sides(
     old = base_of(None, source, run, store, report)
     new = compile(source, world(), report, run, session, old if run is RunKind.CHANGE else None)
     return plan(old, world()), plan(new, world())
+
+
+def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Cost against deadline around a plan: the answer to ``plan --frontier``."""
+    from fleetspec.planner.frontier import frontier as points_of
+
+    compiled, plan = made.compiled, made.plan
+    around = world(store, compiled.read.spec.name) if store is not None else world()
+    points = points_of(posed(compiled, around, made.done), progress=progress)
+    return {
+        "fleet": plan.fleet,
+        "run": plan.run,
+        "session": plan.session,
+        "budget_usd": plan.budget_usd,
+        "points": [
+            {
+                "deadline_seconds": point.deadline_seconds,
+                "end_seconds": point.end_seconds,
+                "cost_usd": point.cost_usd,
+                "bound_usd": point.bound_usd,
+                "nodes": dict(point.nodes),
+                "asked": point.asked,
+            }
+            for point in points
+        ],
+    }
 
 
 def compare(base: Planned, head: Planned, report: Report, store: Path | None = None) -> Review:

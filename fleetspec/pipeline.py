@@ -289,32 +289,6 @@ def recompiled(name: str, text: str, lock_bytes: bytes, run: RunKind, session: d
     return Compiled(Read(Path(name), document, spec), pinned, lock_bytes, session, graph)
 
 
-def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Cost against deadline around a plan: the answer to ``plan --frontier``."""
-    from fleetspec.planner.frontier import frontier as points_of
-
-    compiled, plan = made.compiled, made.plan
-    around = world(store, compiled.read.spec.name) if store is not None else world()
-    points = points_of(posed(compiled, around, made.done), progress=progress)
-    return {
-        "fleet": plan.fleet,
-        "run": plan.run,
-        "session": plan.session,
-        "budget_usd": plan.budget_usd,
-        "points": [
-            {
-                "deadline_seconds": point.deadline_seconds,
-                "end_seconds": point.end_seconds,
-                "cost_usd": point.cost_usd,
-                "bound_usd": point.bound_usd,
-                "nodes": dict(point.nodes),
-                "asked": point.asked,
-            }
-            for point in points
-        ],
-    }
-
-
 def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTHING) -> Planned:
     """A saved plan, compiled again from the spec and lock in it; Rejected (exit 5) when that gives another graph.
 

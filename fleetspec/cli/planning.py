@@ -108,10 +108,10 @@ def _show_what_if(
 
 
 def _show_frontier(planned: Planned, spec: Path, store: Path, format_: str, no_color: bool) -> NoReturn:
-    from fleetspec import pipeline
+    from fleetspec import comparing, pipeline
 
     with advancing("plans") as progress:
-        data = pipeline.frontier(planned, store if spec.suffix != ".fsp" else None, progress)
+        data = comparing.frontier(planned, store if spec.suffix != ".fsp" else None, progress)
     answer("frontier", data, format_, no_color)
     raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
 
