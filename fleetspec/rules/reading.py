@@ -185,7 +185,7 @@ UNKNOWN_PROFILE = Rule(
     good="fleetspec plan fleet.yaml --profile dev    # profiles/dev.yaml",
 )
 NO_SUCH_ROUTE = Rule(
-    "FS039",
+    "FS040",
     "there is nothing at that route of the spec",
     "A change of something that the spec does not have would change nothing, and the answer would look like one.",
     bad="fleetspec plan fleet.yaml --what-if hardware.pol.max=3",

@@ -51,7 +51,7 @@ def test_a_value_may_refer_to_a_var(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "told"),
     [
-        ("hardware.labtop.max=3", 1, "error[FS039]: hardware has no map 'labtop'"),
+        ("hardware.labtop.max=3", 1, "error[FS040]: hardware has no map 'labtop'"),
         ("hardware.laptop.mx=3", 1, "'mx' is not a key of hardware.laptop"),
         ("hardware.laptop.max=many", 1, "--what-if hardware.laptop.max:3:12"),
         ("name.first=x", 1, "the spec has no map 'name' to change something in"),
