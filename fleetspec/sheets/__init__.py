@@ -77,6 +77,7 @@ _SHEETS: Mapping[str, str] = {
     "plan": "planning",
     "headline": "planning",
     "diff": "reviewing",
+    "diffs": "reviewing",
     "render": "running",
     "apply": "running",
     "status": "running",
