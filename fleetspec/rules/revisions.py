@@ -1,4 +1,4 @@
-"""FS6xx: what a git repository does not have, of two of its states that are compared."""
+"""FS60x: what a git repository does not have, of two of its states that are compared."""
 
 from __future__ import annotations
 

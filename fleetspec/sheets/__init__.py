@@ -78,6 +78,7 @@ _SHEETS: Mapping[str, str] = {
     "headline": "planning",
     "diff": "reviewing",
     "diffs": "reviewing",
+    "comment": "commenting",
     "render": "running",
     "apply": "running",
     "status": "running",

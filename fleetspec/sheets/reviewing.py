@@ -26,9 +26,10 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
     if not data["changes"]:
         return [Line(f"No change: the same spec, the same models, the same plan of the {data['run']} run.", "good")]
     return [
-        Line(f"Models: {_headline(total([data]))}", "strong"),
-        *(_work(data["work"], data["run"]) if data["work"] else ()),
-        *groups_and_causes(data),
+        Line(f"Models: {headline(total([data]))}", "strong"),
+        *([necessary(data["work"], data["run"])] if data["work"] else ()),
+        *groups_blocks(data),
+        *causes_blocks(data),
         *settings_blocks(data),
         *bill_blocks(data),
     ]
@@ -37,7 +38,7 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
 def diffs_sheet(data: dict[str, Any]) -> list[Block]:
     """What all come to, a row for each spec, then each spec as ``diff`` tells it."""
     if not data["specs"]:
-        return [Line(f"No spec differs between {_states(data)}.", "good")]
+        return [Line(f"No spec differs between {states(data)}.", "good")]
     blocks: list[Block] = [*verdict_blocks(data)]
     for spec in data["specs"]:
         blocks += [Heading(f"{spec['path']}: {title_of(spec)}"), *spec_blocks(spec)]
@@ -48,13 +49,13 @@ def verdict_blocks(data: dict[str, Any]) -> list[Block]:
     """Headline, what it makes necessary, and the table of specs with its total."""
     found = data["total"]
     head = f"{plural(len(data['specs']), 'spec')} {'differ' if len(data['specs']) > 1 else 'differs'}"
-    blocks: list[Block] = [Line(f"{head} between {_states(data)}. Models: {_headline(found)}", "strong")]
+    blocks: list[Block] = [Line(f"{head} between {states(data)}. Models: {headline(found)}", "strong")]
     broken = [spec["path"] for spec in data["specs"] if spec["state"] == "broken"]
     if broken:
         blocks.append(Line(f"Cannot be compared, for faults in the head: {', '.join(broken)}", "bad"))
     if found["work"]:
-        blocks += _work(found["work"], data["run"])
-    return [*blocks, specs_table(data), Line(_assumed(data), "dim")]
+        blocks.append(necessary(found["work"], data["run"]))
+    return [*blocks, specs_table(data), Line(assumed(data), "dim")]
 
 
 def specs_table(data: dict[str, Any]) -> Table:
@@ -100,24 +101,36 @@ def title_of(spec: dict[str, Any]) -> str:
 
 def spec_blocks(spec: dict[str, Any]) -> list[Block]:
     """One spec's review, or why there is none."""
-    blocks: list[Block] = []
-    if spec["state"] == "mended":
-        blocks += [Line("The base cannot be read:"), *findings_sheet(spec["findings"]), Line("The head alone:")]
-    if spec["relocked"] and spec["state"] in ("changed", "renamed"):
-        blocks.append(Line("Its lock is another too; what new data bring shows with --data.", "dim"))
+    said = findings_sheet(spec["findings"]) if spec["state"] in ("broken", "mended") else []
+    review = [] if spec["review"] is None else diff_sheet(spec["review"])
+    return [*notes(spec), *said, *review]
+
+
+def notes(spec: dict[str, Any]) -> list[Block]:
+    """What has to be known of a spec before its review."""
     if spec["state"] == "broken":
-        return [*blocks, Line("It cannot be compared:", "bad"), *findings_sheet(spec["findings"])]
+        return [Line("It cannot be compared:", "bad")]
+    if spec["state"] == "mended":
+        return [Line("The base cannot be read, as told here; the rest is the head alone:")]
     if spec["review"] is None:
-        return [*blocks, Line("What it was could not be read.")]
-    return [*blocks, *diff_sheet(spec["review"])]
+        return [Line("What it was could not be read.")]
+    if spec["relocked"] and spec["state"] in ("changed", "renamed"):
+        return [Line("Its lock is another too; what new data bring shows with --data.", "dim")]
+    return []
 
 
-def _states(data: dict[str, Any]) -> str:
-    named = (f"{data[side]['ref']} ({data[side]['commit'][:8]})" for side in ("base", "head"))
-    return " and ".join(named)
+def states(data: dict[str, Any]) -> str:
+    """``main (1a2b3c4d) and HEAD (5e6f7081)``."""
+    return " and ".join(_state(data[side]) for side in ("base", "head"))
 
 
-def _assumed(data: dict[str, Any]) -> str:
+def _state(side: dict[str, Any]) -> str:
+    # A merge base is called by its commit.
+    return str(side["ref"]) if side["commit"].startswith(side["ref"]) else f"{side['ref']} ({side['commit'][:8]})"
+
+
+def assumed(data: dict[str, Any]) -> str:
+    """What the figures rest on."""
     lock = (
         "Both sides have the data of the base's locks"
         if data["data"] == "base"
@@ -133,9 +146,14 @@ def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return counts | {"unchanged": sum(review["unchanged"] for review in reviews)}
 
 
-def groups_and_causes(data: dict[str, Any]) -> list[Block]:
-    """Models by group, and why those changed that did."""
-    return [_groups(data["groups"]), *_causes(data["groups"])] if data["groups"] else []
+def groups_blocks(data: dict[str, Any]) -> list[Block]:
+    """Models by group."""
+    return [_groups(data["groups"])] if data["groups"] else []
+
+
+def causes_blocks(data: dict[str, Any]) -> list[Block]:
+    """Why those models changed that did."""
+    return _causes(data["groups"])
 
 
 def settings_blocks(data: dict[str, Any]) -> list[Block]:
@@ -186,7 +204,8 @@ def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _headline(counts: dict[str, Any]) -> str:
+def headline(counts: dict[str, Any]) -> str:
+    """Models by what becomes of them."""
     split = ", ".join(f"{count(counts[name])} {name}" for name in _CLASSES if counts[name])
     changed = f"{count(counts['changed'])} changed" + (f" ({split})" if split else "")
     counted = [f"{count(counts['added'])} added", changed, f"{count(counts['removed'])} removed"]
@@ -195,14 +214,14 @@ def _headline(counts: dict[str, Any]) -> str:
     return ", ".join([*counted, f"{count(counts['unchanged'])} unchanged"])
 
 
-def _work(work: Sequence[dict[str, Any]], run: str) -> list[Block]:
+def necessary(work: Sequence[dict[str, Any]], run: str) -> Line:
     """What becomes necessary, task by task, against what is there."""
     needed = [plural(one["needed"], one["task"], _PLURALS[one["task"]]) for one in work if one["needed"]]
     reused = sum(one["reused"] for one in work)
     stored = sum(one["stored"] for one in work)
     said = f"Necessary for the {run} run: {', '.join(needed) if needed else 'nothing'}"
     said += f"; {count(reused)} results of the base stay"
-    return [Line(said + (f", {count(stored)} more are in the store" if stored else ""))]
+    return Line(said + (f", {count(stored)} more are in the store" if stored else ""))
 
 
 _PLURALS = {"trial": "trials", "fit": "fits", "forecast": "forecasts", "evaluate": "evaluations"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from conftest import Run
+from in_process import Run
 from scripted_history import History
 
 NAMES = [

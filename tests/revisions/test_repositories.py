@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Run, run_in
+from in_process import Run, run_in
 from scripted_history import FLEET, History, git
 
 from fleetspec.revisions import git as door
