@@ -1,4 +1,4 @@
-"""FS61x: what keeps a review from being posted on a pull request or merge request."""
+"""FS6xx: what keeps a review from being posted on a pull request or merge request."""
 
 from __future__ import annotations
 

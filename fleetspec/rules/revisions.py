@@ -1,4 +1,4 @@
-"""FS60x: what a git repository does not have, of two of its states that are compared."""
+"""FS6xx: what a git repository does not have, of two of its states that are compared."""
 
 from __future__ import annotations
 
