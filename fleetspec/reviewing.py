@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
@@ -13,7 +14,7 @@ from msgspec import Struct, field
 from fleetspec.diagnostics import Rejected, Report, did_you_mean, reject
 from fleetspec.revisions import git
 from fleetspec.revisions.asked import AtRef, Between, from_top, is_below
-from fleetspec.revisions.tree import Naming, Tree, written
+from fleetspec.revisions.tree import Naming, Tree, lying, within, written
 
 if TYPE_CHECKING:
     from fleetspec.comparing import Asking
@@ -60,6 +61,7 @@ class Reviews(Struct):
     head: Tree
     run: str
     data: bool
+    naming: Naming
     specs: list[SpecReview] = field(default_factory=list)
 
     @property
@@ -81,8 +83,7 @@ class Reviews(Struct):
 
         A mended one is not among them: what it was is not known.
         """
-        naming = Naming.of((self.base, self.head))
-        specs = [one.to_json(naming) for one in self.specs]
+        specs = [one.to_json(self.naming) for one in self.specs]
         return {
             "base": {"ref": self.base.label, "commit": self.base.commit},
             "head": {"ref": self.head.label, "commit": self.head.commit},
@@ -176,28 +177,54 @@ def reviews(asked: Between, paths: Sequence[str], how: Asking) -> Reviews:
         for path, place in zip(paths, below, strict=True):
             if not any(is_below(known, [place]) for tree in (base, head) for known in tree.blobs):
                 raise _missing(f"'{path}' at {base.label} or {head.label}", [*base.fleets(), *head.fleets()], path)
-        found = Reviews(base, head, str(how.run), how.data)
-        kept = [{path: one for path, one in tree.blobs.items() if tree.file(path).exists()} for tree in (base, head)]
-        reviewing = _Reviewing(base, head, how, Naming.of((base, head)), kept[0] != kept[1])
-        for before, after in pairs(repo, base, head, below):
-            one = reviewing.of(before, after)
-            if one is not None:
-                found.specs.append(one)
-        return found
+        alike = git.renamed(repo, base.commit, head.commit)
+        return _reviewed(base, head, pairs(base, head, below, alike), how, Naming.of((base, head)))
+
+
+def folders(sides: Sequence[AtRef | Path], how: Asking) -> Reviews | None:
+    """Every spec that is not the same in two folders, on disk or at a ref; None where either side is no folder."""
+    at_refs = [side for side in sides if isinstance(side, AtRef)]
+    if len(sides) != 2 or not all(side.is_dir() for side in sides if isinstance(side, Path)):
+        return None
+    if not at_refs:
+        base, head = (lying(side) for side in sides if isinstance(side, Path))
+        return _reviewed(base, head, pairs(base, head), how, Naming(()))
+    repo = git.repository(Path.cwd())
+    commits = {side.ref: git.commit_of(repo, side.ref) for side in at_refs}
+    places = {side: from_top(side.path, repo.prefix, here=False) for side in at_refs}
+    for side, place in places.items():
+        files = git.listing(repo, commits[side.ref])
+        if place in files or not any(is_below(path, [place]) for path in files):
+            return None
+    with _folder() as into:
+        trees = {ref: written(repo, one, ref, into / str(n)) for n, (ref, one) in enumerate(commits.items())}
+        base, head = (within(trees[s.ref], places[s]) if isinstance(s, AtRef) else lying(s) for s in sides)
+        return _reviewed(base, head, pairs(base, head), how, Naming.of(trees.values()))
+
+
+def _reviewed(
+    base: Tree, head: Tree, both: Sequence[tuple[str | None, str | None]], how: Asking, naming: Naming
+) -> Reviews:
+    kept = [{path: one for path, one in tree.blobs.items() if tree.file(path).exists()} for tree in (base, head)]
+    # Objects of git and files on disk have other names for the same content, and what lies above a folder counts too.
+    touched = kept[0] != kept[1] or not (base.commit and head.commit) or ":" in base.label + head.label
+    reviewing = _Reviewing(base, head, how, naming, touched)
+    specs = [one for before, after in both if (one := reviewing.of(before, after)) is not None]
+    return Reviews(base, head, str(how.run), how.data, naming, specs)
 
 
 def pairs(
-    repo: git.Repository, base: Tree, head: Tree, below: Sequence[str] = ()
+    base: Tree, head: Tree, below: Sequence[str] = (), alike: Mapping[str, str] = MappingProxyType({})
 ) -> list[tuple[str | None, str | None]]:
     """Paths of specs in both states that belong together, by the head's path; None on a side that has none.
 
-    A file that went belongs to one that came when both say the same ``name:``, else when git takes it for renamed.
+    A file that went belongs to one that came when both say the same ``name:``, else when it is ``alike``: what git
+    takes for renamed, new path → old.
     """
     old, new = base.fleets(), head.fleets()
     both = {path: path for path in old if path in head.blobs} | {path: path for path in new if path in base.blobs}
     gone, came = [path for path in old if path not in both], [path for path in new if path not in both]
     names = {path: _name(base.file(path)) for path in gone}
-    alike = git.renamed(repo, base.commit, head.commit) if gone and came else {}
     for path in came:
         name = _name(head.file(path))
         was = next((other for other in gone if name is not None and names[other] == name), None)

@@ -60,15 +60,18 @@ def compared(
     named = (*sides, *paths)
     if not 1 <= len(named) <= 2:
         raise click.UsageError("name one or two specs, or two states of the repository: main..HEAD -- specs/")
-    return _of_two(named, how)
+    return _of_two(named, how, format_)
 
 
-def _of_two(named: tuple[str, ...], how: Asking) -> tuple[str, dict[str, Any], Report, bool]:
+def _of_two(named: tuple[str, ...], how: Asking, format_: str) -> tuple[str, dict[str, Any], Report, bool]:
     from fleetspec import comparing, reviewing
     from fleetspec.revisions.asked import at_ref
 
     report = Report()
     found = [at_ref(text) or Path(text) for text in named]
+    many = reviewing.folders(found, how)
+    if many is not None:
+        return "diffs", many.to_json(), many.findings(shown=format_ != "json"), many.failed
     if all(isinstance(side, Path) for side in found):
         made = comparing.between(*_base_and_head(cast(list[Path], found)), how, report)
         return "diff", made.to_json(), report, bool(report.errors)
@@ -106,8 +109,9 @@ def diff_command(
     necessary, cost, end and nodes.
 
     Each is a spec, a saved plan, or REF:path, a spec as it is at a git ref; with one alone, it is compared with what is
-    deployed. main..HEAD compares every spec below the PATHs that differs between two refs, main...HEAD since they
-    parted. Nothing is checked out: the files of a ref go to a temporary folder, what they extend and their locks too.
+    deployed. Of two folders all specs are compared. main..HEAD compares every spec below the PATHs that differs between
+    two refs, main...HEAD since they parted. Nothing is checked out: the files of a ref go to a temporary folder, what
+    they extend and their locks too.
 
     Both sides have the data of the base's lock, so that only what the specs say differs; --data lets each have its own.
     Vars and profiles are given to both. Both sides are planned from nothing.

@@ -5,6 +5,7 @@ Written are YAML files, locks, and what these name by ``file:``. The data of a f
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -74,6 +75,23 @@ def written(repo: Repository, commit: str, label: str, into: Path) -> Tree:
         if not _leads_inside(root, root / path):
             (root / path).unlink()
     return Tree(label, commit, root, {path: one.blob for path, one in files.items()})
+
+
+def lying(folder: Path) -> Tree:
+    """A folder on disk as a state; what begins with a dot is none of it."""
+    files = {}
+    for path in folder.rglob("*"):
+        place = path.relative_to(folder)
+        if path.suffix in (*_YAML, ".lock") and path.is_file() and not any(part[0] == "." for part in place.parts):
+            files[place.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Tree(str(folder), "", folder, files)
+
+
+def within(tree: Tree, path: str) -> Tree:
+    """A folder of a state, as a state of its own."""
+    prefix = f"{path}/" if path else ""
+    blobs = {name.removeprefix(prefix): blob for name, blob in tree.blobs.items() if name.startswith(prefix)}
+    return Tree(f"{tree.label}:{path}", tree.commit, tree.file(path), blobs)
 
 
 def _read(repo: Repository, files: Mapping[str, Entry]) -> Iterable[tuple[str, bytes]]:

@@ -125,8 +125,9 @@ def states(data: dict[str, Any]) -> str:
 
 
 def _state(side: dict[str, Any]) -> str:
-    # A merge base is called by its commit.
-    return str(side["ref"]) if side["commit"].startswith(side["ref"]) else f"{side['ref']} ({side['commit'][:8]})"
+    # A merge base is called by its commit; a folder has none.
+    plain = not side["commit"] or side["commit"].startswith(side["ref"])
+    return str(side["ref"]) if plain else f"{side['ref']} ({side['commit'][:8]})"
 
 
 def assumed(data: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,36 @@ def test_a_spec_at_a_ref_against_the_file_here(clone: Path) -> None:
         (change,) = data["settings"]
         assert (change["base"], change["head"]) == ("6", "5")
         assert change["place"].startswith("night.yaml:")
+
+
+def test_two_folders(history: History, clone: Path, tmp_path: Path) -> None:
+    run = run_in(clone)
+    base = run("diff", "HEAD~1..HEAD", "--format", "json").json
+    shutil.copytree(clone / "specs", tmp_path / "new")
+    git(clone, "checkout", "-q", "HEAD~1")
+    new = str(tmp_path / "new")
+    sides = [("main~1:specs", "main:specs"), ("main~1:specs", new), ("specs", new), ("main~1:./specs", "main:specs/")]
+    for one, other in sides:
+        data = run("diff", one, other, "--format", "json").json
+        assert [(s["path"], s["state"]) for s in data["specs"]] == [("day.yaml", "changed"), ("night.yaml", "changed")]
+        assert data["total"] == base["total"]
+    assert run("diff", "specs", "main~1:specs", "--detailed-exitcode").code == 0
+    places = [change["place"] for s in run("diff", "main~1:specs", "main:specs", "--format", "json").json["specs"]
+              for change in s["review"]["settings"]]  # fmt: skip
+    assert all(place.startswith("main:specs/") for place in places)
+
+
+def test_what_a_folder_extends_may_lie_above_it(clone: Path) -> None:
+    git(clone, "mv", "specs/base.yaml", "above.yaml")
+    for name in ("day", "night"):
+        path = clone / f"specs/{name}.yaml"
+        path.write_text(path.read_text().replace("[base.yaml]", "[../above.yaml]"))
+    git(clone, "commit", "-qam", "above")
+    above = clone / "above.yaml"
+    above.write_text(above.read_text().replace("0.30 USD/h", "0.40 USD/h"))
+    git(clone, "commit", "-qam", "dearer")
+    data = run_in(clone)("diff", "HEAD~1:specs", "HEAD:specs", "--format", "json").json
+    assert [one["state"] for one in data["specs"]] == ["changed", "changed"]
 
 
 def test_two_refs_as_two_words(history: History, fleets: Run) -> None:
@@ -207,6 +238,7 @@ def test_no_git(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("HEAD~1..HEAD", "--", "spec"), "there is no 'spec'"),
         (("HEAD~1:specs/nigth.yaml", "HEAD:specs/night.yaml"), "did you mean 'specs/night.yaml'"),
         (("HEAD~1:specs", "HEAD:specs/night.yaml"), "is a folder"),
+        (("HEAD~1:spec", "HEAD:specs"), "there is no 'spec' at HEAD~1"),
         (("HAED~1..HEAD",), "there is no ref 'HAED~1'"),
         (("--upload-pack=x..HEAD",), "No such option"),
     ],
