@@ -205,7 +205,7 @@ def folders(sides: Sequence[AtRef | Path], how: Asking) -> Reviews | None:
 def _reviewed(
     base: Tree, head: Tree, both: Sequence[tuple[str | None, str | None]], how: Asking, naming: Naming
 ) -> Reviews:
-    kept = [{path: one for path, one in tree.blobs.items() if tree.file(path).exists()} for tree in (base, head)]
+    kept = [{path: tree.blobs[path] for path in tree.here} for tree in (base, head)]
     # Objects of git and files on disk have other names for the same content, and what lies above a folder counts too.
     touched = kept[0] != kept[1] or not (base.commit and head.commit) or ":" in base.label + head.label
     reviewing = _Reviewing(base, head, how, naming, touched)

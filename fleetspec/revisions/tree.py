@@ -1,6 +1,6 @@
 """A state of a repository as a folder: the files that specs are made of, written out of git's objects.
 
-Written are YAML files, locks, and what these name by ``file:``. The data of a fleet are not: a lock stands for them.
+Written are specs, Defaults, their locks, and what these name. The data of a fleet are not: a lock stands for them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from posixpath import dirname, join, normpath
 from typing import TYPE_CHECKING, Any
 
@@ -23,25 +23,30 @@ if TYPE_CHECKING:
     from fleetspec.revisions.git import Repository
 
 _YAML = (".yaml", ".yml")
-_NAMED = re.compile(rb"file:[ \t]*([^\"'\n,}\]#]+)")
+_NAMED = re.compile(rb"file:[ \t]*([^\"'\n,}\]#]+)|([^\"'\n,{}\[\]#:]+\.ya?ml)\b")
+_OURS = re.compile(rb"^(?:\{.*)?[\"']?kind[\"']?:[ \t]*[\"']?(?:Fleet|Defaults)\b", re.MULTILINE)
 _ODD = {"", ".", "..", ".git"}
 _FLEET = re.compile(rb"^(?:\{.*)?[\"']?kind[\"']?:[ \t]*[\"']?Fleet\b", re.MULTILINE)
 
 
 class Tree(Struct, frozen=True):
-    """A state: what a person calls it, its commit, the folder it lies in, and the content of its files by path."""
+    """A state: what a person calls it, its commit, the folder it lies in, and the content of its files by path.
+
+    ``here`` are those of the files that do lie in the folder: what specs are made of.
+    """
 
     label: str
     commit: str
     folder: Path
     blobs: Mapping[str, str]
+    here: frozenset[str]
 
     def file(self, path: str) -> Path:
         return self.folder / path if path else self.folder
 
     def fleets(self) -> list[str]:
         """Paths of the specs in it. A text counts by its ``kind:``, so that one which cannot be read counts too."""
-        yaml = [path for path in self.blobs if path.endswith(_YAML)]
+        yaml = [path for path in self.here if path.endswith(_YAML)]
         return sorted(path for path in yaml if _is_fleet(self.file(path)))
 
 
@@ -60,21 +65,25 @@ def written(repo: Repository, commit: str, label: str, into: Path) -> Tree:
     # Nobody's git makes such names; somebody's hand might.
     files = {path: one for path, one in listing(repo, commit).items() if not _ODD & set(path.split("/"))}
     links = {path: one for path, one in files.items() if one.mode == LINK}
-    first = {path: one for path, one in files.items() if path.endswith((*_YAML, ".lock")) and path not in links}
+    texts = {path: one for path, one in files.items() if path.endswith(_YAML) and path not in links}
     named: set[str] = set()
-    for path, data in _read(repo, first):
+    here = set(links)
+    for path, data in _read(repo, texts):
+        # A repository may hold thousands of YAML files for other programs.
+        if _OURS.search(data):
+            _target(root, path).write_bytes(data)
+            here.add(path)
+            named |= {*_named_in(path, data), str(PurePosixPath(path).with_suffix(".lock"))}
+    for path, data in _read(repo, {path: files[path] for path in sorted(named & files.keys() - here)}):
         _target(root, path).write_bytes(data)
-        if path.endswith(_YAML):
-            named |= _named_in(path, data)
-    rest = named & files.keys() - first.keys() - links.keys()
-    for path, data in _read(repo, {path: files[path] for path in rest}):
-        _target(root, path).write_bytes(data)
+        here.add(path)
     for path, data in _read(repo, links):
         _target(root, path).symlink_to(os.fsdecode(data))
     for path in links:
         if not _leads_inside(root, root / path):
             (root / path).unlink()
-    return Tree(label, commit, root, {path: one.blob for path, one in files.items()})
+            here.discard(path)
+    return Tree(label, commit, root, {path: one.blob for path, one in files.items()}, frozenset(here))
 
 
 def lying(folder: Path) -> Tree:
@@ -84,14 +93,15 @@ def lying(folder: Path) -> Tree:
         place = path.relative_to(folder)
         if path.suffix in (*_YAML, ".lock") and path.is_file() and not any(part[0] == "." for part in place.parts):
             files[place.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Tree(str(folder), "", folder, files)
+    return Tree(str(folder), "", folder, files, frozenset(files))
 
 
 def within(tree: Tree, path: str) -> Tree:
     """A folder of a state, as a state of its own."""
     prefix = f"{path}/" if path else ""
     blobs = {name.removeprefix(prefix): blob for name, blob in tree.blobs.items() if name.startswith(prefix)}
-    return Tree(f"{tree.label}:{path}", tree.commit, tree.file(path), blobs)
+    here = frozenset(name.removeprefix(prefix) for name in tree.here if name.startswith(prefix))
+    return Tree(f"{tree.label}:{path}", tree.commit, tree.file(path), blobs, here)
 
 
 def _read(repo: Repository, files: Mapping[str, Entry]) -> Iterable[tuple[str, bytes]]:
@@ -112,8 +122,9 @@ def _leads_inside(root: Path, link: Path) -> bool:
 
 
 def _named_in(path: str, data: bytes) -> set[str]:
-    """Files that a YAML text may name by ``file:``, from the top."""
-    return {normpath(join(dirname(path), os.fsdecode(found).strip())) for found in _NAMED.findall(data)}
+    """Files that a YAML text may name, by ``file:`` or below ``extends``, from the top."""
+    names = (os.fsdecode(listed or extended).strip().removeprefix("- ") for listed, extended in _NAMED.findall(data))
+    return {normpath(join(dirname(path), name)) for name in names}
 
 
 class Naming(Struct, frozen=True):

@@ -281,15 +281,20 @@ def test_only_what_specs_are_made_of_is_written(tmp_path: Path) -> None:
     (repo / "lists/fx names").write_text("EUR\n")
     (repo / "lists/unused.csv").write_text("EUR\n")
     (repo / "model.bin").write_bytes(b"\0" * 1000)
-    (repo / "ümlaut.yml").write_text("a: b\r\n", newline="")
-    (repo / ".gitattributes").write_text("* text=auto eol=lf export-ignore\n")
+    (repo / "ümlaut.yml").write_text("kind: Defaults\r\n", newline="")
+    (repo / "other.yaml").write_text("kind: Deployment\n")
+    (repo / "deep er/base.yaml").write_text("no: defaults\n")
+    (repo / ".gitattributes").write_text("* text=auto eol=crlf export-ignore\n")
     git(tmp_path, "init", "-q", str(repo))
     git(repo, "-c", "core.autocrlf=false", "add", "-A")
     git(repo, "commit", "-qm", "files")
     found = door.repository(repo)
     tree = written(found, door.commit_of(found, "HEAD"), "HEAD", tmp_path / "out")
     files = {str(path.relative_to(tree.folder)) for path in tree.folder.rglob("*") if path.is_file()}
-    assert files == {"deep er/fleet.yaml", "lists/fx names", "ümlaut.yml"}
+    # What a spec extends is there also when it is none of ours: that is then said of it.
+    assert files == {"deep er/fleet.yaml", "deep er/base.yaml", "lists/fx names", "ümlaut.yml"}
+    # As it is committed; a checkout would have given the line another end.
+    assert (tree.folder / "ümlaut.yml").read_bytes() == b"kind: Defaults\n"
     assert tree.fleets() == ["deep er/fleet.yaml"]
 
 
