@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fleetspec.compiler.given import NOTHING, Given
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.compiler.select import Around, Mask
     from fleetspec.review.diff import Review
+
+
+class Asking(Struct, frozen=True):
+    """How the sides of a comparison are compiled. Without ``data`` both have the data of the base's lock.
+
+    What ``store`` holds is not made necessary.
+    """
+
+    run: RunKind
+    session: date | None = None
+    given: Given = NOTHING
+    data: bool = True
+    store: Path | None = None
 
 
 def start_of(
@@ -105,20 +119,18 @@ def sides(
     store: Path | None,
     report: Report,
     given: Given = NOTHING,
+    *,
+    data: bool = True,
 ) -> tuple[Planned, Planned]:
-    """Both sides of a comparison, planned from nothing; without ``base``, what is deployed is the first."""
-    from fleetspec.compiler.jobgraph import RunKind
-    from fleetspec.runtime.deployed import counterpart
+    """Both sides of a comparison, planned from nothing; without ``base``, what is deployed is the first.
 
-    kind = counterpart(run)
+    Without ``data``, the second of two specs is compiled on the data and for the session of the first.
+    """
+    from fleetspec.compiler.jobgraph import RunKind
+
     if base is not None:
-        plain = NOTHING if base.suffix == ".fsp" else given
-        left = planned(base, kind, session, None, report, plain)
-        if left.compiled.graph.run is not kind:
-            left = plan(_lowered(left.compiled, kind), world())
-        compiled = left.compiled
-        start: Start | None = None if run is not RunKind.CHANGE else lambda _: compiled
-        return left, planned(head, run, session, None, report, given, start=start)
+        left = first_side(base, run, session, report, given)
+        return left, second_side(left, head, run, session, report, given, data=data or base.suffix == ".fsp")
     source = read(head, world(), report, given)
     old = base_of(None, source, run, store, report)
     new = compile(source, world(), report, run, session, old if run is RunKind.CHANGE else None)
@@ -149,6 +161,44 @@ def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], N
             for point in points
         ],
     }
+
+
+def first_side(base: Path, run: RunKind, session: date | None, report: Report, given: Given = NOTHING) -> Planned:
+    """The base of a comparison, planned from nothing; of a change, the run that it starts from."""
+    from fleetspec.runtime.deployed import counterpart
+
+    kind = counterpart(run)
+    left = planned(base, kind, session, None, report, NOTHING if base.suffix == ".fsp" else given)
+    return left if left.compiled.graph.run is kind else plan(_lowered(left.compiled, kind), world())
+
+
+def second_side(
+    left: Planned,
+    head: Path,
+    run: RunKind,
+    session: date | None,
+    report: Report,
+    given: Given = NOTHING,
+    *,
+    data: bool = True,
+) -> Planned:
+    """The head of a comparison, planned from nothing; without ``data``, on the data and for the session of the base."""
+    from fleetspec.compiler.jobgraph import RunKind
+
+    compiled = left.compiled
+    if data or run is RunKind.CHANGE or head.suffix == ".fsp":
+        start: Start | None = None if run is not RunKind.CHANGE else lambda _: compiled
+        return planned(head, run, session, None, report, given, start=start)
+    around = world()
+    source = read(head, around, report, given)
+    return plan(compile(source, around, report, run, session, data_of=compiled), around)
+
+
+def between(base: Path | None, head: Path, how: Asking, report: Report) -> Review:
+    """Two specs or saved plans, or one and what is deployed → what changes between them."""
+    store = how.store or (Path(".fleetspec") if base is None else None)
+    both = sides(base, head, how.run, how.session, store, report, how.given, data=how.data)
+    return compare(*both, report, store)
 
 
 def compare(base: Planned, head: Planned, report: Report, store: Path | None = None) -> Review:

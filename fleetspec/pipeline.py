@@ -161,12 +161,15 @@ def compile(
     run: RunKind,
     session: date | None = None,
     base: Compiled | None = None,
+    data_of: Compiled | None = None,
 ) -> Compiled:
     """FleetSpec and its lock → JobGraph. ``session`` defaults to the last one the locked data has seen.
 
-    A change is compiled on the data and for the session of its ``base``.
+    A change is compiled on the data and for the session of its ``base``. ``data_of`` is a fleet whose data, members and
+    session are taken so that only what the specs say differs.
     """
     from fleetspec.compiler.change_lock import pinned as pinned_to
+    from fleetspec.compiler.change_lock import pinned_with_members
     from fleetspec.compiler.check_lock import check_usable
     from fleetspec.compiler.checks import check_against_lock
     from fleetspec.compiler.limits import check_limits
@@ -177,13 +180,16 @@ def compile(
     pinned = read_lock(path, report)
     report.require()
     assert pinned is not None
-    check_against_lock(source.spec, pinned, report, None if base is not None else session)
+    check_against_lock(source.spec, pinned, report, session if base is data_of is None else None)
     report.locate(source.document)
     report.require()
     lock_bytes, chosen = path.read_bytes(), session or default_session(source.spec, pinned)
     if base is not None:
         pinned = pinned_to(pinned, base.lock)
         lock_bytes, chosen = pinned.to_bytes(), base.session
+    elif data_of is not None:
+        pinned = pinned_with_members(pinned, data_of.lock, _called(data_of.read.spec, source.spec))
+        lock_bytes, chosen = pinned.to_bytes(), session or data_of.session
     check_limits(source.spec, pinned, around.registry, run, report)
     report.locate(source.document)
     report.require()
@@ -192,6 +198,14 @@ def compile(
     report.require()
     graph = lower(source.spec, pinned, around.registry, run, chosen)
     return Compiled(source, pinned, lock_bytes, chosen, graph, base)
+
+
+def _called(base: FleetSpec, head: FleetSpec) -> dict[str, str]:
+    """What the base calls the head's universes."""
+    from fleetspec.compiler.moves import renames
+
+    before = {after: name for name, after in renames(base, head).universes.items()}
+    return {name: before.get(name, name) for name in head.universes}
 
 
 def plan(compiled: Compiled, around: World, store: Path | None = None, *, stored_only: bool = False) -> Planned:

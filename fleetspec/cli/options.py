@@ -92,8 +92,8 @@ exclude_option = click.option(
     "--exclude", multiple=True, metavar="SELECTOR", help="Leave out what this selector names; may be repeated."
 )
 format_option = click.option(
-    "--format", "format_", type=click.Choice(["text", "json", "markdown"]), default="text", show_default=True,
-    help="How to present the answer.",
+    "--format", "format_", type=click.Choice(["text", "json", "markdown", "md"]), default="text", show_default=True,
+    help="How to present the answer; md is markdown.",
 )  # fmt: skip
 color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
@@ -155,7 +155,7 @@ def answer(view: str, data: Any, format_: str, no_color: bool = False) -> None:
     """Print ``data`` on stdout through the view of that name in the format asked for."""
     if format_ == "json":
         click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
-    elif format_ == "markdown":
+    elif format_ in ("markdown", "md"):
         from fleetspec.views import as_markdown
 
         click.echo(as_markdown.view(view, data), nl=False)

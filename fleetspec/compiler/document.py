@@ -31,6 +31,7 @@ MAX_FAULTS = 100
 """Faults told of one file; nobody mends more in one go."""
 
 _ASCII_UNSEEN = re.compile("[^\t\n\r\x20-\x7e]")
+_CONFLICT = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
 _LEADING_TAB = re.compile(r"^ *\t", re.MULTILINE)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -183,6 +184,7 @@ class _Composer:
         if len(text) > MAX_BYTES:
             raise self.stop(reading.TOO_LARGE, Span(0, 1), "the file is larger than 10 MB", "put data into a data file")
         self.check_characters(text)
+        self.check_conflicts(text)
         self.events = iter(yaml.parse(text, Loader=loader))
         try:
             root = self.document()
@@ -208,6 +210,21 @@ class _Composer:
             )
         if leading := _LEADING_TAB.search(text):
             raise self.stop(reading.TAB, Span(leading.end() - 1, leading.end()), *_TAB)
+
+    def check_conflicts(self, text: str) -> None:
+        """What git leaves between the sides of a merge. Every one is told, and nothing else of the file."""
+        if "<<<<<<<" not in text:
+            return
+        found = list(_CONFLICT.finditer(text))
+        for marker in found:
+            self.error(
+                reading.CONFLICT_MARKERS,
+                Span(*marker.span()),
+                "a merge conflict is not resolved here",
+                "keep what is meant, and delete the lines <<<<<<<, ======= and >>>>>>>",
+            )
+        if found:
+            raise _Unreadable
 
     def check_tabs(self, text: str) -> None:
         """Tabs between values: some YAML readers take them for space, others refuse them."""

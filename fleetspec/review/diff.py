@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from fleetspec.compiler.lock import Lock
 from fleetspec.planner.plans import Plan
 from fleetspec.review.reasons import Pair, Reasons
 from fleetspec.review.settings import SettingChange
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.identity import Bytes
 
 Key = tuple[str, str, str]
 """Universe, group and family."""
@@ -71,15 +74,16 @@ class PlanSide:
 @dataclass(frozen=True, slots=True)
 class Review:
     """Two specs compared. ``groups`` holds only groups in which something changes, ``settings`` every value of the
-    spec that means something else, whether or not it reaches a model of this run."""
+    spec that means something else, whether or not it reaches a model of this run. A spec that only one side has is
+    None on the other."""
 
     run: str
     settings: tuple[SettingChange, ...]
     groups: tuple[GroupChange, ...]
     unchanged: int
     work: tuple[TaskWork, ...]
-    base: PlanSide
-    head: PlanSide
+    base: PlanSide | None
+    head: PlanSide | None
 
     @property
     def jobs_to_run(self) -> int:
@@ -122,9 +126,28 @@ def review(
         settings=settings,
         groups=_groups(changed, reasons),
         unchanged=int(changed.state("unchanged").sum()),
-        work=_work(base.side.graph, head.side.graph, stored),
+        work=_work(base.side.graph.digest, head.side.graph, stored),
         base=_side(base.plan),
         head=_side(head.plan),
+    )
+
+
+def alone(side: Reviewed, *, added: bool) -> Review:
+    """A spec that only one side has: all of its models are added, or removed."""
+    graph = side.side.graph
+    counted: dict[Key, dict[str, int]] = {}
+    _count(graph, _blocks(graph), "added" if added else "removed", counted)
+    groups = tuple(_group(key, counts, None, ()) for key, counts in sorted(counted.items()))
+    own = _side(side.plan)
+    nothing = np.zeros((0, 16), dtype=np.uint8)
+    return Review(
+        run=str(graph.run),
+        settings=(),
+        groups=groups,
+        unchanged=0,
+        work=_work(nothing, graph, None) if added else (),
+        base=None if added else own,
+        head=own if added else None,
     )
 
 
@@ -145,23 +168,25 @@ def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
         was = None
         if pair is not None and (pair[0], pair[1].group) != key[:2]:
             was = pair[1].group if pair[0] == key[0] else f"{pair[0]}/{pair[1].group}"
-        universe, group, family = key
-        made.append(
-            GroupChange(
-                universe=universe,
-                group=group,
-                family=family,
-                added=counts["added"],
-                removed=counts["removed"],
-                renamed=counts["renamed"],
-                model=counts["model"],
-                upstream=counts["upstream"],
-                data=counts["data"],
-                was=was,
-                reasons=told,
-            )
-        )
+        made.append(_group(key, counts, was, told))
     return tuple(made)
+
+
+def _group(key: Key, counts: dict[str, int], was: str | None, reasons: tuple[str, ...]) -> GroupChange:
+    universe, group, family = key
+    return GroupChange(
+        universe=universe,
+        group=group,
+        family=family,
+        added=counts["added"],
+        removed=counts["removed"],
+        renamed=counts["renamed"],
+        model=counts["model"],
+        upstream=counts["upstream"],
+        data=counts["data"],
+        was=was,
+        reasons=reasons,
+    )
 
 
 def _count(graph: JobGraph, blocks: NDArray[np.int64], name: str, counted: dict[Key, dict[str, int]]) -> None:
@@ -192,9 +217,10 @@ def _pairs(changed: Changes, blocks: NDArray[np.int64]) -> dict[Key, tuple[str, 
     return found
 
 
-def _work(base: JobGraph, head: JobGraph, stored: NDArray[np.bool_] | None) -> tuple[TaskWork, ...]:
+def _work(base: Bytes, head: JobGraph, stored: NDArray[np.bool_] | None) -> tuple[TaskWork, ...]:
+    """``base`` (k, 16) are the digests of what is there."""
     own = first_of_each(head.digest)
-    reused = contained(head.digest, base.digest)
+    reused = contained(head.digest, base)
     kept = ~reused & stored if stored is not None else np.zeros(len(head), dtype=bool)
     weight = fits_of_trials(head)
     made = []

@@ -285,3 +285,10 @@ PLAN_IS_FIXED = Rule(
     bad="fleetspec apply night.fsp --var trials=8",
     good="fleetspec plan fleet.yaml --var trials=8 --out night.fsp",
 )
+CONFLICT_MARKERS = Rule(
+    "FS039",
+    "a merge that is not resolved",
+    "Git leaves both sides in the file until somebody chooses. Which of them is meant cannot be guessed.",
+    bad="<<<<<<< HEAD\nowner: research\n=======\nowner: quant-platform\n>>>>>>> branch",
+    good="owner: quant-platform",
+)

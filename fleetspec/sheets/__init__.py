@@ -82,6 +82,8 @@ _SHEETS: Mapping[str, str] = {
     "gpus": "catalog",
     "runtimes": "catalog",
     "prices": "catalog",
+    "diffs": "reviewing",
+    "comment": "commenting",
     "render": "running",
     "apply": "running",
     "status": "running",

@@ -1,13 +1,16 @@
-"""A review of two specs as blocks."""
+"""A review of two specs, and of all specs that differ between two states of a repository, as blocks."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span, usd
+from fleetspec.sheets.reading import findings_sheet
 
 _SHOWN_SETTINGS = 20
+_COUNTED = ("added", "changed", "removed", "renamed")
 _CLASSES = ("model", "upstream", "data")
 _EFFECTS = {
     "model": "fits anew",
@@ -22,59 +25,204 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
     """Headline, work, models by group, values by class, and both sides' bill."""
     if not data["changes"]:
         return [Line(f"No change: the same spec, the same models, the same plan of the {data['run']} run.", "good")]
-    blocks: list[Block] = [Line(f"Models: {_headline(data)}", "strong"), *_work(data)]
-    if data["groups"]:
-        blocks += [_groups(data["groups"]), *_causes(data["groups"])]
-    if data["settings"]:
-        shown = data["settings"][:_SHOWN_SETTINGS]
-        values = tuple(
-            (change["route"], change["base"] or "-", change["head"] or "-", change["class"], change["place"] or "")
-            for change in shown
-        )
-        columns = ("setting", "base", "head", "class", "line")
-        blocks += [Heading("What the spec says otherwise"), Table(columns, values)]
-        if len(data["settings"]) > len(shown):
-            blocks.append(Line(f"and {plural(len(data['settings']) - len(shown), 'setting')} more", "dim"))
-        told = sorted({change["class"] for change in data["settings"]}, key=list(_EFFECTS).index)
-        blocks.append(Line("; ".join(f"{name}: {_EFFECTS[name]}" for name in told), "dim"))
-    base, head_side = data["base"], data["head"]
-    dearer = head_side["cost_usd"] - base["cost_usd"]
-    rows = (
-        ("verdict", base["verdict"], head_side["verdict"], ""),
-        ("models", count(base["models"]), count(head_side["models"]), f"{head_side['models'] - base['models']:+,}"),
-        (
-            "cost",
-            usd(base["cost_usd"]),
-            usd(head_side["cost_usd"]),
-            _signed_usd(dearer),
-        ),
-        _times("end", base["end_seconds"], head_side["end_seconds"]),
-        _times("slack", base["slack_seconds"], head_side["slack_seconds"]),
-        *_nodes(dict(base["nodes"]), dict(head_side["nodes"])),
-    )
-    blocks += [Heading(f"The bill of the {data['run']} run"), Table(("", "base", "head", "change"), rows)]
+    return [
+        Line(f"Models: {headline(total([data]))}", "strong"),
+        *([necessary(data["work"], data["run"])] if data["work"] else ()),
+        *groups_blocks(data),
+        *causes_blocks(data),
+        *settings_blocks(data),
+        *bill_blocks(data),
+    ]
+
+
+def diffs_sheet(data: dict[str, Any]) -> list[Block]:
+    """What all come to, a row for each spec, then each spec as ``diff`` tells it."""
+    if not data["specs"]:
+        return [Line(f"No spec differs between {states(data)}.", "good")]
+    blocks: list[Block] = [*verdict_blocks(data)]
+    for spec in data["specs"]:
+        blocks += [Heading(f"{spec['path']}: {title_of(spec)}"), *spec_blocks(spec)]
     return blocks
 
 
-def _headline(data: dict[str, Any]) -> str:
-    total = {key: sum(group[key] for group in data["groups"]) for key in ("added", "changed", "removed", "renamed")}
-    classes = {key: sum(group[key] for group in data["groups"]) for key in _CLASSES}
-    split = ", ".join(f"{count(number)} {name}" for name, number in classes.items() if number)
-    changed = f"{count(total['changed'])} changed" + (f" ({split})" if split else "")
-    counted = [f"{count(total['added'])} added", changed, f"{count(total['removed'])} removed"]
-    if total["renamed"]:
-        counted.append(f"{count(total['renamed'])} renamed")
-    return ", ".join([*counted, f"{count(data['unchanged'])} unchanged"])
+def verdict_blocks(data: dict[str, Any]) -> list[Block]:
+    """Headline, what it makes necessary, and the table of specs with its total."""
+    found = data["total"]
+    head = f"{plural(len(data['specs']), 'spec')} {'differ' if len(data['specs']) > 1 else 'differs'}"
+    blocks: list[Block] = [Line(f"{head} between {states(data)}. Models: {headline(found)}", "strong")]
+    broken = [spec["path"] for spec in data["specs"] if spec["state"] == "broken"]
+    if broken:
+        blocks.append(Line(f"Cannot be compared, for faults in the head: {', '.join(broken)}", "bad"))
+    if found["work"]:
+        blocks.append(necessary(found["work"], data["run"]))
+    return [*blocks, specs_table(data), Line(assumed(data), "dim")]
 
 
-def _work(data: dict[str, Any]) -> list[Block]:
+def specs_table(data: dict[str, Any]) -> Table:
+    """A row for each spec: what becomes of its models, the run's cost and how it changes, and its slack."""
+    rows = []
+    for spec in data["specs"]:
+        review = spec["review"]
+        if review is None:
+            rows.append((spec["path"], spec["state"], "", "", ""))
+            continue
+        costs = {side: 0.0 if review[side] is None else review[side]["cost_usd"] for side in ("base", "head")}
+        slack = "" if review["head"] is None else span(review["head"]["slack_seconds"])
+        rows.append(
+            (
+                spec["path"],
+                spec["state"] if spec["changes"] else "no change",
+                _models(total([review])),
+                _cost(costs),
+                slack,
+            )
+        )
+    if several := len(rows) > 1:
+        rows.append(("total", "", _models(data["total"]), _cost(data["total"]["cost_usd"]), ""))
+    columns = ("spec", "state", "models", "cost", "slack")
+    return Table(columns, tuple(rows), frozenset({"cost", "slack"}), last_is_total=several)
+
+
+def _models(counts: dict[str, Any]) -> str:
+    return ", ".join(f"{count(counts[key])} {key}" for key in _COUNTED if counts[key]) or "none"
+
+
+def _cost(costs: dict[str, float]) -> str:
+    change = _signed_usd(costs["head"] - costs["base"])
+    return usd(costs["head"]) + (f" ({change.removesuffix(' USD')})" if change else "")
+
+
+def title_of(spec: dict[str, Any]) -> str:
+    """What became of a spec: ``changed``, ``renamed from old.yaml``, ``no change`` …"""
+    if spec["state"] == "renamed":
+        return f"renamed from {spec['was']}" + ("" if spec["changes"] else ", no other change")
+    return "no change" if not spec["changes"] else str(spec["state"])
+
+
+def spec_blocks(spec: dict[str, Any]) -> list[Block]:
+    """One spec's review, or why there is none."""
+    said = findings_sheet(spec["findings"]) if spec["state"] in ("broken", "mended") else []
+    review = [] if spec["review"] is None else diff_sheet(spec["review"])
+    return [*notes(spec), *said, *review]
+
+
+def notes(spec: dict[str, Any]) -> list[Block]:
+    """What has to be known of a spec before its review."""
+    if spec["state"] == "broken":
+        return [Line("It cannot be compared:", "bad")]
+    if spec["state"] == "mended":
+        return [Line("The base cannot be read, as told here; the rest is the head alone:")]
+    if spec["review"] is None:
+        return [Line("What it was could not be read.")]
+    if spec["relocked"] and spec["state"] in ("changed", "renamed"):
+        return [Line("Its lock is another too; what new data bring shows with --data.", "dim")]
+    return []
+
+
+def states(data: dict[str, Any]) -> str:
+    """``main (1a2b3c4d) and HEAD (5e6f7081)``."""
+    return " and ".join(_state(data[side]) for side in ("base", "head"))
+
+
+def _state(side: dict[str, Any]) -> str:
+    # A merge base is called by its commit; a folder has none.
+    plain = not side["commit"] or side["commit"].startswith(side["ref"])
+    return str(side["ref"]) if plain else f"{side['ref']} ({side['commit'][:8]})"
+
+
+def assumed(data: dict[str, Any]) -> str:
+    """What the figures rest on."""
+    lock = (
+        "Both sides have the data of the base's locks"
+        if data["data"] == "base"
+        else "Each side has its own lock's data"
+    )
+    return f"{lock}; costs are those of one {data['run']} run, planned from nothing."
+
+
+def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Models of reviews by what became of them."""
+    groups = [group for review in reviews for group in review["groups"]]
+    counts = {key: sum(group[key] for group in groups) for key in (*_COUNTED, *_CLASSES)}
+    return counts | {"unchanged": sum(review["unchanged"] for review in reviews)}
+
+
+def groups_blocks(data: dict[str, Any]) -> list[Block]:
+    """Models by group."""
+    return [_groups(data["groups"])] if data["groups"] else []
+
+
+def causes_blocks(data: dict[str, Any]) -> list[Block]:
+    """Why those models changed that did."""
+    return _causes(data["groups"])
+
+
+def settings_blocks(data: dict[str, Any]) -> list[Block]:
+    """Values of the spec that mean something else."""
+    if not data["settings"]:
+        return []
+    shown = data["settings"][:_SHOWN_SETTINGS]
+    values = tuple(
+        (change["route"], change["base"] or "-", change["head"] or "-", change["class"], change["place"] or "")
+        for change in shown
+    )
+    columns = ("setting", "base", "head", "class", "line")
+    blocks: list[Block] = [Heading("What the spec says otherwise"), Table(columns, values)]
+    if len(data["settings"]) > len(shown):
+        blocks.append(Line(f"and {plural(len(data['settings']) - len(shown), 'setting')} more", "dim"))
+    told = sorted({change["class"] for change in data["settings"]}, key=list(_EFFECTS).index)
+    return [*blocks, Line("; ".join(f"{name}: {_EFFECTS[name]}" for name in told), "dim")]
+
+
+def bill_blocks(data: dict[str, Any]) -> list[Block]:
+    """Both sides of a run: verdict, models, cost, times and nodes."""
+    title = Heading(f"The bill of the {data['run']} run")
+    base, head = data["base"], data["head"]
+    if base is None or head is None:
+        side = base or head
+        rows = tuple((label, value) for label, value in _bill(side))
+        return [title, Table(("", "base" if head is None else "head"), rows)]
+    dearer = head["cost_usd"] - base["cost_usd"]
+    both = (
+        ("verdict", base["verdict"], head["verdict"], ""),
+        ("models", count(base["models"]), count(head["models"]), f"{head['models'] - base['models']:+,}"),
+        ("cost", usd(base["cost_usd"]), usd(head["cost_usd"]), _signed_usd(dearer)),
+        _times("end", base["end_seconds"], head["end_seconds"]),
+        _times("slack", base["slack_seconds"], head["slack_seconds"]),
+        *_nodes(dict(base["nodes"]), dict(head["nodes"])),
+    )
+    return [title, Table(("", "base", "head", "change"), both)]
+
+
+def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
+    return [
+        ("verdict", side["verdict"]),
+        ("models", count(side["models"])),
+        ("cost", usd(side["cost_usd"])),
+        ("end", span(side["end_seconds"])),
+        ("slack", span(side["slack_seconds"])),
+        *((f"nodes of {pool}", str(nodes)) for pool, nodes in side["nodes"]),
+    ]
+
+
+def headline(counts: dict[str, Any]) -> str:
+    """Models by what becomes of them."""
+    split = ", ".join(f"{count(counts[name])} {name}" for name in _CLASSES if counts[name])
+    changed = f"{count(counts['changed'])} changed" + (f" ({split})" if split else "")
+    counted = [f"{count(counts['added'])} added", changed, f"{count(counts['removed'])} removed"]
+    if counts["renamed"]:
+        counted.append(f"{count(counts['renamed'])} renamed")
+    return ", ".join([*counted, f"{count(counts['unchanged'])} unchanged"])
+
+
+def necessary(work: Sequence[dict[str, Any]], run: str) -> Line:
     """What becomes necessary, task by task, against what is there."""
-    needed = [plural(one["needed"], one["task"], _PLURALS[one["task"]]) for one in data["work"] if one["needed"]]
-    reused = sum(one["reused"] for one in data["work"])
-    stored = sum(one["stored"] for one in data["work"])
-    said = f"Necessary for the {data['run']} run: {', '.join(needed) if needed else 'nothing'}"
+    needed = [plural(one["needed"], one["task"], _PLURALS[one["task"]]) for one in work if one["needed"]]
+    reused = sum(one["reused"] for one in work)
+    stored = sum(one["stored"] for one in work)
+    said = f"Necessary for the {run} run: {', '.join(needed) if needed else 'nothing'}"
     said += f"; {count(reused)} results of the base stay"
-    return [Line(said + (f", {count(stored)} more are in the store" if stored else ""))]
+    return Line(said + (f", {count(stored)} more are in the store" if stored else ""))
 
 
 _PLURALS = {"trial": "trials", "fit": "fits", "forecast": "forecasts", "evaluate": "evaluations"}
