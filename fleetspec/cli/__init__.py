@@ -32,6 +32,7 @@ _COMMANDS = {
     "show": ("planning", "Show one model, or where its settings come from; or a saved plan."),
     "diff": ("reviewing", "Say what changes between two specs: models, work, cost, capacity."),
     "render": ("rendering", "Write the Kubernetes manifests of a plan."),
+    "lint": ("linting", "Check Ray and Kueue manifests by the rules of those who will run them."),
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),

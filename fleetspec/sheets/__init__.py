@@ -78,6 +78,7 @@ _SHEETS: Mapping[str, str] = {
     "headline": "planning",
     "diff": "reviewing",
     "render": "running",
+    "lint": "linting",
     "apply": "running",
     "status": "running",
     "results": "running",

@@ -1,0 +1,103 @@
+"""One object of a manifest file, and how a check speaks about it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
+
+from fleetspec.diagnostics import Place, Route, Span
+from fleetspec.lint import reading
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fleetspec.diagnostics import Report, Rule, Source
+
+
+class Manifest(Struct):
+    """An object of the API: ``value`` is its plain data, ``node`` the same with places.
+
+    ``namespace`` is "" where none is written.
+    """
+
+    source: Source
+    node: reading.Node
+    value: dict[str, Any]
+    api: str
+    kind: str
+    name: str = ""
+    namespace: str = ""
+
+    @property
+    def group(self) -> str:
+        """The API group: "" for the core of Kubernetes."""
+        return self.api.rpartition("/")[0]
+
+    def place(self, route: Route, *, key: bool = False) -> Place:
+        """Where the value at a route of this object stands."""
+        return reading.place(self.source, self.node, route, key=key)
+
+    def written(self, route: Route) -> str:
+        """The text of a scalar as it stands in the file."""
+        span: Span = self.place(route).span
+        return self.source.text[span.start : span.end]
+
+
+class Findings(Struct):
+    """Adds findings on one object to a report. Of one route only the first fault is told: the next follows from it."""
+
+    report: Report
+    manifest: Manifest
+    told: set[Route] = field(default_factory=set)
+
+    def __call__(
+        self,
+        rule: Rule,
+        message: str,
+        *route: str | int,
+        help: str | None = None,
+        key: bool = False,
+        related: Iterable[tuple[Place, str]] = (),
+    ) -> None:
+        if route in self.told:
+            return
+        self.told.add(route)
+        place = self.manifest.place(route, key=key)
+        self.report.add(rule, message, route=route, place=place, help=help, related=related)
+
+
+def at(value: Any, *route: str | int) -> Any:
+    """The value at a route, None where the route leads nowhere: that something is missing is for the schema to say."""
+    for step in route:
+        if isinstance(step, str) and isinstance(value, dict):
+            value = value.get(step)
+        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+            value = value[step]
+        else:
+            return None
+    return value
+
+
+def table(value: Any, *route: str | int) -> dict[str, Any]:
+    """The map at a route, an empty one where there is none."""
+    found = at(value, *route)
+    return found if isinstance(found, dict) else {}
+
+
+def tables(value: Any, *route: str | int) -> list[tuple[int, dict[str, Any]]]:
+    """The maps of the list at a route, each with its index."""
+    found = at(value, *route)
+    return [(n, item) for n, item in enumerate(found) if isinstance(item, dict)] if isinstance(found, list) else []
+
+
+def text(value: Any, *route: str | int) -> str:
+    """The string at a route, an empty one where there is none."""
+    found = at(value, *route)
+    return found if isinstance(found, str) else ""
+
+
+def number(value: Any, *route: str | int) -> int | None:
+    """The whole number at a route, None where there is none."""
+    found = at(value, *route)
+    return found if isinstance(found, int) and not isinstance(found, bool) else None
