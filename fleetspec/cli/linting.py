@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 from fleetspec.cli.options import answer, color_option, options, say_findings, show_findings
-from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.diagnostics import ExitCode, Report, Source
 
 
 @click.command("lint", short_help="Check Ray and Kueue manifests by the rules of those who will run them.")
@@ -24,17 +25,18 @@ from fleetspec.diagnostics import ExitCode, Report
 def lint_command(paths: tuple[str, ...], pod_security: str, format_: str, no_color: bool) -> None:
     """Check manifests of RayJob, RayCluster, RayService, RayCronJob and Kueue, whoever wrote them.
 
-    What the API server, KubeRay, Kueue and Pod Security would refuse is an error, and so is what all of them take and no
-    run survives. Folders are searched for .yaml, .yml and .json; `-` reads standard input. Nothing is sent anywhere.
+    What the API server, KubeRay, Kueue and Pod Security would refuse is an error, and so is what all of them take and
+    no run survives. Folders are searched for .yaml, .yml and .json; `-` reads standard input. Nothing is sent anywhere.
     """
     from fleetspec.lint.finding import STANDARD_INPUT, manifests_in, text_of, text_of_input
     from fleetspec.lint.linting import lint
 
     report = Report()
-    named, searched = [], []
+    named: list[Source | None] = []
+    searched: list[Source | None] = []
     for path in paths:
         if path == STANDARD_INPUT:
-            named.append(text_of_input(click.get_binary_stream("stdin"), report))
+            named.append(text_of_input(sys.stdin.buffer, report))
         elif Path(path).is_dir():
             searched += [text_of(each, report) for each in manifests_in(Path(path), report)]
         else:

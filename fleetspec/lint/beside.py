@@ -83,7 +83,8 @@ def _selector(route: Route, say: Findings) -> None:
     for key, label in table(value, *route, "matchLabels").items():
         check_key(say, key, *route, "matchLabels", key)
         if isinstance(label, str) and not is_label_value(label):
-            say(rules.LABEL, f"no label can be '{label[:60]}'", *route, "matchLabels", key)
+            message = f"no label can be '{label[:60]}'"
+            say(rules.LABEL, message, *route, "matchLabels", key, help="use letters, digits, '-', '_' and '.'")
     for index, each in tables(value, *route, "matchExpressions"):
         listed = at(each, "values") or []
         wants = each.get("operator") in ("In", "NotIn")

@@ -24,9 +24,9 @@ _PLACE_OF_NONE = Span(0, 1)
 
 
 def manifests_in(folder: Path, report: Report) -> list[Path]:
-    """The files of a folder and those below that can hold manifests, in order. Hidden ones are left out, links not followed.
+    """The files of a folder and those below that can hold manifests, in order; hidden ones are left out.
 
-    Adds an error where there are none or too many.
+    Adds an error where there are none or too many. Links to folders are not followed.
     """
     found: list[Path] = []
     for path in _walk(folder):

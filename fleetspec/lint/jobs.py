@@ -209,12 +209,12 @@ def _incremental(spec: dict[str, Any], say: Findings) -> None:
         found = number(options, name)
         missing = found is None and name != "maxSurgePercent"
         if missing or (found is not None and (found < low or (high is not None and found > high))):
-            message = f"an incremental upgrade needs {name} " + (
-                f"from {low} to {high}" if high else f"of at least {low}"
-            )
-            say(rules.SERVICE, message, *route, name)
+            bounds = f"from {low} to {high}" if high else f"of at least {low}"
+            message = f"an incremental upgrade needs {name} {bounds}"
+            say(rules.SERVICE, message, *route, name, help="write it in clusterUpgradeOptions")
     if not text(options, "gatewayClassName"):
-        say(rules.SERVICE, "an incremental upgrade needs a gatewayClassName", *route, "gatewayClassName")
+        message = "an incremental upgrade needs a gatewayClassName"
+        say(rules.SERVICE, message, *route, "gatewayClassName", help="write the class of the cluster's gateway")
 
 
 def _cron(say: Findings) -> None:

@@ -121,7 +121,8 @@ def _containers(pod: Pod, say: Findings) -> None:
                 help="write image: name:tag",
             )
         elif isinstance(image, str) and image != image.strip():
-            say(rules.CONTAINER, f"the image '{image}' begins or ends with a space", *route, "image")
+            message = f"the image '{image[:60]}' begins or ends with a space"
+            say(rules.CONTAINER, message, *route, "image", help="leave the space out")
         _choice(pod, container.get("imagePullPolicy"), _PULL, say, *route, "imagePullPolicy")
         _choice(pod, container.get("terminationMessagePolicy"), _TERMINATION, say, *route, "terminationMessagePolicy")
         if first:

@@ -189,9 +189,10 @@ class _Reader:
             name = _key(key.value)
             if name is None:
                 placeholder = key.value is not None and self.source.text[made.start : made.start + 2] == _PLACEHOLDER
-                message = "a template that was not rendered" if placeholder else "a key must be a word"
-                help = _RENDER_FIRST if placeholder else "write key: value"
-                self.error(reading.KEY_NOT_TEXT, key.start, key.end, message, help)
+                if placeholder:
+                    message = "a template that was not rendered"
+                    raise self.stop(reading.KEY_NOT_TEXT, key.start, key.end, message, _RENDER_FIRST)
+                self.error(reading.KEY_NOT_TEXT, key.start, key.end, "a key must be a word", "write key: value")
             elif name == "<<" and self.source.text[key.start : key.start + 1] == "<":
                 merged.append(child)
             elif name in entries:

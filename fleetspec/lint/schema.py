@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fleetspec.lint.facts import Facts, Shape
     from fleetspec.lint.manifest import Findings
 
-LONGEST = 4096
+LONGEST = 512
 """Characters that a value with a pattern may have: no name or amount comes near, and patterns cost time by length."""
 _A = {"object": "a map", "array": "a list", "string": "text", "integer": "a whole number", "number": "a number"} | {
     "boolean": "true or false",
@@ -34,7 +34,15 @@ def check(
 
     ``core`` kinds take null for what is left out.
     """
-    _Checking(known, say, core).value(value, known.resolve(shape), route)
+    checking = _Checking(known, say, core)
+    before = len(say.told)
+    checking.value(value, known.resolve(shape), route)
+    if len(say.told) > before:
+        # Rules over several fields presuppose their shapes; the API server leaves them out, too.
+        return
+    for rule, inner, here in checking.rules:
+        if (broken := cel.broken(rule, inner)) is not None:
+            say(rules.CEL, broken, *here, help="the API server checks this before it takes the object")
 
 
 class _Checking:
@@ -42,6 +50,7 @@ class _Checking:
         self.known = known
         self.say = say
         self.core = core
+        self.rules: list[tuple[str, Any, Route]] = []
 
     def value(self, value: Any, shape: Shape, route: Route) -> None:
         if value is None:
@@ -58,9 +67,7 @@ class _Checking:
             self.items(value, shape, route)
         else:
             self.scalar(value, shape, route)
-        for rule in shape.cel:
-            if (broken := cel.broken(rule, value)) is not None:
-                self.say(rules.CEL, broken, *route, help="the API server checks this before it takes the object")
+        self.rules += [(rule, value, route) for rule in shape.cel]
 
     def wrong_type(self, value: Any, shape: Shape, route: Route) -> None:
         wanted = _A.get(shape.type, shape.type)
@@ -85,7 +92,7 @@ class _Checking:
             if name not in value and not filled_in:
                 message = f"'{name}' is missing" + (f" in '{_last(route)}'" if route else "")
                 self.say(rules.MISSING_FIELD, message, *route, name, help=f"{_where(route)} cannot do without it")
-        open_ = shape.open or not (shape.fields or shape.values is not None)
+        open_ = shape.open or shape.type == "any"
         for name, inner in value.items():
             here = (*route, name)
             below = shape.fields.get(name, shape.values)
@@ -93,7 +100,8 @@ class _Checking:
                 self.value(inner, self.known.resolve(below), here)
             elif not open_:
                 close = nearest(name, shape.fields)
-                help = f"did you mean '{close}'?" if close else f"fields here: {_listed(sorted(shape.fields))}"
+                known = f"fields here: {_listed(sorted(shape.fields))}" if shape.fields else "leave it out"
+                help = f"did you mean '{close}'?" if close else known
                 self.say(rules.UNKNOWN_FIELD, f"{_where(route)} has no field '{name}'", *here, help=help, key=True)
 
     def items(self, value: list[Any], shape: Shape, route: Route) -> None:
@@ -140,7 +148,7 @@ class _Checking:
 
     def string(self, value: str, shape: Shape, route: Route) -> None:
         if shape.shortest is not None and len(value) < shape.shortest:
-            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' must not be empty", *route)
+            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' must not be empty", *route, help="write a text")
         elif shape.longest is not None and len(value) > shape.longest:
             message = f"'{_last(route)}' has {len(value)} characters, {shape.longest} are allowed"
             self.say(rules.OUT_OF_BOUNDS, message, *route, help="shorten it")
@@ -151,18 +159,19 @@ class _Checking:
 
     def number(self, value: float, shape: Shape, route: Route) -> None:
         bits = {"int32": 31, "int64": 63}.get(shape.format or "")
-        low = shape.min if shape.min is not None else -(2.0**bits) if bits else None
+        low = shape.min if shape.min is not None else -(2**bits) if bits else None
         high = shape.max if shape.max is not None else 2**bits - 1 if bits else None
-        if low is not None and value < low:
-            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' is {value}, the least is {low:.0f}", *route)
-        elif high is not None and value > high:
-            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' is {value}, the most is {high:.0f}", *route)
+        self.bounds(value, low, high, "", route)
 
     def count(self, found: int, shape: Shape, route: Route, what: str) -> None:
-        if shape.fewest is not None and found < shape.fewest:
-            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' has {found} {what}, the least is {shape.fewest}", *route)
-        elif shape.most is not None and found > shape.most:
-            self.say(rules.OUT_OF_BOUNDS, f"'{_last(route)}' has {found} {what}, the most is {shape.most}", *route)
+        self.bounds(found, shape.fewest, shape.most, what, route)
+
+    def bounds(self, found: float, low: float | None, high: float | None, what: str, route: Route) -> None:
+        said = f"'{_last(route)}' has {found} {what}" if what else f"'{_last(route)}' is {found}"
+        if low is not None and found < low:
+            self.say(rules.OUT_OF_BOUNDS, said, *route, help=f"the least is {low:.0f}")
+        elif high is not None and found > high:
+            self.say(rules.OUT_OF_BOUNDS, said, *route, help=f"the most is {high:.0f}")
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -198,8 +207,10 @@ def _kind(value: Any) -> str:
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
-    # `$` is the very end in the API server's dialect; in Python a line feed may follow.
-    return re.compile(text[:-1] + r"\Z" if text.endswith("$") and not text.endswith(r"\$") else text)
+    # In the API server's dialect `$` is the very end, where Python lets a line feed follow, and (?i) may stand anywhere.
+    ended = text[:-1] + r"\Z" if text.endswith("$") and not text.endswith(r"\$") else text
+    head, folds, rest = ended.partition("(?i)")
+    return re.compile(f"{head}(?i:{rest})" if folds else ended)
 
 
 def _example(pattern: str) -> str:

@@ -57,11 +57,6 @@ OUT_OF_BOUNDS = Rule(
     title="a number, text or list out of its bounds",
     why="Fields have a least and a most, and lists a number of items.",
     bad="""\
-kind: LocalQueue
-metadata: {name: nightly, namespace: fleet}
-spec: {clusterQueue: forecast, fairSharing: {weight: "1"}, stopPolicy: None}
-status: {}
----
 kind: Topology
 metadata: {name: racks}
 spec: {levels: []}""",

@@ -157,7 +157,7 @@ spec:
     autoscalerOptions:
       version: v2
       securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}
-    workerGroupSpecs: [{template: {spec: {containers: [{resources: {requests: {}}}]}}}]""",
+    workerGroupSpecs: [{template: {spec: {containers: [{resources: {}}]}}}]""",
     good="""\
 spec:
   rayClusterSpec:
