@@ -8,14 +8,12 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
-from fleetspec.lint.manifest import at, number, table, tables, text
+from fleetspec.lint.manifest import at, number, table, tables, text, texts
 from fleetspec.lint.metadata import check_key
 from fleetspec.lint.words import is_label_value
 from fleetspec.rules import lint_schema as rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from fleetspec.diagnostics import Route
     from fleetspec.lint.manifest import Findings
 
@@ -122,18 +120,11 @@ def _block(peer: dict[str, Any], route: Route, say: Findings) -> None:
         message = f"'{text(peer, 'ipBlock', 'cidr')[:50]}' is no network"
         say(rules.NETWORK_POLICY, message, *route, "cidr", help="write an address and bits: 10.20.0.0/16")
         return
-    for index, written in _texts(peer, "ipBlock", "except"):
+    for index, written in texts(peer, "ipBlock", "except"):
         inner = _network(written)
         if inner is None or inner == block or not _within(inner, block):
             message = f"'{written[:50]}' is no part of {block}"
             say(rules.NETWORK_POLICY, message, *route, "except", index, help="except takes networks out of cidr")
-
-
-def _texts(value: Any, *route: str | int) -> Iterator[tuple[int, str]]:
-    found = at(value, *route)
-    for index, item in enumerate(found if isinstance(found, list) else ()):
-        if isinstance(item, str):
-            yield index, item
 
 
 def _network(written: str) -> _Network | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import force_setattr
 
 PROJECTS = {"": "Kubernetes", "ray.io": "KubeRay", "kueue.x-k8s.io": "Kueue"}
 FURTHER = {"kueue.x-k8s.io": ("MultiKueueCluster", "MultiKueueConfig", "DynamicResourceAllocationConfig")}
@@ -24,6 +25,7 @@ class Shape(Struct, frozen=True, gc=False):
     ``type`` is object, array, string, integer, number, boolean, int-or-string or any; ``open`` objects take any field.
     ``min``/``max`` bound numbers, ``shortest``/``longest`` characters, ``fewest``/``most`` items or entries. ``keys``
     tell the items of a list apart, ``set`` lists hold nothing twice, ``cel`` are rules by their text.
+    ``alone`` says of a scalar that its type is all that is asked.
     """
 
     type: str = "any"
@@ -46,6 +48,12 @@ class Shape(Struct, frozen=True, gc=False):
     set: bool = False
     default: Any | UnsetType = UNSET
     cel: list[str] = field(default_factory=list)
+    alone: bool = False
+
+    def __post_init__(self) -> None:
+        bounds = (self.enum, self.pattern, self.format, self.min, self.max, self.shortest, self.longest)
+        scalar = self.type in ("string", "boolean", "integer", "int-or-string")
+        force_setattr(self, "alone", scalar and not self.cel and all(bound is None for bound in bounds))
 
 
 class Kind(Struct, frozen=True):

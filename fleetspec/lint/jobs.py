@@ -14,6 +14,7 @@ from fleetspec.lint.manifest import at, number, table, text
 from fleetspec.lint.schedule import fault_of_schedule, fault_of_zone
 from fleetspec.lint.words import is_label_1035
 from fleetspec.rules import lint_operator as rules
+from fleetspec.rules.lint_schema import MISSING_FIELD
 
 if TYPE_CHECKING:
     from fleetspec.diagnostics import Route
@@ -31,11 +32,17 @@ def check(say: Findings) -> None:
     """Add every rule of the operator that an object of ray.io breaks."""
     manifest = say.manifest
     _name(say)
+    if "spec" not in manifest.value:
+        # No schema asks for it; the operator, which finds no container in it, does.
+        help = f"write what the {manifest.kind} is to run"
+        say(MISSING_FIELD, "the object has no 'spec'", "spec", help=help)
+        return
     cluster = clusters.cluster_of(manifest)
     if manifest.kind == "RayJob":
         check_job(table(manifest.value, "spec"), ("spec",), say)
     elif manifest.kind == "RayCronJob":
-        check_job(table(manifest.value, "spec", "jobTemplate"), ("spec", "jobTemplate"), say)
+        if isinstance(at(manifest.value, "spec", "jobTemplate"), dict):
+            check_job(table(manifest.value, "spec", "jobTemplate"), ("spec", "jobTemplate"), say)
         _cron(say)
     elif manifest.kind == "RayService":
         _service(say)
@@ -104,7 +111,7 @@ def _end(spec: dict[str, Any], route: Route, say: Findings) -> None:
 def _cluster(spec: dict[str, Any], route: Route, say: Findings) -> None:
     selector = table(spec, "clusterSelector")
     if not selector:
-        if spec.get("rayClusterSpec") is None and spec:
+        if spec.get("rayClusterSpec") is None:
             message = "the job has neither rayClusterSpec nor clusterSelector"
             help = "describe the cluster in rayClusterSpec, or name one in clusterSelector"
             say(rules.JOB_CLUSTER, message, *route, "rayClusterSpec", help=help)

@@ -70,9 +70,9 @@ class Findings(Struct):
 def at(value: Any, *route: str | int) -> Any:
     """The value at a route, None where the route leads nowhere: that something is missing is for the schema to say."""
     for step in route:
-        if isinstance(step, str) and isinstance(value, dict):
+        if type(value) is dict:
             value = value.get(step)
-        elif isinstance(step, int) and isinstance(value, list) and step < len(value):
+        elif type(value) is list and type(step) is int and step < len(value):
             value = value[step]
         else:
             return None
@@ -101,3 +101,9 @@ def number(value: Any, *route: str | int) -> int | None:
     """The whole number at a route, None where there is none."""
     found = at(value, *route)
     return found if isinstance(found, int) and not isinstance(found, bool) else None
+
+
+def texts(value: Any, *route: str | int) -> list[tuple[int, str]]:
+    """The strings of the list at a route, each with its index."""
+    found = at(value, *route)
+    return [(n, item) for n, item in enumerate(found) if isinstance(item, str)] if isinstance(found, list) else []

@@ -20,15 +20,20 @@ _WORDS: dict[str, Scalar] = {
 }
 _INTEGER = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[1-9][0-9]*|0)")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_LETTERS = "~nNyYtTfFoO"
+_FIRST = {"", *_LETTERS, *"+-.0123456789"}
+"""How texts begin that may mean something else; most begin otherwise."""
 _LONGEST = 64
 """Characters of a number; more digits than this mean nothing to a 64-bit reader, and converting them takes long."""
 
 
 def plain(text: str) -> Scalar:
     """The value of an unquoted scalar without a tag."""
+    if text[:1] not in _FIRST:
+        return text
     if text in _WORDS:
         return _WORDS[text]
-    if text[0] not in "+-.0123456789" or len(text) > _LONGEST:
+    if text[0] in _LETTERS or len(text) > _LONGEST:
         return text
     digits = text.replace("_", "")
     if _INTEGER.fullmatch(digits):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fleetspec.lint.manifest import at, table, tables, text
+from fleetspec.lint.manifest import table, tables, text, texts
 from fleetspec.lint.words import is_label_key, is_label_value, quantity
 from fleetspec.rules import lint_kueue as rules
 
@@ -34,7 +34,7 @@ def _admits(spec: dict[str, Any], say: Findings) -> None:
         message = "the queue has no namespaceSelector, so it admits no namespace at all"
         help = "write namespaceSelector: {} for all, or matchLabels for some"
         say(rules.ADMITS_NOTHING, message, "spec", "namespaceSelector", help=help)
-    if "kueue.x-k8s.io/preemption" in (at(spec, "admissionChecks") or ()):
+    if "kueue.x-k8s.io/preemption" in [name for _, name in texts(spec, "admissionChecks")]:
         message = "the check 'kueue.x-k8s.io/preemption' is Kueue's own"
         say(rules.QUOTA, message, "spec", "admissionChecks", help="leave it out", key=True)
 
@@ -44,7 +44,7 @@ def _groups(spec: dict[str, Any], *, has_parent: bool, say: Findings) -> None:
     flavors: dict[str, Route] = {}
     for number, group in tables(spec, "resourceGroups"):
         route: Route = ("spec", "resourceGroups", number)
-        covered = [name for name in at(group, "coveredResources") or () if isinstance(name, str)]
+        covered = [name for _, name in texts(group, "coveredResources")]
         for index, name in enumerate(covered):
             _once(name, (*route, "coveredResources", index), resources, "the resource", say)
         for index, flavor in tables(group, "flavors"):

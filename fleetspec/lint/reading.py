@@ -26,9 +26,9 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLACEHOLDER = "{{"
 
 
-class Node(Struct):
+class Node(Struct, gc=False):
     """A value and where it stands, in characters. ``entries`` and ``items`` hold the nodes below; ``size`` and
-    ``deep`` count the values in it and the levels of them, aliases followed."""
+    ``deep`` count the values in it and the levels of them, aliases followed. No node is inside of itself."""
 
     start: int
     end: int
@@ -107,8 +107,10 @@ class _Reader:
         text = self.source.text
         if len(text) > MAX_BYTES:
             raise self.stop(reading.TOO_LARGE, 0, 1, "the file is larger than 10 MB", "split it into several files")
-        self.events = iter(yaml.parse(text, Loader=_Loader))
         try:
+            # A loader reads ahead when it is made, so it may fail here, too; it gives None when the text is over.
+            loader = _Loader(text)
+            self.events = iter(loader.get_event, None)
             for event in self.events:
                 if isinstance(event, yaml.DocumentStartEvent):
                     self.anchors = {}
@@ -170,7 +172,8 @@ class _Reader:
             child = self.node(event, depth + 1)
             made.items.append(child)
             made.size += child.size
-            made.deep = max(made.deep, 1 + child.deep)
+            if child.deep >= made.deep:
+                made.deep = 1 + child.deep
             made.end = child.end
         made.value = [child.value for child in made.items]
 
@@ -181,30 +184,43 @@ class _Reader:
         for event in self.events:
             if type(event) is yaml.MappingEndEvent:
                 break
-            key = self.node(event, depth + 1)
+            start, end, name = self.key(event, depth)
             child = self.node(next(self.events), depth + 1)
             made.size += 1 + child.size
-            made.deep = max(made.deep, 1 + child.deep)
-            made.end = max(key.end, child.end)
-            name = _key(key.value)
+            if child.deep >= made.deep:
+                made.deep = 1 + child.deep
+            made.end = max(end, child.end)
             if name is None:
-                placeholder = key.value is not None and self.source.text[made.start : made.start + 2] == _PLACEHOLDER
-                if placeholder:
-                    message = "a template that was not rendered"
-                    raise self.stop(reading.KEY_NOT_TEXT, key.start, key.end, message, _RENDER_FIRST)
-                self.error(reading.KEY_NOT_TEXT, key.start, key.end, "a key must be a word", "write key: value")
-            elif name == "<<" and self.source.text[key.start : key.start + 1] == "<":
+                self.no_key(made, start, end)
+            elif name == "<<" and self.source.text[start : start + 1] == "<":
                 merged.append(child)
             elif name in entries:
                 first = Place(self.source, Span(entries[name][0], entries[name][1]))
                 message = f"the key '{name}' is already on line {first.line}"
                 more: dict[str, Any] = {"related": [(first, "first written here")]}
-                self.error(reading.DUPLICATE_KEY, key.start, key.end, message, "keep one of the two", **more)
+                self.error(reading.DUPLICATE_KEY, start, end, message, "keep one of the two", **more)
             else:
-                entries[name] = (key.start, key.end, child)
+                entries[name] = (start, end, child)
         for node in merged:
             self.merge(made, node)
         made.value = {name: entry[2].value for name, entry in entries.items()}
+
+    def key(self, event: Any, depth: int) -> tuple[int, int, str | None]:
+        """Where a key stands, and the name it has in JSON; None for what cannot be one."""
+        if type(event) is yaml.ScalarEvent and event.anchor is None:
+            # Half of all nodes are such keys: no node is made of them.
+            self.values += 1
+            bare = event.implicit[0] and not event.style
+            value = plain(event.value) if bare or event.tag in _TYPED else event.value
+            return event.start_mark.index, event.end_mark.index, _key(value)
+        node = self.node(event, depth + 1)
+        return node.start, node.end, _key(node.value)
+
+    def no_key(self, made: Node, start: int, end: int) -> None:
+        if self.source.text[made.start : made.start + 2] == _PLACEHOLDER:
+            message = "a template that was not rendered"
+            raise self.stop(reading.KEY_NOT_TEXT, start, end, message, _RENDER_FIRST)
+        self.error(reading.KEY_NOT_TEXT, start, end, "a key must be a word", "write key: value")
 
     def merge(self, made: Node, node: Node) -> None:
         """`<<: *defaults`: the entries of a map, or of several, that are not written out."""

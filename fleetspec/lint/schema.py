@@ -12,11 +12,12 @@ from msgspec import UNSET
 
 from fleetspec.diagnostics import nearest
 from fleetspec.lint import cel
+from fleetspec.lint.facts import Shape
 from fleetspec.rules import lint_schema as rules
 
 if TYPE_CHECKING:
     from fleetspec.diagnostics import Route
-    from fleetspec.lint.facts import Facts, Shape
+    from fleetspec.lint.facts import Facts
     from fleetspec.lint.manifest import Findings
 
 LONGEST = 512
@@ -58,7 +59,7 @@ class _Checking:
                 help = "write one, or leave the key out"
                 self.say(rules.WRONG_TYPE, f"'{_last(route)}' has no value", *route, help=help)
             return
-        if not _is(value, shape.type):
+        if type(value) is not _TYPES.get(shape.type) and not _is(value, shape.type):
             self.wrong_type(value, shape, route)
             return
         if isinstance(value, dict):
@@ -67,7 +68,8 @@ class _Checking:
             self.items(value, shape, route)
         else:
             self.scalar(value, shape, route)
-        self.rules += [(rule, value, route) for rule in shape.cel]
+        if shape.cel:
+            self.rules += [(rule, value, route) for rule in shape.cel]
 
     def wrong_type(self, value: Any, shape: Shape, route: Route) -> None:
         wanted = _A.get(shape.type, shape.type)
@@ -94,15 +96,17 @@ class _Checking:
                 self.say(rules.MISSING_FIELD, message, *route, name, help=f"{_where(route)} cannot do without it")
         open_ = shape.open or shape.type == "any"
         for name, inner in value.items():
-            here = (*route, name)
             below = shape.fields.get(name, shape.values)
             if below is not None:
-                self.value(inner, self.known.resolve(below), here)
+                wanted = below if type(below) is Shape else self.known.resolve(below)
+                if not (wanted.alone and type(inner) is _TYPES[wanted.type]):
+                    self.value(inner, wanted, (*route, name))
             elif not open_:
                 close = nearest(name, shape.fields)
                 known = f"fields here: {_listed(sorted(shape.fields))}" if shape.fields else "leave it out"
                 help = f"did you mean '{close}'?" if close else known
-                self.say(rules.UNKNOWN_FIELD, f"{_where(route)} has no field '{name}'", *here, help=help, key=True)
+                message = f"{_where(route)} has no field '{name}'"
+                self.say(rules.UNKNOWN_FIELD, message, *route, name, help=help, key=True)
 
     def items(self, value: list[Any], shape: Shape, route: Route) -> None:
         self.count(len(value), shape, route, "items")
@@ -167,11 +171,18 @@ class _Checking:
         self.bounds(found, shape.fewest, shape.most, what, route)
 
     def bounds(self, found: float, low: float | None, high: float | None, what: str, route: Route) -> None:
-        said = f"'{_last(route)}' has {found} {what}" if what else f"'{_last(route)}' is {found}"
         if low is not None and found < low:
-            self.say(rules.OUT_OF_BOUNDS, said, *route, help=f"the least is {low:.0f}")
+            help = f"the least is {low:.0f}"
         elif high is not None and found > high:
-            self.say(rules.OUT_OF_BOUNDS, said, *route, help=f"the most is {high:.0f}")
+            help = f"the most is {high:.0f}"
+        else:
+            return
+        said = f"'{_last(route)}' has {found} {what}" if what else f"'{_last(route)}' is {found}"
+        self.say(rules.OUT_OF_BOUNDS, said, *route, help=help)
+
+
+_TYPES = {"object": dict, "array": list, "string": str, "integer": int, "boolean": bool, "int-or-string": str}
+"""The types that most values have where a shape asks for one."""
 
 
 def _is(value: Any, kind: str) -> bool:
@@ -207,7 +218,7 @@ def _kind(value: Any) -> str:
 
 @cache
 def _pattern(text: str) -> re.Pattern[str]:
-    # In the API server's dialect `$` is the very end, where Python lets a line feed follow, and (?i) may stand anywhere.
+    # To the API server `$` is the very end, where Python lets a line feed follow, and (?i) may stand anywhere.
     ended = text[:-1] + r"\Z" if text.endswith("$") and not text.endswith(r"\$") else text
     head, folds, rest = ended.partition("(?i)")
     return re.compile(f"{head}(?i:{rest})" if folds else ended)

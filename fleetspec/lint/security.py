@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.diagnostics import Route
 from fleetspec.lint.clusters import cluster_of
-from fleetspec.lint.manifest import at, number, table, tables, text
+from fleetspec.lint.manifest import at, number, table, tables, text, texts
 from fleetspec.lint.pods import pods_of
 from fleetspec.rules import lint_pods as rules
 
@@ -114,16 +114,18 @@ def _restricted_container(context: dict[str, Any], outer: dict[str, Any], here: 
     profile = text(context, "seccompProfile", "type") or text(outer, "seccompProfile", "type")
     if not profile:
         yield (*above, "seccompProfile"), "has no seccomp profile", "write seccompProfile: {type: RuntimeDefault}"
-    dropped = at(context, "capabilities", "drop")
-    if not (isinstance(dropped, list) and "ALL" in dropped):
+    if not _drops_all(context):
         yield (*here, "capabilities", "drop"), "keeps capabilities", "write capabilities: {drop: [ALL]}"
     for name in (_added(context) & _BASELINE_CAPABILITIES) - {"NET_BIND_SERVICE"}:
         yield (*here, "capabilities", "add"), f"adds the capability {name}", "leave it out"
 
 
 def _added(context: dict[str, Any]) -> set[str]:
-    listed = at(context, "capabilities", "add")
-    return {str(name) for name in listed} if isinstance(listed, list) else set()
+    return {name for _, name in texts(context, "capabilities", "add")}
+
+
+def _drops_all(context: dict[str, Any]) -> bool:
+    return "ALL" in [name for _, name in texts(context, "capabilities", "drop")]
 
 
 def _made_by_the_operator(say: Findings) -> None:
@@ -135,9 +137,7 @@ def _made_by_the_operator(say: Findings) -> None:
         return
     context = table(cluster.value, "autoscalerOptions", "securityContext")
     route = (*cluster.route, "autoscalerOptions", "securityContext")
-    lacking = context.get("allowPrivilegeEscalation") is not False or "ALL" not in (
-        at(context, "capabilities", "drop") or ()
-    )
+    lacking = context.get("allowPrivilegeEscalation") is not False or not _drops_all(context)
     if lacking or context.get("privileged") is True or context.get("runAsNonRoot") is False:
         message = (
             "the autoscaler's container, which the operator adds to the head, may gain privileges or keeps capabilities"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.lint.facts import is_namespaced
-from fleetspec.lint.manifest import Findings, at, table, tables, text
+from fleetspec.lint.manifest import Findings, table, tables, text, texts
 from fleetspec.lint.pods import CONTAINERS, Pod, pods_of
 from fleetspec.lint.queued import QUEUE, queue_of
 from fleetspec.lint.security import ENFORCE, LEVELS
@@ -69,7 +69,7 @@ def _colliding(queue: Manifest, flavors: dict[str, Manifest], report: Report) ->
     """Flavors of two resource groups that set one node label to different values: a pod that takes from both gets one
     of them at random."""
     groups = tables(queue.value, "spec", "resourceGroups")
-    names = [(number, at, text(flavor, "name")) for number, group in groups for at, flavor in tables(group, "flavors")]
+    names = [(number, n, text(flavor, "name")) for number, group in groups for n, flavor in tables(group, "flavors")]
     say = Findings(report, queue)
     for position, (group, index, name) in enumerate(names):
         for other_group, _, other in names[:position]:
@@ -87,7 +87,7 @@ def _colliding(queue: Manifest, flavors: dict[str, Manifest], report: Report) ->
 
 def _covered(manifest: Manifest, queue: Manifest, report: Report) -> None:
     groups = tables(queue.value, "spec", "resourceGroups")
-    covered = {name for _, group in groups for name in at(group, "coveredResources") or () if isinstance(name, str)}
+    covered = {name for _, group in groups for _, name in texts(group, "coveredResources")}
     say = Findings(report, manifest)
     missing: set[str] = set()
     for pod in pods_of(manifest):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 LABEL_LENGTH = 63
@@ -51,11 +53,18 @@ def is_label_key(text: str) -> bool:
 
 def quantity(value: Any) -> Fraction | None:
     """An amount (``500m``, ``12Gi``, ``12e9``) in its base unit: cores, bytes, devices. None for what is none."""
+    if isinstance(value, str):
+        return _written(value) if len(value) <= LABEL_LENGTH else None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, int | float):
-        return Fraction(value)
-    found = _QUANTITY.fullmatch(value) if isinstance(value, str) and len(value) <= LABEL_LENGTH else None
+        return Fraction(value) if isfinite(value) else None
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _written(value: str) -> Fraction | None:
+    found = _QUANTITY.fullmatch(value)
     if found is None:
         return None
     suffix = found[2] or ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -17,6 +18,11 @@ API = {
     **dict.fromkeys(("NetworkPolicy",), "networking.k8s.io/v1"),
     **dict.fromkeys(("PriorityClass",), "scheduling.k8s.io/v1"),
 }
+SHARED = next(
+    (parent / "shared" for parent in Path(__file__).resolve().parents if (parent / "shared" / "lint_cases").is_dir()),
+    None,
+)
+"""The folder of CRDs and lint cases beside the checkout, None where there is none."""
 KUEUE = "kueue.x-k8s.io/v1beta2"
 _POD = {
     "securityContext": {"runAsNonRoot": True, "runAsUser": 1000, "seccompProfile": {"type": "RuntimeDefault"}},
@@ -84,7 +90,10 @@ def sound(kind: str) -> dict[str, Any]:
 
 
 def laid_over(fragment: Any, below: Any) -> Any:
-    """``below`` with the fragment in it: maps and items of lists are merged, what is empty or plain replaces, null takes out."""
+    """``below`` with the fragment in it.
+
+    Maps and items of lists are merged, what is empty or plain replaces, and null takes out.
+    """
     if isinstance(fragment, dict) and fragment and isinstance(below, dict):
         merged = below | {key: laid_over(value, below.get(key)) for key, value in fragment.items()}
         return {key: value for key, value in merged.items() if value is not None}

@@ -1,4 +1,4 @@
-"""More wrong and right manifests than a rule has examples: each is a fragment over a sound object, and the codes it gets."""
+"""More wrong and right manifests than rules have examples: fragments over a sound object, and the code each gets."""
 
 from __future__ import annotations
 
@@ -20,14 +20,24 @@ SERVICE += "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}}, up
 SERVICE += "{type: NewClusterWithIncrementalUpgrade, clusterUpgradeOptions: {%s}}}"
 RULES = "spec: {shutdownAfterJobFinishes: false, deletionStrategy: {deletionRules: [%s]}%s}"
 FLAVORS = "kind: ClusterQueue\nmetadata: {name: q}\nspec: {cohortName: c, namespaceSelector: {}, resourceGroups: [%s]}"
+HTTP = "spec: {submissionMode: HTTPMode, rayClusterSpec: {workerGroupSpecs: [%s]}}"
+HARDENED = "securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}"
 POLICY = "kind: NetworkPolicy\nmetadata: {name: p, namespace: fleet}\nspec: {podSelector: {}, egress: [%s]}"
+
+
+def groups(number: int) -> str:
+    return ", ".join(f"{{groupName: g{n}}}" for n in range(number))
+
 
 WRONG = [
     # Kinds, names, labels
     ("FS430", "{apiVersion: ray.io/v2}"),
     (
         "FS430",
-        "{kind: ClusterQueue, apiVersion: kueue.x-k8s.io/v1alpha1, metadata: {name: q}, spec: {namespaceSelector: {}}}",
+        (
+            "{kind: ClusterQueue, apiVersion: kueue.x-k8s.io/v1alpha1, metadata: {name: q}, spec: "
+            "{namespaceSelector: {}}}"
+        ),
     ),
     ("FS430", "{kind: RayJobs, apiVersion: ray.io/v1}"),
     ("FS430", "{kind: RayJob, apiVersion: ray/v1}"),
@@ -88,11 +98,17 @@ WRONG = [
     ("FS454", "kind: RayCluster\nspec: {headGroupSpec: {rayStartParams: {redis-username: a}}}"),
     (
         "FS454",
-        "kind: RayCluster\nspec: {headGroupSpec: {template: {spec: {containers: [{env: [{name: RAY_REDIS_ADDRESS, value: a}]}]}}}}",
+        (
+            "kind: RayCluster\nspec: {headGroupSpec: {template: {spec: {containers: [{env: [{name: "
+            "RAY_REDIS_ADDRESS, value: a}]}]}}}}"
+        ),
     ),
     (
         "FS454",
-        "kind: RayCluster\nmetadata: {annotations: {ray.io/ft-enabled: 'true'}}\nspec: {gcsFaultToleranceOptions: {redisAddress: a}}",
+        (
+            "kind: RayCluster\nmetadata: {annotations: {ray.io/ft-enabled: 'true'}}\nspec: "
+            "{gcsFaultToleranceOptions: {redisAddress: a}}"
+        ),
     ),
     ("FS455", SERVICE % "maxSurgePercent: 50, stepSizePercent: 60, intervalSeconds: 10, gatewayClassName: g"),
     ("FS455", SERVICE % "stepSizePercent: 50, intervalSeconds: 0, gatewayClassName: g"),
@@ -105,12 +121,10 @@ WRONG = [
     ("FS459", "kind: RayCluster\nspec: {networkPolicy: {}}"),
     # Kueue
     ("FS461", QUEUED + "spec: {clusterSelector: {ray.io/cluster: desk}}"),
-    ("FS462", QUEUED + GROUP % ", ".join("{groupName: g%d}" % n for n in range(17))),
+    ("FS462", QUEUED + GROUP % groups(17)),
     (
         "FS462",
-        QUEUED
-        + "spec: {submissionMode: HTTPMode, rayClusterSpec: {workerGroupSpecs: [%s]}}"
-        % ", ".join("{groupName: g%d}" % n for n in range(18)),
+        QUEUED + HTTP % groups(18),
     ),
     (
         "FS463",
@@ -120,26 +134,42 @@ WRONG = [
     (
         "FS465",
         FLAVORS
-        % "{coveredResources: [cpu, memory], flavors: [{name: a, resources: [{name: memory, nominalQuota: 1}, {name: cpu, nominalQuota: 1}]}]}",
+        % (
+            "{coveredResources: [cpu, memory], flavors: [{name: a, resources: [{name: memory, nominalQuota: "
+            "1}, {name: cpu, nominalQuota: 1}]}]}"
+        ),
     ),
     (
         "FS465",
         FLAVORS
-        % "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 1, lendingLimit: 2}]}]}",
+        % (
+            "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 1, "
+            "lendingLimit: 2}]}]}"
+        ),
     ),
     (
         "FS465",
         FLAVORS
-        % "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 1}]}]}, {coveredResources: [memory], flavors: [{name: a, resources: [{name: memory, nominalQuota: 1}]}]}",
+        % (
+            "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 1}]}]}, "
+            "{coveredResources: [memory], flavors: [{name: a, resources: [{name: memory, nominalQuota: "
+            "1}]}]}"
+        ),
     ),
     (
         "FS465",
-        "kind: Cohort\nmetadata: {name: c}\nspec: {resourceGroups: [{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 1, lendingLimit: 1}]}]}]}",
+        (
+            "kind: Cohort\nmetadata: {name: c}\nspec: {resourceGroups: [{coveredResources: [cpu], flavors: "
+            "[{name: a, resources: [{name: cpu, nominalQuota: 1, lendingLimit: 1}]}]}]}"
+        ),
     ),
     ("FS466", "kind: ResourceFlavor\nmetadata: {name: a}\nspec: {nodeTaints: [{key: a b, effect: NoSchedule}]}"),
     (
         "FS466",
-        "kind: ResourceFlavor\nmetadata: {name: a}\nspec: {nodeTaints: [{key: a, effect: NoSchedule}, {key: a, effect: NoSchedule, value: b}]}",
+        (
+            "kind: ResourceFlavor\nmetadata: {name: a}\nspec: {nodeTaints: [{key: a, effect: NoSchedule}, "
+            "{key: a, effect: NoSchedule, value: b}]}"
+        ),
     ),
     # Pods
     ("FS471", CONTAINER % "{image: ''}"),
@@ -156,7 +186,10 @@ WRONG = [
     (
         "FS475",
         POD
-        % "{volumes: [{name: a, emptyDir: {}}], containers: [{volumeMounts: [{name: a, mountPath: /a, subPath: ../x}]}]}",
+        % (
+            "{volumes: [{name: a, emptyDir: {}}], containers: [{volumeMounts: [{name: a, mountPath: /a, "
+            "subPath: ../x}]}]}"
+        ),
     ),
     ("FS476", POD % "{tolerations: [{operator: Equal, value: a}]}"),
     ("FS476", POD % "{tolerations: [{key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 5}]}"),
@@ -192,7 +225,10 @@ RIGHT = [
     GROUP % "{replicas: 0, minReplicas: 0, maxReplicas: 0, suspend: true}",
     RULES
     % (
-        "{policy: DeleteWorkers, condition: {jobStatus: FAILED}}, {policy: DeleteSelf, condition: {jobStatus: FAILED, ttlSeconds: 9}}",
+        (
+            "{policy: DeleteWorkers, condition: {jobStatus: FAILED}}, {policy: DeleteSelf, condition: "
+            "{jobStatus: FAILED, ttlSeconds: 9}}"
+        ),
         "",
     ),
     AUTOSCALED % ("idleTimeoutSeconds: 0,", ", workerGroupSpecs: [{priority: 5, idleTimeoutSeconds: 0}]"),
@@ -200,18 +236,22 @@ RIGHT = [
     "kind: RayService\nmetadata: {annotations: {ray.io/initializing-timeout: 1h30m}}",
     "kind: RayCronJob\nspec: {schedule: '@daily', timeZone: UTC}",
     "kind: RayCronJob\nspec: {schedule: '*/15 0-6,22 * jan-mar sun'}",
-    QUEUED + GROUP % ", ".join("{groupName: g%d}" % n for n in range(16)),
-    QUEUED
-    + "spec: {submissionMode: HTTPMode, rayClusterSpec: {workerGroupSpecs: [%s]}}"
-    % ", ".join("{groupName: g%d}" % n for n in range(17)),
+    QUEUED + GROUP % groups(16),
+    QUEUED + HTTP % groups(17),
     FLAVORS
-    % "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 0, borrowingLimit: 5, lendingLimit: 0}]}]}",
+    % (
+        "{coveredResources: [cpu], flavors: [{name: a, resources: [{name: cpu, nominalQuota: 0, "
+        "borrowingLimit: 5, lendingLimit: 0}]}]}"
+    ),
     "kind: MultiKueueConfig\nmetadata: {name: a}\nspec: {clusters: [b]}",
     "{kind: Deployment, apiVersion: apps/v1, metadata: {name: a}, spec: {anything: 1}}",
     "{kind: Kustomization, apiVersion: kustomize.config.k8s.io/v1beta1, resources: [a.yaml]}",
     CONTAINER % "{resources: {limits: {cpu: 8, nvidia.com/gpu: 1, hugepages-2Mi: 4Mi, ephemeral-storage: 1Gi}}}",
     GROUP
-    % "{resources: {GPU: '1'}, template: {spec: {containers: [{resources: {limits: {nvidia.com/mig-1g.10gb.me: 1}}}]}}}",
+    % (
+        "{resources: {GPU: '1'}, template: {spec: {containers: [{resources: {limits: "
+        "{nvidia.com/mig-1g.10gb.me: 1}}}]}}}"
+    ),
     GROUP % "{resources: {GPU: '1'}, template: {spec: {containers: [{resources: {limits: {amd.com/cpx_nps4: 1}}}]}}}",
     CONTAINER % "{resources: {limits: {nvidia.com/mig-3g.40gb: 1}}}",
     CONTAINER % "{image: 'registry.example.com/app:2.11.0'}",
@@ -220,10 +260,16 @@ RIGHT = [
     POD
     % "{volumes: [{name: a, emptyDir: {}}], containers: [{volumeMounts: [{name: a, mountPath: /a, subPath: x..y}]}]}",
     POD
-    % "{initContainers: [{name: i, image: x, restartPolicy: Always, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}",
+    % (
+        "{initContainers: [{name: i, image: x, restartPolicy: Always, securityContext: "
+        "{allowPrivilegeEscalation: false, capabilities: {drop: [ALL]}}}]}"
+    ),
     CONTAINER % "{env: [{name: A.b-c, value: ''}, {name: P, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]}",
     POLICY
-    % "{to: [{ipBlock: {cidr: 'fd00:20::/64', except: ['fd00:20::8/125']}}], ports: [{port: 9000, endPort: 9000}, {port: dns}]}",
+    % (
+        "{to: [{ipBlock: {cidr: 'fd00:20::/64', except: ['fd00:20::8/125']}}], ports: [{port: 9000, "
+        "endPort: 9000}, {port: dns}]}"
+    ),
     "kind: ConfigMap\nmetadata: {name: a}\ndata: {.hidden: '', UPPER_1.x: 'y'}\nimmutable: true",
     "spec: {rayClusterSpec: {headGroupSpec: {serviceType: NodePort}}}",
 ]

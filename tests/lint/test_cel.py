@@ -1,4 +1,4 @@
-"""Each CEL rule said in Python: right and wrong values, and the rule's own text where an interpreter of CEL is installed."""
+"""Each CEL rule said in Python: right and wrong values, and its own text where an interpreter of CEL is installed."""
 
 from __future__ import annotations
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import SHARED
-from sound import findings
+from sound import SHARED, findings
 
 CASES: list[dict[str, Any]] = [] if SHARED is None else json.loads((SHARED / "lint_cases" / "index.json").read_text())
 

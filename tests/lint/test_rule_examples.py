@@ -1,4 +1,4 @@
-"""Every rule's examples are true: the wrong one is found with that code and no other, the right one has nothing wrong."""
+"""Every rule's examples are true: the wrong one is found with that code alone, the right one has nothing wrong."""
 
 from __future__ import annotations
 
