@@ -1,6 +1,6 @@
 """`lint` on many RayJobs, in one file each: seconds of the linter inside one process, least and median of so many runs,
-beside the seconds that PyYAML alone takes to read the same texts; and seconds of the whole command on the folder. Of the
-linter, seconds of the processor are told, too: on a busy machine they say more.
+beside the seconds that PyYAML alone takes to read the same texts; and seconds of the whole command on the folder. Of
+the linter, seconds of the processor are told, too: on a busy machine they say more.
 
     python bench/lint.py [--jobs 200] [--runs 5]
 """

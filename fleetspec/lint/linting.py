@@ -6,14 +6,14 @@ what the API server asks of every object: names, labels, keys said twice.
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from fleetspec.diagnostics import nearest
 from fleetspec.lint import beside, jobs, metadata, pods, queued, queues, schema, security, together, traps
 from fleetspec.lint.facts import FURTHER, PROJECTS, Facts, facts
-from fleetspec.lint.manifest import Findings, Manifest, text
+from fleetspec.lint.manifest import Findings, Manifest, meant, text
 from fleetspec.lint.reading import Node, documents
 from fleetspec.rules import lint_schema as rules
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 LEVEL = "restricted"
 """The Pod Security level of a namespace of which nothing is known."""
+
+
+MAX_FAULTS_OF_FILE = 1_000
+"""Faults told of the objects of one file, before the rest of it is left alone."""
 
 
 class Linted(Struct):
@@ -92,30 +96,38 @@ def _objects(node: Node, source: Source, report: Report, searched: bool) -> Iter
 
 def check(manifests: Sequence[Manifest], report: Report, *, level: str = LEVEL) -> None:
     """Add everything that is wrong with objects, each by itself and all together."""
-    enforced = together.levels(manifests)
+    objects = together.Objects(manifests)
+    told: Counter[str] = Counter()
     for manifest in manifests:
-        say = Findings(report, manifest)
-        known = _known(manifest)
-        if known is None:
-            _strange(manifest, say)
-        if manifest.api.startswith("kustomize.config.k8s.io/"):
-            # Read by kubectl, never sent: it needs no name.
-            continue
-        metadata.check(say)
-        if known is not None:
-            shape = known.versions(manifest.kind)[manifest.api]
-            schema.check(manifest.value, shape, known, say, core=known.group == "")
-        if manifest.group == "ray.io" and known is not None:
-            jobs.check(say)
-            pods.check(say)
-            security.check(enforced.get(manifest.namespace, level), say)
-            queued.check(say)
-            traps.check(say)
-        elif manifest.group == "kueue.x-k8s.io":
-            queues.check(say)
-        else:
-            beside.check(say)
-    together.check(manifests, report)
+        if told[manifest.source.name] < MAX_FAULTS_OF_FILE:
+            before = len(report)
+            _check_one(Findings(report, manifest), objects.level(manifest, level))
+            told[manifest.source.name] += len(report) - before
+    together.check(objects, report)
+
+
+def _check_one(say: Findings, level: str) -> None:
+    manifest = say.manifest
+    if manifest.api.startswith("kustomize.config.k8s.io/"):
+        # Read by kubectl, never sent: it needs no name.
+        return
+    known = _known(manifest)
+    if known is None:
+        _strange(manifest, say)
+    metadata.check(say)
+    if known is not None:
+        shape = known.versions(manifest.kind)[manifest.api]
+        schema.check(manifest.value, shape, known, say, core=known.group == "")
+    if manifest.group == "kueue.x-k8s.io":
+        queues.check(say)
+    elif manifest.group != "ray.io":
+        beside.check(say)
+    elif known is not None:
+        jobs.check(say)
+        pods.check(say)
+        security.check(level, say)
+        queued.check(say)
+        traps.check(say)
 
 
 def _known(manifest: Manifest) -> Facts | None:
@@ -133,8 +145,7 @@ def _strange(manifest: Manifest, say: Findings) -> None:
     if found is not None and kind in found.kinds:
         _say_version(manifest, found, say)
     elif group in ("ray.io", "kueue.x-k8s.io") and found is not None:
-        close = nearest(kind, found.kinds)
-        help = f"did you mean '{close}'?" if close else f"kinds: {', '.join(sorted(found.kinds))}"
+        help = meant(kind, sorted(found.kinds))
         say(rules.UNKNOWN_KIND, f"{PROJECTS[group]} has no kind '{kind[:60]}'", "kind", help=help)
     else:
         _say_group(manifest, say)

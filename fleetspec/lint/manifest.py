@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct, field
 
-from fleetspec.diagnostics import Place, Route, Span
+from fleetspec.compiler.document import MAX_FAULTS
+from fleetspec.diagnostics import Place, Route, Span, nearest
 from fleetspec.lint import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from fleetspec.diagnostics import Report, Rule, Source
+
+
+_LONGEST = 400
+"""Characters of a message."""
+_LONGEST_NAME = 100
+_MOST_CHOICES = 100
+"""Bounds of what is compared for likeness, which takes its time."""
 
 
 class Manifest(Struct):
@@ -45,7 +54,10 @@ class Manifest(Struct):
 
 
 class Findings(Struct):
-    """Adds findings on one object to a report. Of one route only the first fault is told: the next follows from it."""
+    """Adds findings on one object to a report, the first :data:`~fleetspec.compiler.document.MAX_FAULTS`.
+
+    Of one route only the first fault is told: the next follows from it.
+    """
 
     report: Report
     manifest: Manifest
@@ -60,11 +72,28 @@ class Findings(Struct):
         key: bool = False,
         related: Iterable[tuple[Place, str]] = (),
     ) -> None:
-        if route in self.told:
+        if route in self.told or self.full:
             return
         self.told.add(route)
         place = self.manifest.place(route, key=key)
-        self.report.add(rule, message, route=route, place=place, help=help, related=related)
+        self.report.add(rule, _cut(message), route=route, place=place, help=help and _cut(help), related=related)
+
+    @property
+    def full(self) -> bool:
+        """Whether no more is told of the object: nobody mends more in one go."""
+        return len(self.told) >= MAX_FAULTS
+
+
+def _cut(text: str) -> str:
+    # A value may be megabytes long; its place says where all of it is.
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 2 :]}"
+
+
+def meant(name: str, choices: Iterable[str], otherwise: str | None = None) -> str:
+    """Help for a name that is none of the choices: the nearest of them, else ``otherwise``, by default the choices."""
+    pool = list(islice(choices, _MOST_CHOICES))
+    close = nearest(name, pool) if len(name) <= _LONGEST_NAME else None
+    return f"did you mean '{close}'?" if close else otherwise or f"one of: {', '.join(pool)}"
 
 
 def at(value: Any, *route: str | int) -> Any:

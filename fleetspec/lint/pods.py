@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from fleetspec.diagnostics import nearest
 from fleetspec.lint import amounts, metadata
 from fleetspec.lint.clusters import cluster_of
-from fleetspec.lint.manifest import at, number, table, tables, text
+from fleetspec.lint.manifest import at, meant, number, table, tables, text
 from fleetspec.lint.words import is_label_1123, is_label_key, is_label_value
 from fleetspec.rules import lint_pods as rules
 
@@ -80,9 +79,7 @@ def check(say: Findings) -> None:
 
 def _choice(pod: Pod, value: Any, choices: tuple[str, ...], say: Findings, *route: str | int) -> None:
     if isinstance(value, str) and value not in choices:
-        close = nearest(value, choices)
-        help = f"did you mean '{close}'?" if close else f"one of: {', '.join(choices)}"
-        say(rules.POD_CHOICE, f"in {pod.what}, '{route[-1]}' cannot be '{value}'", *route, help=help)
+        say(rules.POD_CHOICE, f"in {pod.what}, '{route[-1]}' cannot be '{value}'", *route, help=meant(value, choices))
 
 
 def _choices(pod: Pod, say: Findings) -> None:
@@ -193,8 +190,7 @@ def _mounts(pod: Pod, container: dict[str, Any], route: Route, volumes: dict[str
         here = (*route, "volumeMounts", index)
         name, path = text(mount, "name"), text(mount, "mountPath")
         if name and name not in volumes:
-            close = nearest(name, volumes)
-            help = f"did you mean '{close}'?" if close else "declare it under volumes"
+            help = meant(name, volumes, "declare it under volumes")
             say(rules.VOLUME, f"{pod.what} has no volume '{name}'", *here, "name", help=help)
         if path and path in paths:
             say(rules.VOLUME, f"two volumes are mounted at {path}", *here, "mountPath", help="give each its own path")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fleetspec.diagnostics import Report, Route, Rule, Source
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SCALAR: Any = yaml.ScalarEvent
 _PLACEHOLDER = "{{"
 
 
@@ -46,11 +47,14 @@ class Unreadable(Exception):
 
 def documents(source: Source, report: Report) -> list[Node]:
     """The documents of a text. Empty ones are left out, and those with a fault, which is in the report."""
-    reader = _Reader(source, report)
+    found: list[Node] = []
     try:
-        return list(reader.read())
+        for node in _Reader(source, report).read():
+            found.append(node)
     except Unreadable:
-        return []
+        # What stands above the place is sound.
+        pass
+    return found
 
 
 def place(source: Source, node: Node, route: Route, *, key: bool = False) -> Place:
@@ -207,7 +211,7 @@ class _Reader:
 
     def key(self, event: Any, depth: int) -> tuple[int, int, str | None]:
         """Where a key stands, and the name it has in JSON; None for what cannot be one."""
-        if type(event) is yaml.ScalarEvent and event.anchor is None:
+        if type(event) is _SCALAR and event.anchor is None:
             # Half of all nodes are such keys: no node is made of them.
             self.values += 1
             bare = event.implicit[0] and not event.style

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
-from fleetspec.diagnostics import nearest
 from fleetspec.lint import cel
 from fleetspec.lint.facts import Shape
+from fleetspec.lint.manifest import meant
 from fleetspec.rules import lint_schema as rules
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class _Checking:
         self.rules: list[tuple[str, Any, Route]] = []
 
     def value(self, value: Any, shape: Shape, route: Route) -> None:
+        if self.say.full:
+            return
         if value is None:
             if not (self.core or shape.nullable or shape.default is not UNSET or shape.type == "any"):
                 help = "write one, or leave the key out"
@@ -101,10 +103,9 @@ class _Checking:
                 wanted = below if type(below) is Shape else self.known.resolve(below)
                 if not (wanted.alone and type(inner) is _TYPES[wanted.type]):
                     self.value(inner, wanted, (*route, name))
-            elif not open_:
-                close = nearest(name, shape.fields)
-                known = f"fields here: {_listed(sorted(shape.fields))}" if shape.fields else "leave it out"
-                help = f"did you mean '{close}'?" if close else known
+            elif not (open_ or self.say.full):
+                listed = f"fields here: {_listed(sorted(shape.fields))}" if shape.fields else "leave it out"
+                help = meant(name, shape.fields, listed)
                 message = f"{_where(route)} has no field '{name}'"
                 self.say(rules.UNKNOWN_FIELD, message, *route, name, help=help, key=True)
 
@@ -142,8 +143,7 @@ class _Checking:
     def scalar(self, value: Any, shape: Shape, route: Route) -> None:
         if shape.enum is not None and value not in shape.enum:
             choices = [str(choice) for choice in shape.enum]
-            close = nearest(str(value), choices)
-            help = f"did you mean '{close}'?" if close else f"one of: {', '.join(choices)}"
+            help = meant(str(value), choices)
             self.say(rules.NOT_A_CHOICE, f"'{_last(route)}' cannot be '{value}'", *route, help=help)
         elif isinstance(value, str):
             self.string(value, shape, route)

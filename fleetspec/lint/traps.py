@@ -7,11 +7,10 @@ import re
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from fleetspec.diagnostics import nearest
 from fleetspec.lint.amounts import is_device
 from fleetspec.lint.clusters import cluster_of
 from fleetspec.lint.jobs import MODES
-from fleetspec.lint.manifest import at, table, text
+from fleetspec.lint.manifest import at, meant, table, text
 from fleetspec.lint.words import LABEL_LENGTH, image_version, is_label_1123, quantity, version
 from fleetspec.rules import lint_traps as rules
 
@@ -54,8 +53,7 @@ def _jobs(manifest: Manifest) -> Iterator[tuple[dict[str, Any], Route]]:
 def _job(spec: dict[str, Any], route: Route, say: Findings) -> None:
     mode = spec.get("submissionMode")
     if isinstance(mode, str) and mode and mode not in MODES:
-        close = nearest(mode, MODES)
-        help = f"did you mean '{close}'?" if close else f"one of: {', '.join(MODES)}"
+        help = meant(mode, MODES)
         message = f"'{mode[:40]}' is no submissionMode: nothing is submitted, and the cluster idles until its deadline"
         say(rules.SUBMISSION_MODE, message, *route, "submissionMode", help=help)
     entrypoint = text(spec, "entrypoint")
@@ -99,8 +97,7 @@ def _service_type(cluster: Cluster, say: Findings) -> None:
     kind = table(named).get("serviceType")
     if isinstance(kind, str) and kind and kind not in _SERVICES:
         message = f"'{kind[:40]}' is no type of a Service: the head never gets one"
-        close = nearest(kind, _SERVICES)
-        help = f"did you mean '{close}'?" if close else f"one of: {', '.join(_SERVICES)}"
+        help = meant(kind, _SERVICES)
         say(rules.SERVICE_TYPE, message, *cluster.route, "headGroupSpec", "serviceType", help=help)
 
 

@@ -347,3 +347,21 @@ def test_objects_are_held_together_across_files() -> None:
         report = Report()
         lint([Source("1.yaml", first), Source("2.yaml", second)], [], report)
         assert [finding.rule.code for finding in report] == expected
+
+
+def test_an_environment_in_another_folder_is_no_clash() -> None:
+    """Objects of the same names in two folders are not applied together, and each job means the queue beside it."""
+    from fleetspec.diagnostics import Report, Source
+    from fleetspec.lint.linting import lint
+
+    queue = "kind: ClusterQueue\nmetadata: {name: forecast}\nspec:\n  namespaceSelector: {}\n  resourceGroups:\n"
+    queue += "  - {coveredResources: [%s], flavors: [{name: general, resources: [%s]}]}\n---\n"
+    local = "kind: LocalQueue\nmetadata: {name: nightly, namespace: fleet}\nspec: {clusterQueue: forecast}\n---\n"
+    both = queue % ("cpu, memory", "{name: cpu, nominalQuota: 9}, {name: memory, nominalQuota: 9Gi}")
+    one = queue % ("cpu", "{name: cpu, nominalQuota: 9}")
+    prod, dev = (manifest(each + local + QUEUED) for each in (both, one))
+    for texts, expected in (((prod, prod), []), ((prod, dev), ["FS468"])):
+        report = Report()
+        lint([], [Source(f"{name}/all.yaml", text) for name, text in zip(("prod", "dev"), texts, strict=True)], report)
+        assert [finding.rule.code for finding in report] == expected
+        assert all(finding.place.source.name == "dev/all.yaml" for finding in report if finding.place)
