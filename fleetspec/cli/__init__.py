@@ -33,6 +33,7 @@ _COMMANDS = {
     "diff": ("reviewing", "Say what changes between two specs, or between two states of a repository."),
     "comment": ("commenting", "Post what a pull request changes as a comment on it."),
     "render": ("rendering", "Write the Kubernetes manifests of a plan."),
+    "lint": ("linting", "Check Ray and Kueue manifests by the rules of those who will run them."),
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),

@@ -38,6 +38,12 @@ def test_explain_loads_no_heavy_library() -> None:
     assert not loaded_by("explain", "FS201") & (HEAVY | {"numpy", "pyarrow", "pydantic"})
 
 
+def test_lint_loads_no_heavy_library(tmp_path) -> None:
+    manifest = tmp_path / "map.yaml"
+    manifest.write_text("{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}")
+    assert not loaded_by("lint", str(manifest)) & (HEAVY | {"numpy", "pyarrow", "pydantic", "rich", "jsonschema"})
+
+
 def test_validate_loads_no_heavy_library(tmp_path) -> None:
     spec = tmp_path / "fleet.yaml"
     subprocess.run([sys.executable, "-m", "fleetspec", "init", "--out", str(spec)], check=True, capture_output=True)
