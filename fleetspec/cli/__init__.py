@@ -34,6 +34,7 @@ _COMMANDS = {
     "render": ("rendering", "Write the Kubernetes manifests of a plan."),
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
+    "why": ("operating", "Say what state models are in, and what is to blame."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),
     "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
 }

@@ -16,6 +16,7 @@ from fleetspec.compiler.standards import standards
 from fleetspec.diagnostics import Report
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import cut, lanes_of
+from fleetspec.runtime.clock import now
 from fleetspec.runtime.executor import Death, Fault, InlineExecutor
 from fleetspec.runtime.inputs import load_blocks
 from fleetspec.runtime.interruption import Interruption
@@ -110,6 +111,7 @@ class _Run:
     seconds: dict[int, float] = field(default_factory=dict)
     places: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    started: str = field(default_factory=now)
     blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
@@ -251,6 +253,8 @@ class _Run:
         record = {
             "run": self.name,
             "state": state,
+            "began": self.started,
+            "ended": None if state == "running" else now(),
             "kind": str(graph.run),
             "session": graph.session.isoformat(),
             "graph": graph.content,

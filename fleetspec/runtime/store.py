@@ -164,7 +164,8 @@ def done_keys(store: Path, fleet: str) -> NDArray[np.void]:
 
 
 def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
-    """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``.
+    """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``;
+    newer ones also ``began`` and ``ended`` (UTC).
 
     States are ``running`` (a killed run stays so), ``done``, ``interrupted`` and ``failed``.
     """

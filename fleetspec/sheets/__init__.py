@@ -82,6 +82,7 @@ _SHEETS: Mapping[str, str] = {
     "status": "running",
     "results": "running",
     "report": "running",
+    "why": "operating",
 }
 
 

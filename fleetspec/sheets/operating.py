@@ -1,0 +1,79 @@
+"""What an operator asks of a store and does to it, as blocks: why, retry, gc, reproduce."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
+from fleetspec.sheets.figures import count, plural, span
+
+_TONES: dict[str, Tone] = {"done": "good", "reused": "good", "quarantined": "bad", "missing": "warn"}
+
+
+def why_sheet(data: dict[str, Any]) -> list[Block]:
+    """Models with their state, what is to blame, and the jobs where there is one model only."""
+    last = f"{data['last']['run']}, {data['last']['state']}" if data["last"] else "never run"
+    states = ", ".join(f"{count(number)} {state}" for state, number in data["counts"].items() if number)
+    blocks: list[Block] = [
+        Line(f"{data['fleet']} · {data['kind']} · session {data['session']} · {last}", "strong"),
+        Line(f"{plural(sum(data['counts'].values()), 'model')}: {states or 'none'}"),
+    ]
+    for model in data["models"]:
+        blocks += [Heading(model["address"]), Line(model["state"], _TONES.get(model["state"], "dim"))]
+        blocks.append(Facts(tuple(_facts(model))))
+    if len(data["models"]) == 1 and data["models"][0]["jobs"]:
+        blocks += _jobs(data["models"][0])
+    if data["more"]:
+        blocks.append(Line(f"{count(data['more'])} more: --limit shows them", "dim"))
+    return blocks
+
+
+def _facts(model: dict[str, Any]) -> list[tuple[str, str]]:
+    rows = []
+    for number, cause in enumerate(model["causes"]):
+        jobs = f" ({plural(cause['jobs'], 'job')})" if len(model["causes"]) > 1 else ""
+        rows.append(("why" if number == 0 else "and", cause["reason"] + jobs))
+        if len(cause["chain"]) > 1:
+            rows += _chain(model["address"], cause["chain"])
+        rows.append(("would change it", cause["remedy"]))
+    if not model["causes"]:
+        rows.append(("why", model["why"]))
+        if model["remedy"]:
+            rows.append(("would change it", model["remedy"]))
+    rows += [("computed", _computed(part)) for part in model["computed"]]
+    rows += [("note", note) for note in model["notes"]]
+    return rows
+
+
+def _chain(address: str, links: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    """From the model's own job down to the one to blame, a line each."""
+    rows = []
+    for number, link in enumerate(links):
+        whose = "its" if link["address"] == address else link["address"]
+        rows.append(("chain" if number == 0 else "", f"{whose} {link['task']} {link['window']}: {link['state']}"))
+    return rows
+
+
+def _computed(part: dict[str, Any]) -> str:
+    began = f", begun {part['began']}" if part["began"] else ""
+    place = part["device"] if part["device"] == part["slot"] else f"{part['device']} ({part['slot']})"
+    return f"{plural(part['jobs'], 'job')} by {part['run']}{began}, on {place}, {span(part['seconds'])}"
+
+
+def _jobs(model: dict[str, Any]) -> list[Block]:
+    rows = tuple(
+        (
+            job["task"],
+            str(job["window"]),
+            f"{job['start']} – {job['end']}",
+            job["state"],
+            job["run"] or "",
+            "" if job["seconds"] is None else span(job["seconds"]),
+        )
+        for job in model["jobs"]
+    )
+    columns = ("task", "window", "bars", "state", "run", "took")
+    blocks: list[Block] = [Heading("Jobs"), Table(columns, rows, frozenset({"window", "took"}))]
+    if model["more_jobs"]:
+        blocks.append(Line(f"{plural(model['more_jobs'], 'more job')}", "dim"))
+    return blocks

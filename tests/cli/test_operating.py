@@ -1,0 +1,87 @@
+"""``why``, ``retry``, ``gc`` and ``reproduce`` on a small fleet, as a person would call them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fleetspec.cli import main
+
+pytest.importorskip("sklearn")
+
+SPEC = """\
+apiVersion: fleetspec/v1
+kind: Fleet
+name: small
+owner: research
+data: {bars: {from: bars.csv, key: ticker, time: date, returns: ret}}
+quality: {max_quarantined: 90%}
+universes: {main: {data: bars, calendar: XNYS, bar: 1 session}}
+horizons: [1 bar, 5 bars]
+features: {tech: [momentum(5)]}
+models:
+  linear: {family: elasticnet, target: return, features: tech, train: 100 bars, refit: 5 sessions}
+  mean: {family: average, over: linear, target: return}
+fleet:
+  - {universes: main, models: [linear, mean]}
+backtest: {scheme: walk-forward, models: [linear], step: 20 bars, within: 2h}
+schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}
+budget: {nightly: 1 USD, backtest: 1 USD}
+hardware: {laptop: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 1}}
+"""
+
+
+def write_returns(path: Path, bars: int = 150, seed: int = 4) -> None:
+    import numpy as np
+
+    days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2025-06-01"))
+    days = days[np.is_busday(days)][:bars]
+    lines = ["ticker,date,ret"]
+    for number, name in enumerate(("aaa", "bbb", "flat")):
+        values = np.random.default_rng((seed, number)).normal(0, 0.01, bars)
+        lines += [f"{name},{day},{0.0 if name == 'flat' else value:.8f}" for day, value in zip(days, values, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+    (tmp_path / "fleet.yaml").write_text(SPEC)
+    write_returns(tmp_path / "bars.csv")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run("lock", "fleet.yaml") == 0
+    capsys.readouterr()
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ending:
+        main(list(arguments))
+    return int(ending.value.code or 0)
+
+
+def apply(*more: str) -> int:
+    return run("apply", "fleet.yaml", "--executor", "inline", "--yes", "--quiet", *more)
+
+
+def test_why_of_one_model_and_of_a_selection(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply() == 0
+    capsys.readouterr()
+    assert run("why", "fleet.yaml", "main/mean/average/flat/5") == 0
+    text = capsys.readouterr().out
+    assert "small/main/linear/elasticnet/flat/5 fit 0: quarantined" in text
+    assert "a series that moves" in text
+    assert run("why", "fleet.yaml", "-s", "series:aaa", "--format", "json") == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["counts"] == {"done": 4, "reused": 0, "quarantined": 0, "missing": 0, "not asked for": 0}
+    assert run("why", "fleet.yaml", "--run", "backtest", "main/mean/average/aaa/5") == 0
+    assert "not asked for" in capsys.readouterr().out
+
+
+def test_why_wants_one_address_or_a_selector(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("why", "fleet.yaml") == 64
+    assert run("why", "fleet.yaml", "main/linear/elasticnet/aaa/1", "-s", "family:average") == 64
+    assert run("why", "fleet.yaml", "main/linear/elasticnet/zzz/1") == 1
+    assert "no series is 'zzz'" in capsys.readouterr().err
