@@ -35,6 +35,7 @@ _COMMANDS = {
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
+    "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),
     "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
 }

@@ -65,3 +65,43 @@ def why_command(
     data = looking.why(spec, RunKind(run), session, store, address, chosen, limit, report, given)
     show_findings(report, no_color)
     answer("why", data, format_, no_color)
+
+
+_runs_option = click.option(
+    "--run", "run", type=click.Choice(["nightly", "change", "backtest"]), default=None,
+    help="The run meant [default: the nightly one and the backtest].",
+)  # fmt: skip
+
+
+@click.command("retry", short_help="Take jobs out of quarantine: the next apply runs them again.")
+@options(spec_argument)
+@click.option("-s", "--select", "selector", multiple=True, required=True, metavar="SELECTOR",
+              help="Whose jobs: result:quarantined for all. A space joins, a comma intersects; may be repeated.")  # fmt: skip
+@options(exclude_option, base_option, given_options, _runs_option, session_option, store_option)
+@options(format_option, color_option)
+def retry_command(
+    spec: Path,
+    selector: tuple[str, ...],
+    exclude: tuple[str, ...],
+    base: Path | None,
+    given: Given,
+    run: str | None,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Take the quarantined jobs of the selected models out of quarantine, so that the next `apply` runs them again.
+
+    What they were quarantined for goes with them, and what was quarantined for them. For faults of a machine: the same
+    data give a family's own verdict again. Stop it at any moment; a second retry has nothing to do.
+    """
+    from fleetspec import looking, tending
+    from fleetspec.compiler.jobgraph import RunKind
+
+    report = Report()
+    chosen = looking.Chosen(" ".join(selector), " ".join(exclude), base)
+    kind = None if run is None else RunKind(run)
+    data = tending.retry(spec, kind, session, store, chosen, report, given)
+    show_findings(report, no_color)
+    answer("retry", data, format_, no_color)

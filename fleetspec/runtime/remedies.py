@@ -12,7 +12,10 @@ _REMEDIES = tuple(
         (r"values are missing, max_missing", "fewer gaps in the data and `fleetspec lock`, or a larger max_missing"),
         (r"largest return is .*max_jump", "a corrected price and `fleetspec lock`, or a larger max_jump"),
         (r"last bar ended on", "newer bars and `fleetspec lock`, or a longer stale_after"),
-        (r"no candidate of \d+ has a score", "another space; `results --table trials` has the reason of every candidate"),
+        (
+            r"no candidate of \d+ has a score",
+            "another space; `results --table trials` has the reason of every candidate",
+        ),
         (r"the series has no .*variance|needs volume", "the column it lacks in the data source, or another measure"),
         (
             r"train needs|at least \d+ are needed|are needed$|the validation part of|no origin has",

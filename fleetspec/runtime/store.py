@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DONE = "done"
 QUARANTINED = "quarantined"
+RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,18 @@ class Store:
         return sorted(self.folder("ledger").glob("[!.]*.parquet"))
 
     def ledger(self) -> pa.Table:
-        """Every ledger row, one per digest. A job that is both done and quarantined counts as done."""
+        """What is settled, one row per digest: done, or quarantined and not released since.
+
+        A job that is both done and quarantined counts as done.
+        """
+        return _settled(self.ledger_rows())
+
+    def releases(self) -> pa.Table:
+        """Rows of jobs taken out of quarantine that have no result since, one per digest and run of the verdict."""
+        return _releases(self.ledger_rows())
+
+    def ledger_rows(self) -> pa.Table:
+        """Every row of every ledger segment, as they were written."""
         for attempt in range(3):
             files = self.ledger_files()
             try:
@@ -122,18 +134,49 @@ class Store:
                     raise
             except (OSError, pa.ArrowException) as error:
                 raise _damaged(self.folder("ledger"), error) from error
-        table = pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
-        return _one_per_digest(table)
+        return pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
 
     def compact_ledger(self, run: str) -> None:
-        """Put all ledger rows into one segment. Killed in between, both the old and the new rows are there."""
+        """Put all ledger rows that count into one segment. Killed in between, both the old and the new rows are there:
+        so releases are kept, which an old verdict must not outlive."""
+        if len(self.ledger_files()) > 1:
+            rows = self.ledger_rows()
+            self.replace_ledger(f"all-{run}", pa.concat_tables([_settled(rows), _releases(rows)]))
+
+    def replace_ledger(self, name: str, rows: pa.Table) -> None:
+        """Write a segment that stands for all there are, then remove those."""
         files = self.ledger_files()
-        if len(files) < 2:
-            return
-        segments.write_segment(self.segment("ledger", f"all-{run}"), self.ledger())
+        segments.write_segment(self.segment("ledger", name), rows)
         for path in files:
-            if path.stem != f"all-{run}":
+            if path.stem != name:
                 path.unlink()
+
+
+def _settled(rows: pa.Table) -> pa.Table:
+    released = rows.filter(pc.equal(rows["state"], RELEASED))
+    if len(released):
+        rows = rows.filter(pc.not_equal(rows["state"], RELEASED))
+        beaten = pc.and_(pc.equal(rows["state"], QUARANTINED), pc.is_in(_verdict(rows), value_set=_verdict(released)))
+        rows = rows.filter(pc.invert(beaten))
+    return _one_per_digest(rows)
+
+
+def _releases(rows: pa.Table) -> pa.Table:
+    released = rows.filter(pc.equal(rows["state"], RELEASED))
+    if not len(released):
+        return released
+    done = rows["digest"].filter(pc.equal(rows["state"], DONE)).combine_chunks()
+    released = released.filter(pc.invert(pc.is_in(released["digest"], value_set=done)))
+    verdicts = np.array(_verdict(released).to_pylist(), dtype=object)
+    _, first = np.unique(verdicts, return_index=True) if len(verdicts) else (None, np.zeros(0, dtype=np.int64))
+    return released.take(pa.array(np.sort(first)))
+
+
+def _verdict(rows: pa.Table) -> pa.Array:
+    """Which verdict a row is or takes back: the digest and the run that gave it."""
+    digest, run = rows["digest"].cast(pa.binary()), rows["run"].cast(pa.binary())
+    joined = pc.binary_join_element_wise(digest, run, b"/")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 
 def _one_per_digest(table: pa.Table) -> pa.Table:

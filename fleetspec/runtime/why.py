@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from fleetspec.compiler.jobgraph import Task
+from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT, Ledger, State
 from fleetspec.runtime.remedies import remedy
@@ -31,10 +32,12 @@ _APPLY = "`fleetspec apply` runs it"
 
 @dataclass(frozen=True, slots=True)
 class _Told:
-    """What is known of a run: its last record for this graph, None where it never ran; when each run began."""
+    """What the store knows beside results: the last record of this graph, None where it never ran; when each run began;
+    why jobs that were taken out of quarantine had been in it, by digest."""
 
     last: dict[str, Any] | None
     began: dict[str, str | None]
+    released: dict[bytes, str]
 
 
 def explain(store: Path, graph: JobGraph, mask: Mask, limit: int) -> dict[str, Any]:
@@ -62,7 +65,9 @@ def explain(store: Path, graph: JobGraph, mask: Mask, limit: int) -> dict[str, A
         "last": None if told.last is None else {"run": told.last["run"], "state": told.last["state"]},
         "counts": counts,
         "models": [
-            _model(ledger, told, graph.address(int(model)), STATES[state[model]], rows.get(graph.address(int(model)), []))
+            _model(
+                ledger, told, graph.address(int(model)), STATES[state[model]], rows.get(graph.address(int(model)), [])
+            )
             for model in chosen[:limit]
         ],
         "more": len(chosen) - int(shown.sum()),
@@ -81,7 +86,10 @@ def not_asked(store: Path, graph: JobGraph, address: str, others: Iterable[JobGr
 def _told(store: Path, graph: JobGraph) -> _Told:
     records = stored.read_records(store, graph.fleet)
     ours = [record for record in records if record["graph"] == graph.content and record["kind"] == str(graph.run)]
-    return _Told(ours[-1] if ours else None, {record["run"]: record.get("began") for record in records})
+    began = {record["run"]: record.get("began") for record in records}
+    releases = Store.of(store, graph.fleet).releases()
+    reasons = zip(releases["digest"].to_pylist(), releases["reason"].to_pylist(), strict=True)
+    return _Told(ours[-1] if ours else None, began, dict(reasons))
 
 
 def _states(store: Path, graph: JobGraph, ledger: Ledger, told: _Told) -> NDArray[np.int64]:
@@ -89,7 +97,7 @@ def _states(store: Path, graph: JobGraph, ledger: Ledger, told: _Told) -> NDArra
     rows = stored.read_ledger(store, graph.fleet)
     last = told.last["run"] if told.last is not None else None
     newest = rows["digest"].filter(pc.equal(rows["run"], last)) if last is not None else rows["digest"].slice(0, 0)
-    fresh = np.isin(graph.keys, stored.segments.key_bytes(newest).view("V16").ravel())
+    fresh = np.isin(graph.keys, segments.key_bytes(newest).view("V16").ravel())
     code = np.full(len(graph.models), 4)
     code[graph.model] = 1
     for number, jobs in ((0, fresh), (3, ledger.state == State.MISSING), (2, ledger.state == State.QUARANTINED)):
@@ -198,7 +206,8 @@ def _root(ledger: Ledger, told: _Told, job: int) -> tuple[str, str]:
         if reason.startswith(PARENT):
             return f"{reason} (it has a result by now)", "`fleetspec retry` takes it out of quarantine"
         return reason, remedy(reason)
-    return _unrun(told), _APPLY
+    released = told.released.get(ledger.graph.digest[job].tobytes())
+    return _unrun(told) if released is None else f"retry took it out of quarantine ({released})", _APPLY
 
 
 def _unrun(told: _Told) -> str:

@@ -315,11 +315,14 @@ def commit(
 
 
 def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
-    """The receipt of a bundle that was committed by a worker which then died; None where it was not."""
+    """The receipt of a bundle that was committed by a worker which then died; None where it was not in this run."""
     path = work.store.segment("ledger", bundle.name)
     if not path.exists():
         return None
-    found = {row["digest"]: row for row in segments.read_segment(path).to_pylist()}
+    # An earlier run may have left a segment of that name, with verdicts that were taken back since.
+    found = {row["digest"]: row for row in segments.read_segment(path).to_pylist() if row["run"] == work.run}
+    if not found:
+        return None
     rows = []
     for job in map(int, bundle.jobs):
         row = found.get(work.graph.digest[job].tobytes())

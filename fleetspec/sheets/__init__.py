@@ -83,6 +83,7 @@ _SHEETS: Mapping[str, str] = {
     "results": "running",
     "report": "running",
     "why": "operating",
+    "retry": "operating",
 }
 
 

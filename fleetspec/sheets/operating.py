@@ -77,3 +77,29 @@ def _jobs(model: dict[str, Any]) -> list[Block]:
     if model["more_jobs"]:
         blocks.append(Line(f"{plural(model['more_jobs'], 'more job')}", "dim"))
     return blocks
+
+
+_ADDRESSES = 10
+
+
+def retry_sheet(data: dict[str, Any]) -> list[Block]:
+    """What was taken out of quarantine, and why it had been in it."""
+    blocks: list[Block] = []
+    if data["jobs"]:
+        said = f"{plural(data['jobs'], 'job')} of {plural(data['models'], 'model')} taken out of quarantine"
+        blocks.append(Line(f"{said}: the next `fleetspec apply` runs them again", "good"))
+    else:
+        blocks.append(Line("nothing to do: no job of the selection is quarantined"))
+    if data["beyond"]:
+        blocks.append(
+            Line(f"{count(data['beyond'])} of them beyond the selection: what it rests on or what rests on it")
+        )
+    if data["left"]:
+        blocks.append(Line(f"{plural(data['left'], 'trial')} left: the search they lost has its result", "dim"))
+    if data["causes"]:
+        rows = tuple((cause["reason"], count(cause["jobs"]), cause["address"]) for cause in data["causes"])
+        blocks.append(Table(("it was quarantined for", "jobs", "first model"), rows, frozenset({"jobs"})))
+    blocks += [Line(address) for address in data["addresses"][:_ADDRESSES]]
+    if len(data["addresses"]) > _ADDRESSES:
+        blocks.append(Line(f"{count(len(data['addresses']) - _ADDRESSES)} more models: --format json has them", "dim"))
+    return blocks

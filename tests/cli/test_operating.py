@@ -41,7 +41,9 @@ def write_returns(path: Path, bars: int = 150, seed: int = 4) -> None:
     lines = ["ticker,date,ret"]
     for number, name in enumerate(("aaa", "bbb", "flat")):
         values = np.random.default_rng((seed, number)).normal(0, 0.01, bars)
-        lines += [f"{name},{day},{0.0 if name == 'flat' else value:.8f}" for day, value in zip(days, values, strict=True)]
+        lines += [
+            f"{name},{day},{0.0 if name == 'flat' else value:.8f}" for day, value in zip(days, values, strict=True)
+        ]
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -85,3 +87,28 @@ def test_why_wants_one_address_or_a_selector(fleet: Path, capsys: pytest.Capture
     assert run("why", "fleet.yaml", "main/linear/elasticnet/aaa/1", "-s", "family:average") == 64
     assert run("why", "fleet.yaml", "main/linear/elasticnet/zzz/1") == 1
     assert "no series is 'zzz'" in capsys.readouterr().err
+
+
+def test_retry_releases_once_and_the_next_apply_runs_it(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert apply() == 0
+    capsys.readouterr()
+    assert run("retry", "fleet.yaml", "-s", "result:quarantined", "--format", "json") == 0
+    data = json.loads(capsys.readouterr().out)
+    # flat: a fit and a forecast of two horizons, and their average of each.
+    assert (data["jobs"], data["models"]) == (6, 4)
+    assert run("why", "fleet.yaml", "main/linear/elasticnet/flat/1") == 0
+    assert "retry took it out of quarantine" in capsys.readouterr().out
+    assert run("retry", "fleet.yaml", "-s", "series:flat") == 0
+    assert "nothing to do" in capsys.readouterr().out
+    assert apply("--format", "json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert (summary["run"], summary["newly_quarantined"], summary["reused"]) == ("run-0002", 6, summary["jobs"] - 6)
+
+
+def test_retry_wants_a_selector_that_matches(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("retry", "fleet.yaml") == 64
+    assert run("retry", "fleet.yaml", "-s", "family:garch") == 1
+    capsys.readouterr()
+    # The backtest has no such group: that is no fault of the selector's.
+    assert run("retry", "fleet.yaml", "-s", "group:mean") == 0
+    assert not (fleet / ".fleetspec").exists()
