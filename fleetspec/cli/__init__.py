@@ -36,6 +36,7 @@ _COMMANDS = {
     "status": ("running", "Say what the store holds of a fleet."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),
+    "gc": ("operating", "Remove from a store what no ledger row or no deployed graph needs."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),
     "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
 }

@@ -22,7 +22,7 @@ from fleetspec.cli.options import (
     store_option,
 )
 from fleetspec.compiler.given import Given
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import ExitCode, Report
 
 _select_option = click.option(
     "-s", "--select", "selector", multiple=True, metavar="SELECTOR",
@@ -76,7 +76,7 @@ _runs_option = click.option(
 @click.command("retry", short_help="Take jobs out of quarantine: the next apply runs them again.")
 @options(spec_argument)
 @click.option("-s", "--select", "selector", multiple=True, required=True, metavar="SELECTOR",
-              help="Whose jobs: result:quarantined for all. A space joins, a comma intersects; may be repeated.")  # fmt: skip
+              help="Whose jobs: result:quarantined for all. A space joins, a comma intersects.")  # fmt: skip
 @options(exclude_option, base_option, given_options, _runs_option, session_option, store_option)
 @options(format_option, color_option)
 def retry_command(
@@ -105,3 +105,37 @@ def retry_command(
     data = tending.retry(spec, kind, session, store, chosen, report, given)
     show_findings(report, no_color)
     answer("retry", data, format_, no_color)
+
+
+@click.command("gc", short_help="Remove from a store what no ledger row or no deployed graph needs.")
+@click.argument("what", metavar="STORE|SPEC", type=click.Path(exists=True, path_type=Path))
+@click.option("--keep-days", type=click.FloatRange(min=0), default=30.0, show_default=True,
+              help="Keep what was written in the last N days, needed or not.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Say what would be freed; remove nothing.")
+@options(given_options, session_option, store_option, format_option, color_option)
+def gc_command(
+    what: Path,
+    keep_days: float,
+    dry_run: bool,
+    given: Given,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Free what nothing needs in STORE (a folder, or one fleet's in it), or in the store of SPEC.
+
+    Needed is what a deployed run has in its graph, and with SPEC what that has. Where nothing is deployed, only files
+    without a ledger row go. A store that a run holds is left alone (exit code 1); stop it at any moment.
+    """
+    from fleetspec import tending
+
+    report = Report()
+    if what.is_dir():
+        data = tending.gc_store(what, keep_days, dry_run)
+    else:
+        data = tending.gc_spec(what, session, store, keep_days, dry_run, report, given)
+    show_findings(report, no_color)
+    answer("gc", data, format_, no_color)
+    if any(fleet["held"] for fleet in data["fleets"]):
+        raise SystemExit(int(ExitCode.ERROR))

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import reject
-from fleetspec.files import write_atomically
+from fleetspec.files import sync_folder, write_atomically
 from fleetspec.rules import running
 from fleetspec.runtime import segments
 
@@ -150,6 +150,8 @@ class Store:
         for path in files:
             if path.stem != name:
                 path.unlink()
+        # What the old rows named may be removed next: they must not come back after a power cut.
+        sync_folder(self.folder("ledger"))
 
 
 def _settled(rows: pa.Table) -> pa.Table:

@@ -84,6 +84,7 @@ _SHEETS: Mapping[str, str] = {
     "report": "running",
     "why": "operating",
     "retry": "operating",
+    "gc": "operating",
 }
 
 

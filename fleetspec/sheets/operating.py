@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
-from fleetspec.sheets.figures import count, plural, span
+from fleetspec.sheets.figures import count, plural, size, span
 
 _TONES: dict[str, Tone] = {"done": "good", "reused": "good", "quarantined": "bad", "missing": "warn"}
 
@@ -102,4 +102,30 @@ def retry_sheet(data: dict[str, Any]) -> list[Block]:
     blocks += [Line(address) for address in data["addresses"][:_ADDRESSES]]
     if len(data["addresses"]) > _ADDRESSES:
         blocks.append(Line(f"{count(len(data['addresses']) - _ADDRESSES)} more models: --format json has them", "dim"))
+    return blocks
+
+
+def gc_sheet(data: dict[str, Any]) -> list[Block]:
+    """What was, or would be, removed of each fleet."""
+    blocks: list[Block] = []
+    for fleet in data["fleets"]:
+        if fleet["held"]:
+            blocks.append(Line(f"{fleet['fleet']}: left alone, {fleet['held']}", "bad"))
+            continue
+        verb = "would free" if data["dry_run"] else "freed"
+        files = sum(kind["files"] for kind in fleet["kinds"])
+        said = f"{plural(files, 'file')}, {size(fleet['bytes'])}; {plural(fleet['rows'], 'ledger row')}"
+        blocks.append(Line(f"{fleet['fleet']}: {verb} {said}", "good"))
+        if fleet["note"]:
+            blocks.append(Line(fleet["note"], "warn"))
+        rows = tuple(
+            (kind["kind"], count(kind["files"]), size(kind["bytes"])) for kind in fleet["kinds"] if kind["files"]
+        )
+        if rows:
+            blocks.append(Table(("of", "files", "size"), rows, frozenset({"files", "size"})))
+        if fleet["shared"]:
+            stays = "that no graph needs stay: they are young, or lie with others that one does"
+            blocks.append(Line(f"{plural(fleet['shared'], 'result')} {stays}", "dim"))
+    if not data["fleets"]:
+        blocks.append(Line(f"nothing to do: {data['store']} holds nothing of this fleet"))
     return blocks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,71 @@ def test_retry_wants_a_selector_that_matches(fleet: Path, capsys: pytest.Capture
     # The backtest has no such group: that is no fault of the selector's.
     assert run("retry", "fleet.yaml", "-s", "group:mean") == 0
     assert not (fleet / ".fleetspec").exists()
+
+
+def age(folder: Path, days: float = 60.0) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            then = path.stat().st_mtime - days * 86400
+            os.utime(path, (then, then))
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert run(*arguments) == 0
+    return capsys.readouterr().out
+
+
+def test_gc_frees_what_the_deployed_graph_no_longer_needs(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tables = ("forecasts", "fits", "quarantine")
+    assert apply() == 0
+    write_returns(fleet / "bars.csv", seed=5)
+    assert run("lock", "fleet.yaml") == 0
+    assert apply() == 0
+    age(fleet / ".fleetspec")
+
+    def every() -> list[str]:
+        return [
+            printed(capsys, "results", "fleet.yaml", "--table", table, "--limit", "999", "--format", "json")
+            for table in tables
+        ]
+
+    before = every()
+    said = json.loads(printed(capsys, "gc", ".fleetspec", "--dry-run", "--format", "json"))["fleets"]
+    assert "would free" in printed(capsys, "gc", ".fleetspec/small", "--dry-run")
+    assert "nothing" not in printed(capsys, "gc", "fleet.yaml", "--dry-run")
+    done = json.loads(printed(capsys, "gc", ".fleetspec", "--format", "json"))["fleets"]
+    assert said == done
+    # Two of three series have other data; a job of the third has the same digest as before.
+    assert (done[0]["rows"], done[0]["note"], done[0]["held"]) == (12, None, None)
+    assert done[0]["bytes"] > 0
+    assert every() == before
+    assert "nothing to do" in printed(capsys, "apply", "fleet.yaml", "--yes")
+    assert "freed 0 files, 0 B; 0 ledger rows" in printed(capsys, "gc", ".fleetspec", "--keep-days", "0")
+
+
+def test_gc_leaves_a_held_store_alone(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from fleetspec.runtime.store import Store
+
+    assert apply() == 0
+    with Store.of(fleet / ".fleetspec", "small").held():
+        assert run("gc", "fleet.yaml") == 1
+        assert "left alone, another run" in capsys.readouterr().out
+    assert run("gc", "fleet.yaml") == 0
+
+
+def test_gc_keeps_everything_where_it_cannot_know(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("gc", str(fleet)) == 1
+    assert "holds no fleet" in capsys.readouterr().err
+    assert "holds nothing of this fleet" in printed(capsys, "gc", "fleet.yaml")
+    assert apply() == 0
+    deployed = fleet / ".fleetspec" / "small" / "deployed" / "nightly.json"
+    kept = json.loads(deployed.read_text())
+    age(fleet / ".fleetspec")
+    for change in ({"graph": "0" * 32}, {"spec": kept["spec"].replace("elasticnet", "elasticnot")}):
+        deployed.write_text(json.dumps(kept | change))
+        text = printed(capsys, "gc", ".fleetspec", "--keep-days", "0")
+        assert "freed 0 files" in text
+        assert "every result counts" in text
+    deployed.unlink()
+    assert "nothing is deployed" in printed(capsys, "gc", ".fleetspec", "--keep-days", "0")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def test_every_chain_ends_where_a_parents_reason_no_longer_explains_it(toys) -> 
         links = chain(ledger, int(job))
         seen += len(links) > 1
         assert not (ledger.reason(links[-1]) or "").startswith("parent ")
-        assert all(after in request.graph.parents(before) for before, after in zip(links, links[1:], strict=False))
+        assert all(after in request.graph.parents(before) for before, after in pairwise(links))
     assert seen
 
 
