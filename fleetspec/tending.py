@@ -52,6 +52,27 @@ def retry(
     return release(store, selected)
 
 
+def reproduce(
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path,
+    address: str,
+    window: int | None,
+    report: Report,
+    given: Given = NOTHING,
+) -> dict[str, Any]:
+    """One model made again from the locked data, and held against the store."""
+    from fleetspec.compiler.select import find_model, full_address
+    from fleetspec.runtime.reproducing import reproduce as make_again
+
+    start = comparing.start_of(None, run, store, report, given)
+    compiled = compiled_for(path, run, session, None, report, given, start)[0]
+    graph = compiled.graph
+    model = find_model(graph, full_address(graph, address))
+    return make_again(compiled.read.spec, graph, compiled.lock, path.parent, store, model, window)
+
+
 def gc_spec(
     path: Path,
     session: date | None,

@@ -37,6 +37,7 @@ _COMMANDS = {
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),
     "gc": ("operating", "Remove from a store what no ledger row or no deployed graph needs."),
+    "reproduce": ("operating", "Make one model again and compare it with the store, bit by bit."),
     "results": ("running", "Print forecasts, fits, trials or evaluations of selected models."),
     "report": ("reporting", "Write the report of a fleet's runs as one HTML file."),
 }

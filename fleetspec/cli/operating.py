@@ -139,3 +139,35 @@ def gc_command(
     answer("gc", data, format_, no_color)
     if any(fleet["held"] for fleet in data["fleets"]):
         raise SystemExit(int(ExitCode.ERROR))
+
+
+@click.command("reproduce", short_help="Make one model again and compare it with the store, bit by bit.")
+@options(spec_argument)
+@click.argument("address")
+@click.option("--window", type=click.IntRange(min=0), default=None, help="One window of a backtest [default: all].")
+@options(given_options, run_option, session_option, store_option, format_option, color_option)
+def reproduce_command(
+    spec: Path,
+    address: str,
+    window: int | None,
+    given: Given,
+    run: str,
+    session: date | None,
+    store: Path,
+    format_: str,
+    no_color: bool,
+) -> None:
+    """Fit and forecast the model at ADDRESS again, here and from the locked data, and compare with the store.
+
+    Exit code 0 where every job gives what is stored: the same bits, or for results from a GPU within the tolerance its
+    family states; 1 with the differences, or where nothing could be compared. Nothing is written.
+    """
+    from fleetspec import tending
+    from fleetspec.compiler.jobgraph import RunKind
+
+    report = Report()
+    data = tending.reproduce(spec, RunKind(run), session, store, address, window, report, given)
+    show_findings(report, no_color)
+    answer("reproduce", data, format_, no_color)
+    if data["verdict"] != "same":
+        raise SystemExit(int(ExitCode.ERROR))

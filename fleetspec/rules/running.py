@@ -91,3 +91,10 @@ JOBS_FAILED = Rule(
     bad="fleetspec apply fleet.yaml --store /full-disk",
     good="fleetspec apply fleet.yaml --store /store    # runs what is missing",
 )
+NOTHING_TO_COMPARE = Rule(
+    "FS513",
+    "the store has nothing to compare with",
+    "A model is reproduced by making it again and comparing with the store; one that has not run has nothing there.",
+    bad="fleetspec reproduce fleet.yaml main/vol/garch/aapl    # before the first apply",
+    good="fleetspec apply fleet.yaml && fleetspec reproduce fleet.yaml main/vol/garch/aapl",
+)

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fleetspec.compiler.standards import standards
 from fleetspec.diagnostics import Report
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import cut, lanes_of
@@ -26,7 +25,7 @@ from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
 from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
 from fleetspec.runtime.worker import Receipt, commit
-from fleetspec.runtime.workload import Workload
+from fleetspec.runtime.workload import workload_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -39,6 +38,7 @@ if TYPE_CHECKING:
     from fleetspec.runtime.executor import Event, Executor
     from fleetspec.runtime.inputs import SeriesBlock
     from fleetspec.runtime.strikes import Verdict
+    from fleetspec.runtime.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def run(request: RunRequest) -> RunSummary:
         run_.look()
         if not len(missing):
             return run_.summary(False)
-        _require_libraries(request.graph, missing)
+        require_libraries(request.graph, missing)
         return run_.execute()
 
 
@@ -165,17 +165,8 @@ class _Run:
             self.notes.append(f"data '{source}': {count} {have} bars newer than the lock; lock again to use them")
 
     def _workload(self) -> Workload:
-        spec, graph = self.request.spec, self.request.graph
-        return Workload(
-            graph=graph,
-            blocks=self.blocks,
-            sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
-            bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
-            standards=standards(spec, graph.models.universes, graph.run, graph.session),
-            tests=() if spec.backtest is None else tuple(spec.backtest.tests),
-            root=self.store.root,
-            run=self.store.next_run(),
-        )
+        request = self.request
+        return workload_of(request.spec, request.graph, self.blocks, self.store.root, self.store.next_run())
 
     def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
@@ -366,7 +357,7 @@ def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
     return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
 
 
-def _require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
+def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
     """FS506 where a family of ``jobs`` needs a module that is not installed."""
     report = Report()
     models = graph.models

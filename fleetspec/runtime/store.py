@@ -133,7 +133,7 @@ class Store:
                 if attempt == 2:
                     raise
             except (OSError, pa.ArrowException) as error:
-                raise _damaged(self.folder("ledger"), error) from error
+                raise damaged(self.folder("ledger"), error) from error
         return pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
 
     def compact_ledger(self, run: str) -> None:
@@ -190,7 +190,8 @@ def _one_per_digest(table: pa.Table) -> pa.Table:
     return ordered.take(pa.array(np.sort(first)))
 
 
-def _damaged(path: Path, error: Exception) -> Exception:
+def damaged(path: Path, error: Exception) -> Exception:
+    """What to raise (FS508) for a file of a store that cannot be read."""
     return reject(
         running.STORE_UNREADABLE,
         f"'{path}' cannot be read: {str(error).splitlines()[0]}",
@@ -219,7 +220,7 @@ def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
         try:
             records.append(json.loads(path.read_text()))
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
     return records
 
 
@@ -278,7 +279,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
         try:
             rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
         except (OSError, pa.ArrowException) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
         here = wanted.filter(pc.equal(wanted["segment"], name))
         parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here["digest"].combine_chunks())))
     schema = segments.TABLES[table]

@@ -85,6 +85,7 @@ _SHEETS: Mapping[str, str] = {
     "why": "operating",
     "retry": "operating",
     "gc": "operating",
+    "reproduce": "operating",
 }
 
 

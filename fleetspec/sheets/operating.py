@@ -129,3 +129,48 @@ def gc_sheet(data: dict[str, Any]) -> list[Block]:
     if not data["fleets"]:
         blocks.append(Line(f"nothing to do: {data['store']} holds nothing of this fleet"))
     return blocks
+
+
+def reproduce_sheet(data: dict[str, Any]) -> list[Block]:
+    """Whether a model came out the same, job by job, and where it did not."""
+    verdicts: dict[str, tuple[str, Tone]] = {
+        "same": ("reproduced", "good"),
+        "differs": ("NOT REPRODUCED", "bad"),
+        "not compared": ("NOTHING COMPARED", "warn"),
+    }
+    said = verdicts[data["verdict"]]
+    rows = tuple(
+        (
+            job["task"],
+            str(job["window"]),
+            job["stored"],
+            job["why"] or job["verdict"],
+            count(job["values"]),
+            "beyond any" if job["largest"] is None else f"{job['largest']:.3g}",
+            f"{job['tolerance']:g}" if job["tolerance"] else "to the bit",
+            span(job["seconds"]),
+        )
+        for job in data["jobs"]
+    )
+    columns = ("task", "window", "stored", "now", "values", "apart", "allowed", "took")
+    blocks: list[Block] = [
+        Line(f"{data['address']} · {data['kind']}", "strong"),
+        Line(*said),
+        Table(columns, rows, frozenset({"window", "values", "apart", "took"})),
+    ]
+    if data["differences"]:
+        cells = tuple(
+            (f"{one['task']} {one['window']}", one["what"], _value(one["stored"]), _value(one["now"]))
+            for one in data["differences"]
+        )
+        blocks += [Heading("Differences"), Table(("job", "what", "stored", "now"), cells)]
+    if data["more"]:
+        blocks.append(Line(f"{count(data['more'])} more", "dim"))
+    if data["rounding"]:
+        blocks.append(Line("All of them are of rounding: another processor, engine or library gives such.", "dim"))
+    return blocks
+
+
+def _value(value: Any) -> str:
+    """Every digit of a number: a difference may be in the last one."""
+    return "nothing" if value is None else repr(value) if isinstance(value, float) else str(value)

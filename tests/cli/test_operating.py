@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow.compute as pc
 import pytest
 
 from fleetspec.cli import main
@@ -181,3 +182,27 @@ def test_gc_keeps_everything_where_it_cannot_know(fleet: Path, capsys: pytest.Ca
         assert "every result counts" in text
     deployed.unlink()
     assert "nothing is deployed" in printed(capsys, "gc", ".fleetspec", "--keep-days", "0")
+
+
+def test_reproduce_compares_with_the_store(fleet: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    address = "main/linear/elasticnet/bbb/5"
+    assert run("reproduce", "fleet.yaml", address) == 1
+    assert "FS513" in capsys.readouterr().err
+    assert apply() == 0
+    text = printed(capsys, "reproduce", "fleet.yaml", address)
+    assert "reproduced" in text
+    assert "to the bit" in text
+    from fleetspec.runtime import segments
+
+    for path in (fleet / ".fleetspec" / "small" / "forecasts").glob("*.parquet"):
+        rows = segments.read_segment(path)
+        at = rows.schema.get_field_index("value")
+        doubled = pc.multiply(rows["value"], 2.0)
+        segments.write_segment(path, rows.set_column(at, rows.schema.field("value"), doubled))
+    capsys.readouterr()
+    assert run("reproduce", "fleet.yaml", address, "--format", "json") == 1
+    data = json.loads(capsys.readouterr().out)
+    assert [(one["what"], one["relative"]) for one in data["differences"]] == [("forecasts.value", 0.5)]
+    assert [job["verdict"] for job in data["jobs"]] == ["same", "differs"]
+    assert run("reproduce", "fleet.yaml", "main/mean/average/flat/1") == 1
+    assert "NOTHING COMPARED" in capsys.readouterr().out

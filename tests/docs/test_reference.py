@@ -193,3 +193,13 @@ def test_links(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], target
+
+
+def test_tolerances_of_gpus() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    (row,) = re.findall(r"^\| on a GPU \|(.*)$", text, re.M)
+    told = {}
+    for names, value in re.findall(r"((?:`[\w-]+`(?:, )?)+) (\d+e-\d+)", row):
+        told |= dict.fromkeys(re.findall(r"`([\w-]+)`", names), float(value))
+    able = {name: FAMILIES[name].profile for name in FAMILIES if FAMILIES[name].profile.gpu != "never"}
+    assert told == {name: profile.gpu_tolerance for name, profile in able.items()}
