@@ -98,3 +98,11 @@ NOTHING_TO_COMPARE = Rule(
     bad="fleetspec reproduce fleet.yaml main/vol/garch/aapl    # before the first apply",
     good="fleetspec apply fleet.yaml && fleetspec reproduce fleet.yaml main/vol/garch/aapl",
 )
+UNWATCHED = Rule(
+    "FS514",
+    "the event log or the port for metrics cannot be opened",
+    "The file or the port is not this user's to open, or another process has the port. A run that was to be watched "
+    "does not begin unwatched.",
+    bad="fleetspec apply fleet.yaml --metrics 80    # as an ordinary user",
+    good="fleetspec apply fleet.yaml --metrics 9464",
+)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -50,13 +52,13 @@ def write_returns(path: Path, bars: int = 150, seed: int = 4) -> None:
 
 
 @pytest.fixture
-def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Path:
+def fleet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "fleet.yaml").write_text(SPEC)
     write_returns(tmp_path / "bars.csv")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
-    assert run("lock", "fleet.yaml") == 0
-    capsys.readouterr()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        assert run("lock", "fleet.yaml") == 0
     return tmp_path
 
 
@@ -206,3 +208,34 @@ def test_reproduce_compares_with_the_store(fleet: Path, capsys: pytest.CaptureFi
     assert [job["verdict"] for job in data["jobs"]] == ["same", "differs"]
     assert run("reproduce", "fleet.yaml", "main/mean/average/flat/1") == 1
     assert "NOTHING COMPARED" in capsys.readouterr().out
+
+
+def test_apply_writes_events_to_a_file_and_to_stdout(fleet: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert apply("--events", "run.jsonl", "--format", "json", "--metrics", "0") == 0
+    out, err = capfd.readouterr()
+    summary = json.loads(out)
+    assert "metrics at http://127.0.0.1:" in err
+    lines = [json.loads(line) for line in (fleet / "run.jsonl").read_text().splitlines()]
+    assert [line["event"] for line in lines][:: len(lines) - 1] == ["run_started", "run_ended"]
+    assert sum(line["done"] for line in lines if line["event"] == "bundle_done") == summary["done"]
+    assert apply("--events", "-") == 0
+    out, err = capfd.readouterr()
+    assert [json.loads(line)["event"] for line in out.splitlines()] == ["run_started", "run_ended"]
+    assert "nothing to do" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("--events", "-", "--format", "json"), 64, "both be on stdout"),
+        (("--metrics", "many"), 64, "is no port"),
+        (("--events", "no/such/folder/x"), 1, "FS514"),
+        (("--metrics", "256.0.0.1:0"), 1, "FS514"),
+    ],
+)
+def test_a_run_that_cannot_be_watched_does_not_begin(
+    fleet: Path, capfd: pytest.CaptureFixture[str], arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    assert apply(*arguments) == code
+    assert said in capfd.readouterr().err
+    assert not list(fleet.glob(".fleetspec/*/runs/*"))
