@@ -214,7 +214,8 @@ class Profile(Struct, frozen=True):
     """Device-neutral needs of one job: what decides where it may run, never how fast a device is.
 
     ``memory_mib`` is resident memory of a worker doing this job; ``gpu`` says whether it must, may or cannot
-    use one; ``basis`` says where the figures come from (shown to the user).
+    use one; ``basis`` says where the figures come from (shown to the user). ``gpu_tolerance`` is the largest relative
+    difference between two runs of one job on a GPU, where sums have no fixed order; on a CPU there is none.
     """
 
     memory_mib: int
@@ -222,6 +223,7 @@ class Profile(Struct, frozen=True):
     gpu: Literal["never", "optional", "required"] = "never"
     gpu_memory_mib: int = 0
     cores: int = 1
+    gpu_tolerance: float = 0.0
 
 
 FitFunction = Callable[[FitRequest], Fit]

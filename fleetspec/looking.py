@@ -13,7 +13,7 @@ from fleetspec.diagnostics import Report
 from fleetspec.pipeline import Compiled, World, compile, compiled_for, plan
 
 if TYPE_CHECKING:
-    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.compiler.jobgraph import JobGraph, RunKind
     from fleetspec.compiler.select import Mask
     from fleetspec.runtime.inventory import Results
 
@@ -121,6 +121,53 @@ def model(
     start = comparing.start_of(None, run, store, report, given)
     graph = compiled_for(path, run, session, None, report, given, start)[0].graph
     return describe_model(store, graph, find_model(graph, full_address(graph, address)))
+
+
+def why(
+    path: Path,
+    run: RunKind,
+    session: date | None,
+    store: Path,
+    address: str | None,
+    chosen: Chosen,
+    limit: int,
+    report: Report,
+    given: Given = NOTHING,
+) -> dict[str, Any]:
+    """The state of one model, or of the chosen ones, and why it is that one."""
+    import numpy as np
+
+    from fleetspec.compiler.select import find_model, full_address
+    from fleetspec.diagnostics import Rejected
+    from fleetspec.runtime.why import explain, not_asked
+
+    start = comparing.start_of(chosen.base, run, store, report, given)
+    compiled = compiled_for(path, run, session, None, report, given, start)[0]
+    graph = compiled.graph
+    if address is None:
+        return explain(store, graph, chosen_models(compiled, chosen, store, report, given), limit)
+    whole = full_address(graph, address)
+    mask = np.zeros(len(graph.models), dtype=bool)
+    try:
+        mask[find_model(graph, whole)] = True
+    except Rejected:
+        others = [other.graph for other, _ in every_run(path, session, store, Report(), given)]
+        others = [other for other in others if other.run is not run and _has(other, whole)]
+        if not others:
+            raise
+        return not_asked(store, graph, whole, others)
+    return explain(store, graph, mask, limit)
+
+
+def _has(graph: JobGraph, address: str) -> bool:
+    from fleetspec.compiler.select import find_model
+    from fleetspec.diagnostics import Rejected
+
+    try:
+        find_model(graph, address)
+    except Rejected:
+        return False
+    return True
 
 
 def report_page(

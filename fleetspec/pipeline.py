@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from fleetspec.renderer.manifests import Manifests
     from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
+    from fleetspec.runtime.telling import Listener
 
 
 class World(Struct, frozen=True):
@@ -366,9 +367,13 @@ def save(made: Planned, path: Path) -> None:
 
 
 def run(
-    made: Planned, store: Path, executor: str = "ray", progress: Callable[[Progress], None] | None = None
+    made: Planned,
+    store: Path,
+    executor: str = "ray",
+    progress: Callable[[Progress], None] | None = None,
+    events: Listener | None = None,
 ) -> RunSummary:
-    """Plan → a run: what is missing in the store is computed, everything else is reused.
+    """Plan → a run: what is missing in the store is computed, everything else is reused. ``events`` hears what happens.
 
     A run that counts makes its spec and lock what is deployed.
     """
@@ -386,6 +391,7 @@ def run(
         store=store,
         executor=executor,
         progress=progress,
+        events=events,
     )
     summary = run_graph(request)
     if summary.exit_code is ExitCode.OK:

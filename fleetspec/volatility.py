@@ -210,8 +210,10 @@ def _or_raise(answer: T | Rejection) -> T:
 PROFILE = Profile(
     memory_mib=420,
     basis="measured: 282 MiB in a worker with Ray, Arrow and the engine, 343 MiB once arch is loaded too; the rest, up "
-    "to 420 MiB, is headroom; of a GPU, ASSUMED: half a GiB for CUDA itself and as much for a bundle's arrays",
+    "to 420 MiB, is headroom; of a GPU, ASSUMED: half a GiB for CUDA itself and as much for a bundle's arrays; its "
+    "tolerance, too, is ASSUMED: the optimiser's own",
     gpu="optional",
     gpu_memory_mib=1024,
+    gpu_tolerance=1e-4,
 )
 """One core, on whichever family of the engine, or a GPU where a plan finds one cheaper."""

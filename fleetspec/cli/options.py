@@ -151,18 +151,19 @@ def width() -> int:
     return max(60, min(shutil.get_terminal_size((80, 24)).columns, 110))
 
 
-def answer(view: str, data: Any, format_: str, no_color: bool = False) -> None:
-    """Print ``data`` on stdout through the view of that name in the format asked for."""
+def answer(view: str, data: Any, format_: str, no_color: bool = False, err: bool = False) -> None:
+    """Print ``data`` on stdout (stderr with ``err``) through the view of that name in the format asked for."""
     if format_ == "json":
-        click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False))
+        click.echo(json.dumps(data, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False), err=err)
     elif format_ in ("markdown", "md"):
         from fleetspec.views import as_markdown
 
-        click.echo(as_markdown.view(view, data), nl=False)
+        click.echo(as_markdown.view(view, data), nl=False, err=err)
     else:
         from fleetspec.views import as_text
 
-        click.echo(as_text.view(view, data, width=width(), color=colored(no_color)), nl=False)
+        color = colored(no_color, sys.stderr if err else None)
+        click.echo(as_text.view(view, data, width=width(), color=color), nl=False, err=err)
 
 
 def say_findings(report: Report, spec: Path, format_: str) -> bool:

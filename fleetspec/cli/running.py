@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,10 +35,28 @@ if TYPE_CHECKING:
     from fleetspec.runtime.driver import Progress
 
 
+def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
+    from fleetspec.runtime.exporter import parse_address
+
+    try:
+        return None if value is None else parse_address(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from None
+
+
 @click.command("apply", short_help="Run what is missing, on Ray, and store the results.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
+@click.option(
+    "--events",
+    "log",
+    metavar="FILE",
+    default=None,
+    help="Append what happens to FILE, a JSON line an event; - is stdout, and the answer goes to stderr.",
+)
+@click.option("--metrics", "address", metavar="[HOST:]PORT", default=None, callback=_address,
+              help="Serve metrics for Prometheus at /metrics while it runs.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
 @options(quiet_option, format_option, color_option)
 def apply_command(
@@ -48,6 +67,8 @@ def apply_command(
     session: date | None,
     store: Path,
     executor: str,
+    log: str | None,
+    address: tuple[str, int] | None,
     yes: bool,
     quiet: bool,
     format_: str,
@@ -61,7 +82,10 @@ def apply_command(
     """
     from fleetspec import comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.runtime.listening import listening
 
+    if log == "-" and format_ != "text":
+        raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
@@ -72,11 +96,11 @@ def apply_command(
         raise SystemExit(int(ExitCode.INFEASIBLE))
     if not planned.done.all():
         _present(planned, no_color, yes, quiet)
-    with _progress(planned, quiet) as tell:
-        summary = pipeline.run(planned, store, executor, tell)
+    with listening(log, address, partial(click.echo, err=True)) as heard, _progress(planned, quiet) as tell:
+        summary = pipeline.run(planned, store, executor, tell, heard)
     outcome = Report()
     summary.tell(outcome)
-    answer("apply", summary.to_json(), format_, no_color)
+    answer("apply", summary.to_json(), format_, no_color, err=log == "-")
     show_findings(outcome, no_color)
     raise SystemExit(int(summary.exit_code))
 

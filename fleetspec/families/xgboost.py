@@ -97,9 +97,10 @@ FAMILY = Family(
     profile=Profile(
         memory_mib=250,
         basis="measured: a worker with Ray, Arrow and the family's libraries after fits of 2,000 bars; "
-        "GPU memory assumed: little more than a CUDA context",
+        "GPU memory assumed: little more than a CUDA context; its tolerance ASSUMED: histograms in float32",
         gpu="optional",
         gpu_memory_mib=1024,
+        gpu_tolerance=1e-3,
     ),
     fit=fit,
     forecast=forecast,

@@ -91,3 +91,18 @@ JOBS_FAILED = Rule(
     bad="fleetspec apply fleet.yaml --store /full-disk",
     good="fleetspec apply fleet.yaml --store /store    # runs what is missing",
 )
+NOTHING_TO_COMPARE = Rule(
+    "FS513",
+    "the store has nothing to compare with",
+    "A model is reproduced by making it again and comparing with the store; one that has not run has nothing there.",
+    bad="fleetspec reproduce fleet.yaml main/vol/garch/aapl    # before the first apply",
+    good="fleetspec apply fleet.yaml && fleetspec reproduce fleet.yaml main/vol/garch/aapl",
+)
+UNWATCHED = Rule(
+    "FS514",
+    "the event log or the port for metrics cannot be opened",
+    "The file or the port is not this user's to open, or another process has the port. A run that was to be watched "
+    "does not begin unwatched.",
+    bad="fleetspec apply fleet.yaml --metrics 80    # as an ordinary user",
+    good="fleetspec apply fleet.yaml --metrics 9464",
+)

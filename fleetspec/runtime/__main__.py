@@ -14,6 +14,7 @@ import sys
 import zlib
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,8 @@ from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
 from fleetspec.runtime.deployed import record
 from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.exporter import parse_address
+from fleetspec.runtime.listening import listening
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
@@ -127,6 +130,8 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, help="folder the spec's data paths start from [default: --config]")
     parser.add_argument("--executor", choices=["ray", "inline"], default="ray")
     parser.add_argument("--wait-seconds", type=float, default=900.0, help="patience for planned resources")
+    parser.add_argument("--events", metavar="FILE", help="append what happens, a JSON line an event")
+    parser.add_argument("--metrics", metavar="[HOST:]PORT", type=parse_address, help="serve metrics for Prometheus")
     parser.add_argument("--cpu-instead", action="store_true", help="run GPU jobs on CPUs where there is no GPU")
     return parser.parse_args(argv)
 
@@ -158,20 +163,22 @@ def main(argv: list[str] | None = None) -> int:
     report = Report()
     try:
         made = configured(arguments.config, arguments.data)
-        summary = run(
-            RunRequest(
-                spec=made.spec,
-                graph=made.graph,
-                plan=made.plan,
-                lock=made.lock,
-                root=made.root,
-                store=arguments.store,
-                executor=arguments.executor,
-                progress=_Lines(),
-                cpu_instead=arguments.cpu_instead,
-                patience_seconds=arguments.wait_seconds,
+        with listening(arguments.events, arguments.metrics, partial(print, file=sys.stderr, flush=True)) as heard:
+            summary = run(
+                RunRequest(
+                    spec=made.spec,
+                    graph=made.graph,
+                    plan=made.plan,
+                    lock=made.lock,
+                    root=made.root,
+                    store=arguments.store,
+                    executor=arguments.executor,
+                    progress=_Lines(),
+                    cpu_instead=arguments.cpu_instead,
+                    patience_seconds=arguments.wait_seconds,
+                    events=heard,
+                )
             )
-        )
     except Rejected as rejected:
         _print(rejected.report)
         return int(rejected.exit_code)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fleetspec.compiler.standards import standards
 from fleetspec.diagnostics import Report
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import cut, lanes_of
-from fleetspec.runtime.executor import Death, Fault, InlineExecutor
+from fleetspec.runtime.clock import now
+from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
 from fleetspec.runtime.inputs import load_blocks
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
@@ -24,8 +24,9 @@ from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
 from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
+from fleetspec.runtime.telling import Teller
 from fleetspec.runtime.worker import Receipt, commit
-from fleetspec.runtime.workload import Workload
+from fleetspec.runtime.workload import workload_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,7 +38,8 @@ if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle
     from fleetspec.runtime.executor import Event, Executor
     from fleetspec.runtime.inputs import SeriesBlock
-    from fleetspec.runtime.strikes import Verdict
+    from fleetspec.runtime.telling import Listener
+    from fleetspec.runtime.workload import Workload
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,8 @@ class RunRequest:
 
     ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
     starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
-    an own cluster); ``patience_seconds`` bounds the wait for planned resources.
+    an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
+    happens (see :mod:`events`).
     """
 
     spec: FleetSpec
@@ -74,6 +77,7 @@ class RunRequest:
     progress: Callable[[Progress], None] | None = None
     cpu_instead: bool | None = None
     patience_seconds: float = 900.0
+    events: Listener | None = None
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -90,8 +94,8 @@ def run(request: RunRequest) -> RunSummary:
         run_ = _Run(request, store, ledger, missing, begun)
         run_.look()
         if not len(missing):
-            return run_.summary(False)
-        _require_libraries(request.graph, missing)
+            return run_.nothing_to_do()
+        require_libraries(request.graph, missing)
         return run_.execute()
 
 
@@ -110,9 +114,20 @@ class _Run:
     seconds: dict[int, float] = field(default_factory=dict)
     places: dict[int, list[str]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    started: str = field(default_factory=now)
     blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
+
+    def __post_init__(self) -> None:
+        self.teller = Teller(self.request.graph, self.request.plan, self.request.events)
+
+    def nothing_to_do(self) -> RunSummary:
+        """The summary of a run that the store already holds."""
+        self._tell_start()
+        summary = self.summary(False)
+        self.teller.run_ended("done", summary.wall_seconds, summary)
+        return summary
 
     def execute(self) -> RunSummary:
         request, graph = self.request, self.request.graph
@@ -128,6 +143,7 @@ class _Run:
         self.ledger = Ledger.load(self.store, graph)
         self.missing = self.ledger.missing()
         strikes = Strikes(self.ledger)
+        self._tell_start()
         try:
             with Interruption() as stopping:
                 for stage in range(stages):
@@ -142,14 +158,21 @@ class _Run:
                 interrupted = stopping() and bool(len(self.ledger.missing()))
         except BaseException:
             self._record("failed", None)
+            self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
             raise
         finally:
             executor.close()
             self.store.compact_ledger(work.run)
             write_measured(self.store)
         summary = self.summary(interrupted)
-        self._record("interrupted" if interrupted else "done", summary)
+        state = "interrupted" if interrupted else "done"
+        self._record(state, summary)
+        self.teller.run_ended(state, summary.wall_seconds, summary)
         return summary
+
+    def _tell_start(self) -> None:
+        limit = self.request.spec.quality.max_quarantined.fraction
+        self.teller.run_started(self.ledger, self.name, self.request.executor, self.cores, limit)
 
     def look(self) -> None:
         """Read the data and hold them against the lock, also where nothing is missing: what the store has must still
@@ -163,17 +186,8 @@ class _Run:
             self.notes.append(f"data '{source}': {count} {have} bars newer than the lock; lock again to use them")
 
     def _workload(self) -> Workload:
-        spec, graph = self.request.spec, self.request.graph
-        return Workload(
-            graph=graph,
-            blocks=self.blocks,
-            sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
-            bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
-            standards=standards(spec, graph.models.universes, graph.run, graph.session),
-            tests=() if spec.backtest is None else tuple(spec.backtest.tests),
-            root=self.store.root,
-            run=self.store.next_run(),
-        )
+        request = self.request
+        return workload_of(request.spec, request.graph, self.blocks, self.store.root, self.store.next_run())
 
     def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
@@ -187,6 +201,7 @@ class _Run:
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
         self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self.teller.quarantined(rows)
         self.settled += int(orphaned.sum())
         return jobs[~orphaned]
 
@@ -195,22 +210,35 @@ class _Run:
         self.quarantined += len(rows)
 
     def _enter(self, event: Event, executor: Executor, strikes: Strikes) -> None:
-        if isinstance(event, Receipt):
+        if isinstance(event, Started):
+            self.teller.bundle_started(event.bundle)
+        elif isinstance(event, Receipt):
             self._receive(event, executor)
-            return
-        fault = isinstance(event, Fault)
-        verdict: Verdict = strikes.after_fault(event.bundle) if fault else _after_death(strikes, event)
+        else:
+            self._lose(event, executor, strikes)
+
+    def _lose(self, event: Death | Fault, executor: Executor, strikes: Strikes) -> None:
+        """A bundle came to nothing: some of it runs again, is quarantined, or is given up."""
+        death = isinstance(event, Death)
+        self.teller.lost(event.bundle, death, event.cause)
+        if isinstance(event, Death):
+            verdict = strikes.after_death(event.bundle, event.position)
+        else:
+            verdict = strikes.after_fault(event.bundle)
         for job in verdict.quarantine:
             reason = f"worker died twice at this job: {event.cause}"
             self.ledger.settle(job, State.QUARANTINED, reason)
             station = executor.station(event.bundle.need)
             row = LedgerRow(job, State.QUARANTINED, 0.0, station.label, station.slot, reason)
             self._quarantine([row], f"struck-{self.ledger.graph.hex(job)}")
+            self.teller.quarantined([row])
             self.settled += 1
         for bundle in verdict.give_up:
             for job in map(int, bundle.jobs):
                 self.ledger.settle(job, State.FAILED, event.cause)
             self.settled += len(bundle)
+            self.teller.given_up(bundle, event.cause)
+        self.teller.retried(event.bundle, verdict.again, death)
         executor.submit(verdict.again)
 
     def _receive(self, receipt: Receipt, executor: Executor) -> None:
@@ -225,6 +253,7 @@ class _Run:
             self.quarantined += not done
         self.settled += len(receipt.rows)
         self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
+        self.teller.bundle_done(receipt)
         station, need = executor.station(receipt.bundle.need), receipt.bundle.need
         used = joined(row.device if row.slot in ("cpu", "gpu") else f"{row.device} {row.slot}" for row in receipt.rows)
         self.places.setdefault(klass, []).append(used)
@@ -232,25 +261,27 @@ class _Run:
             self.notes.append(f"{self.ledger.graph.classes[klass].name}: planned on {need}, ran on {used}")
 
     def _tell(self, stage: int, stages: int) -> None:
+        now = Progress(
+            self.name or "",
+            stage,
+            stages,
+            self.settled,
+            len(self.missing),
+            self.quarantined,
+            sum(self.seconds.values()),
+            time.perf_counter() - self.begun,
+        )
         if self.request.progress is not None:
-            self.request.progress(
-                Progress(
-                    self.name or "",
-                    stage,
-                    stages,
-                    self.settled,
-                    len(self.missing),
-                    self.quarantined,
-                    sum(self.seconds.values()),
-                    time.perf_counter() - self.begun,
-                )
-            )
+            self.request.progress(now)
+        self.teller.progressed(self.ledger, **{name: getattr(now, name) for name in Progress.__slots__[1:]})
 
     def _record(self, state: str, summary: RunSummary | None) -> None:
         graph = self.request.graph
         record = {
             "run": self.name,
             "state": state,
+            "began": self.started,
+            "ended": None if state == "running" else now(),
             "kind": str(graph.run),
             "session": graph.session.isoformat(),
             "graph": graph.content,
@@ -332,11 +363,6 @@ class _Run:
         return tuple(lines)
 
 
-def _after_death(strikes: Strikes, event: Event) -> Verdict:
-    assert isinstance(event, Death)
-    return strikes.after_death(event.bundle, event.position)
-
-
 def _executor(request: RunRequest, work: Workload) -> Executor:
     if request.executor == "inline":
         return InlineExecutor(work)
@@ -362,7 +388,7 @@ def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
     return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
 
 
-def _require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
+def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
     """FS506 where a family of ``jobs`` needs a module that is not installed."""
     report = Report()
     models = graph.models

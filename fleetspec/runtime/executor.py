@@ -34,7 +34,14 @@ class Fault:
     cause: str
 
 
-Event = Receipt | Death | Fault
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A bundle was handed to a worker."""
+
+    bundle: Bundle
+
+
+Event = Receipt | Death | Fault | Started
 
 
 class Executor(Protocol):
@@ -56,8 +63,9 @@ class Executor(Protocol):
         ...
 
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
-        """What became of each bundle, as it happens, until nothing is queued or running. Once ``stopping`` says
-        so, queued bundles are dropped and running ones end early or are given up after a bounded wait."""
+        """That each bundle was started and what became of it, as it happens, until nothing is queued or running. Once
+        ``stopping`` says so, queued bundles are dropped and running ones end early or are given up after a bounded
+        wait."""
         ...
 
     def close(self) -> None: ...
@@ -85,6 +93,7 @@ class InlineExecutor:
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         while self._queue and not stopping():
             bundle = self._queue.popleft()
+            yield Started(bundle)
             try:
                 yield run_bundle(self._work, bundle, self.station(bundle.need), stopping=stopping)
             except Exception as error:

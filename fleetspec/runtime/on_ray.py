@@ -23,7 +23,7 @@ from ray import exceptions
 
 from fleetspec.diagnostics import reject
 from fleetspec.rules import running
-from fleetspec.runtime.executor import Death, Fault
+from fleetspec.runtime.executor import Death, Fault, Started
 from fleetspec.runtime.placing import ClusterNode, Placing
 from fleetspec.runtime.worker import Journal, receipt_from_store, run_bundle
 
@@ -156,9 +156,9 @@ class RayExecutor:
                     crew.queue.clear()
             if given_up is not None and time.monotonic() > given_up:
                 return
-            for crew in self._crews.values():
+            for crew in list(self._crews.values()):
                 self._man(crew)
-                self._hand_out(crew)
+                yield from self._hand_out(crew)
             yield from self._gather()
 
     def close(self) -> None:
@@ -207,7 +207,7 @@ class RayExecutor:
                 help="look at the cluster's pending pods, or plan with the pools it has",
             )
 
-    def _hand_out(self, crew: _Crew) -> None:
+    def _hand_out(self, crew: _Crew) -> Iterator[Event]:
         """First a bundle for every idle actor, then a second one behind short ones."""
         for depth in range(_DEPTH):
             for hand in crew.hands:
@@ -218,6 +218,7 @@ class RayExecutor:
                 if hand.ready and len(hand.calls) == depth:
                     bundle = crew.queue.popleft()
                     hand.calls.append((hand.actor.run.remote(bundle), bundle))
+                    yield Started(bundle)
 
     def _gather(self) -> Iterator[Event]:
         """Wait a moment for calls and starting actors, and report what ended."""

@@ -32,8 +32,8 @@ _DIGEST = _column("digest", KEY, "128-bit content digest of the job")
 LEDGER = pa.schema(
     [
         _DIGEST,
-        _column("state", pa.string(), "done or quarantined"),
-        _column("reason", pa.string(), "why the job is quarantined; null when done"),
+        _column("state", pa.string(), "done, quarantined, or released: taken out of the quarantine that run put it in"),
+        _column("reason", pa.string(), "why the job is, or was, quarantined; null when done"),
         _column("note", pa.string(), "what a done job left out or ran otherwise than planned; null mostly"),
         _column("task", pa.string(), "fit, forecast, evaluate or trial"),
         _column("klass", pa.string(), "job class: universe/group/family/task"),

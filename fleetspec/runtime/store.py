@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import reject
-from fleetspec.files import write_atomically
+from fleetspec.files import sync_folder, write_atomically
 from fleetspec.rules import running
 from fleetspec.runtime import segments
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 DONE = "done"
 QUARANTINED = "quarantined"
+RELEASED = "released"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,18 @@ class Store:
         return sorted(self.folder("ledger").glob("[!.]*.parquet"))
 
     def ledger(self) -> pa.Table:
-        """Every ledger row, one per digest. A job that is both done and quarantined counts as done."""
+        """What is settled, one row per digest: done, or quarantined and not released since.
+
+        A job that is both done and quarantined counts as done.
+        """
+        return _settled(self.ledger_rows())
+
+    def releases(self) -> pa.Table:
+        """Rows of jobs taken out of quarantine that have no result since, one per digest and run of the verdict."""
+        return _releases(self.ledger_rows())
+
+    def ledger_rows(self) -> pa.Table:
+        """Every row of every ledger segment, as they were written."""
         for attempt in range(3):
             files = self.ledger_files()
             try:
@@ -121,19 +133,52 @@ class Store:
                 if attempt == 2:
                     raise
             except (OSError, pa.ArrowException) as error:
-                raise _damaged(self.folder("ledger"), error) from error
-        table = pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
-        return _one_per_digest(table)
+                raise damaged(self.folder("ledger"), error) from error
+        return pa.concat_tables(rows) if rows else segments.LEDGER.empty_table()
 
     def compact_ledger(self, run: str) -> None:
-        """Put all ledger rows into one segment. Killed in between, both the old and the new rows are there."""
+        """Put all ledger rows that count into one segment. Killed in between, both the old and the new rows are there:
+        so releases are kept, which an old verdict must not outlive."""
+        if len(self.ledger_files()) > 1:
+            rows = self.ledger_rows()
+            self.replace_ledger(f"all-{run}", pa.concat_tables([_settled(rows), _releases(rows)]))
+
+    def replace_ledger(self, name: str, rows: pa.Table) -> None:
+        """Write a segment that stands for all there are, then remove those."""
         files = self.ledger_files()
-        if len(files) < 2:
-            return
-        segments.write_segment(self.segment("ledger", f"all-{run}"), self.ledger())
+        segments.write_segment(self.segment("ledger", name), rows)
         for path in files:
-            if path.stem != f"all-{run}":
+            if path.stem != name:
                 path.unlink()
+        # What the old rows named may be removed next: they must not come back after a power cut.
+        sync_folder(self.folder("ledger"))
+
+
+def _settled(rows: pa.Table) -> pa.Table:
+    released = rows.filter(pc.equal(rows["state"], RELEASED))
+    if len(released):
+        rows = rows.filter(pc.not_equal(rows["state"], RELEASED))
+        beaten = pc.and_(pc.equal(rows["state"], QUARANTINED), pc.is_in(_verdict(rows), value_set=_verdict(released)))
+        rows = rows.filter(pc.invert(beaten))
+    return _one_per_digest(rows)
+
+
+def _releases(rows: pa.Table) -> pa.Table:
+    released = rows.filter(pc.equal(rows["state"], RELEASED))
+    if not len(released):
+        return released
+    done = rows["digest"].filter(pc.equal(rows["state"], DONE)).combine_chunks()
+    released = released.filter(pc.invert(pc.is_in(released["digest"], value_set=done)))
+    verdicts = np.array(_verdict(released).to_pylist(), dtype=object)
+    _, first = np.unique(verdicts, return_index=True) if len(verdicts) else (None, np.zeros(0, dtype=np.int64))
+    return released.take(pa.array(np.sort(first)))
+
+
+def _verdict(rows: pa.Table) -> pa.Array:
+    """Which verdict a row is or takes back: the digest and the run that gave it."""
+    digest, run = rows["digest"].cast(pa.binary()), rows["run"].cast(pa.binary())
+    joined = pc.binary_join_element_wise(digest, run, b"/")
+    return joined.combine_chunks() if isinstance(joined, pa.ChunkedArray) else joined
 
 
 def _one_per_digest(table: pa.Table) -> pa.Table:
@@ -145,7 +190,8 @@ def _one_per_digest(table: pa.Table) -> pa.Table:
     return ordered.take(pa.array(np.sort(first)))
 
 
-def _damaged(path: Path, error: Exception) -> Exception:
+def damaged(path: Path, error: Exception) -> Exception:
+    """What to raise (FS508) for a file of a store that cannot be read."""
     return reject(
         running.STORE_UNREADABLE,
         f"'{path}' cannot be read: {str(error).splitlines()[0]}",
@@ -164,7 +210,8 @@ def done_keys(store: Path, fleet: str) -> NDArray[np.void]:
 
 
 def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
-    """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``.
+    """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``;
+    newer ones also ``began`` and ``ended`` (UTC).
 
     States are ``running`` (a killed run stays so), ``done``, ``interrupted`` and ``failed``.
     """
@@ -173,7 +220,7 @@ def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
         try:
             records.append(json.loads(path.read_text()))
         except (OSError, ValueError) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
     return records
 
 
@@ -232,7 +279,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
         try:
             rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
         except (OSError, pa.ArrowException) as error:
-            raise _damaged(path, error) from error
+            raise damaged(path, error) from error
         here = wanted.filter(pc.equal(wanted["segment"], name))
         parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here["digest"].combine_chunks())))
     schema = segments.TABLES[table]

@@ -8,7 +8,7 @@ import os
 import struct
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,16 +93,11 @@ def run_bundle(
     Raises only for faults of the store or the machine: nothing of the bundle is then committed.
     """
     if len(bundle):
-        # Once per process and outside the clock: importing a library takes longer than a hundred small fits.
-        setting = work.setting(int(bundle.jobs[0]))
-        for module in setting.family.needs:
-            importlib.import_module(module)
-        if setting.family.warm is not None:
-            setting.family.warm(params_of(setting, None))
+        prepare(work, int(bundle.jobs[0]))
     parents = read_parents(work, bundle)
     rows: list[LedgerRow] = []
-    output = _Output(work.graph)
-    with _threads(station.cores):
+    output = Output(work.graph)
+    with threads(station.cores):
         for job, answer, seconds in _answers(work, bundle, parents, station, journal, stopping):
             if isinstance(answer, str):
                 rows.append(LedgerRow(job, State.QUARANTINED, seconds, station.label, station.slot, answer))
@@ -116,7 +111,16 @@ def run_bundle(
     return Receipt(bundle, tuple(rows))
 
 
-def _threads(cores: int) -> AbstractContextManager[object]:
+def prepare(work: Workload, job: int) -> None:
+    """Once per process and outside the clock: importing a library takes longer than a hundred small fits."""
+    setting = work.setting(job)
+    for module in setting.family.needs:
+        importlib.import_module(module)
+    if setting.family.warm is not None:
+        setting.family.warm(params_of(setting, None))
+
+
+def threads(cores: int) -> AbstractContextManager[object]:
     """As many BLAS and OpenMP threads as the job holds cores, where the libraries' threads can be set.
 
     Not for speed alone: sums over another number of threads end in other last digits, and a job's result must
@@ -170,7 +174,7 @@ def _fenced(work: Workload, job: int, parents: Parents, station: Station) -> Ans
     except ParentLost:
         raise
     except Exception as error:
-        return _described(error)
+        return described(error)
 
 
 def _fenced_many(work: Workload, jobs: list[int], parents: Parents, station: Station) -> list[Answer | str] | None:
@@ -186,12 +190,13 @@ def _fenced_many(work: Workload, jobs: list[int], parents: Parents, station: Sta
     return [answer.reason[:_LONGEST_REASON] if isinstance(answer, Rejection) else answer for answer in answers]
 
 
-def _described(error: Exception) -> str:
+def described(error: Exception) -> str:
+    """A reason made of an exception: its type and the first line it says."""
     text = str(error).strip().splitlines()
     return (f"{type(error).__name__}: {text[0]}" if text else type(error).__name__)[:_LONGEST_REASON]
 
 
-class _Output:
+class Output:
     """Result columns of a bundle, collected job by job."""
 
     def __init__(self, graph: JobGraph) -> None:
@@ -301,7 +306,7 @@ class _Output:
 
 
 def commit(
-    store: Store, graph: JobGraph, rows: list[LedgerRow], run: str, segment: str, output: _Output | None = None
+    store: Store, graph: JobGraph, rows: list[LedgerRow], run: str, segment: str, output: Output | None = None
 ) -> None:
     """Write artifacts, result rows and, last, the ledger rows that make them exist."""
     if not rows:
@@ -315,11 +320,14 @@ def commit(
 
 
 def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
-    """The receipt of a bundle that was committed by a worker which then died; None where it was not."""
+    """The receipt of a bundle that was committed by a worker which then died; None where it was not in this run."""
     path = work.store.segment("ledger", bundle.name)
     if not path.exists():
         return None
-    found = {row["digest"]: row for row in segments.read_segment(path).to_pylist()}
+    # An earlier run may have left a segment of that name, with verdicts that were taken back since.
+    found = {row["digest"]: row for row in segments.read_segment(path).to_pylist() if row["run"] == work.run}
+    if not found:
+        return None
     rows = []
     for job in map(int, bundle.jobs):
         row = found.get(work.graph.digest[job].tobytes())
@@ -329,10 +337,12 @@ def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
     return Receipt(bundle, tuple(rows))
 
 
-def read_parents(work: Workload, bundle: Bundle) -> Parents:
-    """Results that the bundle's jobs build on, from the segments that hold them."""
+def read_parents(work: Workload, bundle: Bundle, but: Collection[bytes] = ()) -> Parents:
+    """Results that the bundle's jobs build on, but those of the digests ``but``, from the segments that hold them."""
     graph = work.graph
     needed = np.unique(parents_of(graph, bundle.jobs))
+    if but:
+        needed = needed[[graph.digest[job].tobytes() not in but for job in needed]]
     fits: dict[bytes, Fit] = {}
     forecasts: dict[bytes, Forecasts] = {}
     trials: dict[bytes, list[Trial]] = {}

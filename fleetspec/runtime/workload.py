@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Literal
 
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.compiler.lock import panel_key
+from fleetspec.compiler.standards import standards
 from fleetspec.runtime.store import Store
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
+    from fleetspec.compiler.spec import FleetSpec
     from fleetspec.panel.quality import Standard
     from fleetspec.runtime.inputs import SeriesBlock
 
@@ -80,6 +82,20 @@ class Workload:
         if self.graph.task[job] == _TRIAL:
             return int.from_bytes(self.graph.digest[job, :4].tobytes(), "little")
         return int.from_bytes(self.graph.models.digest[self.graph.model[job], :4].tobytes(), "little")
+
+
+def workload_of(spec: FleetSpec, graph: JobGraph, blocks: Mapping[str, SeriesBlock], root: Path, run: str) -> Workload:
+    """The workload of a run of ``spec``, whose results go to the fleet's store at ``root``."""
+    return Workload(
+        graph=graph,
+        blocks=blocks,
+        sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
+        bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
+        standards=standards(spec, graph.models.universes, graph.run, graph.session),
+        tests=() if spec.backtest is None else tuple(spec.backtest.tests),
+        root=root,
+        run=run,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,10 @@ _SHEETS: Mapping[str, str] = {
     "status": "running",
     "results": "running",
     "report": "running",
+    "why": "operating",
+    "retry": "operating",
+    "gc": "operating",
+    "reproduce": "operating",
 }
 
 

@@ -38,3 +38,11 @@ def span(seconds: float) -> str:
 def plural(number: int, singular: str, many: str | None = None) -> str:
     """``1 job``, ``2 jobs``."""
     return f"{count(number)} {singular if number == 1 else many or singular + 's'}"
+
+
+def size(number: int) -> str:
+    """``12 B``, ``3.4 kB``, ``5.6 MB``, ``7.8 GB``: decimal units."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= factor:
+            return f"{number / factor:.1f} {unit}"
+    return f"{number} B"

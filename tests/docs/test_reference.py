@@ -20,6 +20,8 @@ from fleetspec.compiler.decode import decode
 from fleetspec.diagnostics import Report
 from fleetspec.families import registry
 from fleetspec.panel.features import FEATURES
+from fleetspec.runtime.events import EVENTS, Event
+from fleetspec.runtime.metrics import METRICS
 from fleetspec.runtime.segments import TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +29,7 @@ PAGES = [ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.
 PAGES += sorted((ROOT / "docs").glob("*.md"))
 SPEC, FAMILIES_PAGE, COMPOSING = (ROOT / "docs" / name for name in ("spec.md", "families.md", "composing.md"))
 RESULTS = ROOT / "docs" / "results.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 FAMILIES = registry()
 
 SECTIONS: dict[str, type[BaseModel]] = {
@@ -193,3 +196,27 @@ def test_links(page: Path) -> None:
         if anchor:
             headings = re.findall(r"^#+ (.+)$", path.read_text(), re.M)
             assert anchor in [re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings], target
+
+
+def test_tolerances_of_gpus() -> None:
+    text = OPERATIONS.read_text()
+    (row,) = re.findall(r"^\| on a GPU \|(.*)$", text, re.M)
+    told = {}
+    for names, value in re.findall(r"((?:`[\w-]+`(?:, )?)+) (\d+e-\d+)", row):
+        told |= dict.fromkeys(re.findall(r"`([\w-]+)`", names), float(value))
+    able = {name: FAMILIES[name].profile for name in FAMILIES if FAMILIES[name].profile.gpu != "never"}
+    assert told == {name: profile.gpu_tolerance for name, profile in able.items()}
+
+
+def test_events_and_their_fields() -> None:
+    told = rows(OPERATIONS, "Events")
+    common = set(Event.__struct_fields__)
+    expected = {f"{kind.__struct_config__.tag}": set(kind.__struct_fields__) - common for kind in EVENTS}
+    assert {name: set(re.findall(r"`(\w+)`", cells[2])) for name, cells in told.items()} == expected
+
+
+def test_metrics_and_their_labels() -> None:
+    told = rows(OPERATIONS, "Metrics")
+    assert {name: tuple(re.findall(r"`(\w+)`", cells[1])) for name, cells in told.items()} == {
+        name: metric.labels for name, metric in METRICS.items()
+    }

@@ -22,6 +22,7 @@ from fleetspec.panel.series import stamp_text
 from fleetspec.panel.sources import SourceRequest, load
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.reproducing import reproduce
 
 pytest.importorskip("arch")
 
@@ -101,6 +102,12 @@ def test_a_night_of_real_models(tmp_path: Path) -> None:
     pooled = {r["series"] for r in rows if r["address"] == "small/main/trees/xgboost/_/5"}
     assert pooled == set(series)
     assert run(made).done == 0
+    # One model of each family, made again alone: the bits that came out of its bundle.
+    of_family = {address.split("/")[3]: m for m in range(len(made.graph.models)) if (address := made.graph.address(m))}
+    for family, model in of_family.items():
+        again = reproduce(made.spec, made.graph, made.lock, tmp_path, made.store, model)
+        assert (again["verdict"], again["differences"]) == ("same", []), family
+    assert set(of_family) == {"garch", "gjr", "vol-scaled", "elasticnet", "xgboost"}
 
 
 def test_a_backtest_ends_in_scores(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """A fleet of toy families on a CSV of small series: what the runtime's tests run.
 
 Importable by worker processes (pytest puts this folder on the path). Series whose names begin with a keyword
-misbehave: RAISE raises, DIE kills its process, DIEONCE kills it the first time, SLEEP takes 0.15 s. ``MANY`` is the
-family of means that takes whole bundles.
+misbehave: RAISE raises, FLAKY raises the first time, DIE kills its process, DIEONCE kills it the first time, SLEEP
+takes 0.15 s. ``MANY`` is the family of means that takes whole bundles.
 """
 
 from __future__ import annotations
@@ -45,6 +45,9 @@ def fit_mean(request: FitRequest) -> Fit:
         log.write(f"{name}\n")
     if name.startswith("RAISE"):
         raise ValueError("no such luck\nsecond line")
+    if name.startswith("FLAKY") and not (folder / name).exists():
+        (folder / name).touch()
+        raise ConnectionError("the licence server is away")
     if name.startswith("DIEONCE"):
         flag = folder / name
         if not flag.exists():
