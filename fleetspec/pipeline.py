@@ -10,79 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from msgspec import Struct
+from typing import TYPE_CHECKING
 
 from fleetspec.compiler.given import NOTHING, Given
 from fleetspec.diagnostics import ExitCode, Rejected, Report
+from fleetspec.stages import Compiled as Compiled
+from fleetspec.stages import Planned as Planned
+from fleetspec.stages import Read as Read
+from fleetspec.stages import World as World
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fleetspec.catalog.types import Catalog
-    from fleetspec.compiler.changes import Side
-    from fleetspec.compiler.document import Document
     from fleetspec.compiler.jobgraph import JobGraph, RunKind
     from fleetspec.compiler.lock import Lock
     from fleetspec.compiler.spec import FleetSpec
-    from fleetspec.family import Registry
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
     from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
     from fleetspec.runtime.telling import Listener
-
-
-class World(Struct, frozen=True):
-    """What a command takes from outside the spec: the families and the catalog."""
-
-    registry: Registry
-    catalog: Catalog
-
-
-class Read(Struct, frozen=True):
-    """A spec that has been read and found sound: parse → compose → decode → check."""
-
-    path: Path
-    document: Document
-    spec: FleetSpec
-
-
-class Compiled(Struct, frozen=True):
-    """A spec, its lock, and the job graph of one run; of a change, also the fleet it changes."""
-
-    read: Read
-    lock: Lock
-    lock_bytes: bytes
-    session: date
-    graph: JobGraph
-    base: Compiled | None = None
-
-    @property
-    def side(self) -> Side:
-        """What a comparison sees of it."""
-        from fleetspec.compiler.changes import Side
-
-        return Side(self.graph, self.read.spec)
-
-
-class Planned(Struct, frozen=True):
-    """A graph with its plan. ``done`` masks the jobs whose result the store already holds."""
-
-    compiled: Compiled
-    plan: Plan
-    done: NDArray[np.bool_]
-
-    def to_json(self) -> dict[str, Any]:
-        """The answer to ``plan``: every number the text shows."""
-        from fleetspec.compiler.census import census, describe_data
-
-        spec, lock = self.compiled.read.spec, self.compiled.lock
-        words = census(self.compiled.graph, self.done)
-        return {"plan": self.plan.to_json(), "words": words, "data": describe_data(spec, lock)}
 
 
 Start = Callable[[Read], Compiled | None]
@@ -288,7 +237,8 @@ def recompiled(name: str, text: str, lock_bytes: bytes, run: RunKind, session: d
     from fleetspec.compiler.decode import decode
     from fleetspec.compiler.lock import lock_from_bytes
     from fleetspec.compiler.lower import lower
-    from fleetspec.diagnostics import Source
+    from fleetspec.diagnostics import Source, reject
+    from fleetspec.rules.running import LIBRARY_MISSING
 
     document = compose_text(Source(f"{name}:fleet.yaml", text), report)
     report.require()
@@ -300,7 +250,15 @@ def recompiled(name: str, text: str, lock_bytes: bytes, run: RunKind, session: d
     pinned = lock_from_bytes(lock_bytes, f"{name}:fleet.lock", report)
     report.require()
     assert pinned is not None
-    graph = lower(spec, pinned, world().registry, run, session)
+    try:
+        graph = lower(spec, pinned, world().registry, run, session)
+    except KeyError as error:
+        # It was sound when it was saved: what it lacks is a plug-in's family.
+        raise reject(
+            LIBRARY_MISSING,
+            f"{name} has models of family {error}, which is not installed here",
+            help="install the package that holds the family, as where it was made",
+        ) from error
     return Compiled(Read(Path(name), document, spec), pinned, lock_bytes, session, graph)
 
 

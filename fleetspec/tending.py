@@ -139,9 +139,6 @@ def _needed(store: Path, fleet: str, graphs: Sequence[JobGraph]) -> tuple[NDArra
         except Rejected as ending:
             first = next(iter(ending.report))
             return None, f"the deployed {kind} run cannot be compiled any more ({first.message}): every result counts"
-        except KeyError as error:
-            # A family that was a plug-in's, and is not installed here.
-            return None, f"the deployed {kind} run has a family {error}, which is not known here: every result counts"
         if graph.content != found.graph:
             return None, f"the deployed {kind} run is of another version: every result counts until the next apply"
         keys.append(graph.keys)
