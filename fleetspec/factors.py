@@ -29,7 +29,8 @@ MIN_ROWS = 30
 OPEN_STRANDS = 4
 """How many ends of strands a window is held against: more than one where data of a series was restated."""
 NEEDS = ("numba",)
-_OPTIONS = Options(standardise=True)
+_OPTIONS = Options(standardise=True, tol=1e-10)
+"""The minimum itself: at scikit-learn's tolerance, 1e-4, the third digit of a coefficient depends on the path to it."""
 
 T = TypeVar("T", Fit, Forecasts)
 

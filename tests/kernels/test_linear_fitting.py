@@ -144,6 +144,26 @@ def test_conditions_of_a_minimum(rows, features, seed, alpha, l1_ratio):
     assert fits.gap <= TIGHT
 
 
+@pytest.mark.parametrize("l1_ratio", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_short_way_ends_at_the_same_minimum(shape, l1_ratio):
+    """Features that are nearly one another: coordinate descent alone needs hundreds of passes or thousands."""
+    x, y = made(*SHAPES[shape], targets=6)
+    x = scaled(np.cumsum(x, axis=1))
+    y = (y - y.mean(axis=0)) / y.std(axis=0)
+    fits = fit_many(x, y, 0.01, l1_ratio, tol=TIGHT)
+    assert fits.ok.all()
+    assert fits.gap.max() <= TIGHT
+    by_passes = [reference.elastic_net(x, y[:, k], 0.01, l1_ratio, Options(tol=1e-10, max_iter=200)) for k in range(6)]
+    assert fits.passes.max() <= 200
+    assert fits.passes.sum() < sum(slow.passes for slow in by_passes) / 2
+    for k, slow in enumerate(by_passes):
+        lowest = reference.objective(slow.prepared, fits.weights[k], 0.01, l1_ratio)
+        assert lowest <= reference.objective(slow.prepared, slow.weights, 0.01, l1_ratio) + 1e-13
+        oracle = by_sklearn(x, y[:, k], 0.01, l1_ratio, tol=TIGHT)
+        assert lowest <= reference.objective(slow.prepared, oracle.coef_, 0.01, l1_ratio) + 1e-13
+
+
 def test_axes_are_those_that_were_asked_for():
     x, y = made(60, 4, targets=3)
     assert fit_many(x, y[:, 0], 0.1).coef.shape == (4,)
