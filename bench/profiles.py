@@ -1,11 +1,12 @@
-"""Rows for ``fleetspec/catalog/measured.yaml``: how long a job of the volatility families takes in a bundle.
+"""Rows for ``fleetspec/catalog/measured.yaml``: how long a job of a family that answers bundles takes in one.
 
-    python bench/profiles.py [garch gjr egarch tgarch]
+    python bench/profiles.py [garch gjr egarch tgarch elasticnet lasso ridge]
 
-Ten bundles of 120 series of the synthetic market, default parameters, one thread. Seconds are of the processor, the
-better of two calls, shared out over the bundle; a row has their median at 1,000 bars, the exponent between 500 and
-2,000 bars, the spread of log seconds over bundles, and the number of series. Before them stands what arch takes for a
-GARCH(1,1) with Student t here and now: on a quiet core it is 14 ms, so a larger figure tells how busy the machine is.
+Ten bundles of 120 series of the synthetic market, one window each, default parameters, for linear families five
+features, one thread. Seconds are of the processor, the better of two calls, shared out over the bundle; a row has their
+median at 1,000 bars, the exponent between 500 and 2,000 bars, the spread of log seconds over bundles, and the number of
+series. Before them stands what arch takes for a GARCH(1,1) with Student t here and now: on a quiet core it is 14 ms, so
+a larger figure tells how busy the machine is.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from fleetspec.panel.series import Series
 from fleetspec.panel.synthetic import market
 
 BUNDLES, SIZE, LENGTHS, SEED = 10, 120, (500, 1000, 2000), 3
+FEATURES = ("momentum(5)", "momentum(20)", "rsi(14)", "bollinger(20)", "volume_ratio(20)")
 
 
 def seconds_each(call: Callable[[Sequence[Any]], Any], requests: Sequence[Any]) -> float:
@@ -40,18 +42,23 @@ def seconds_each(call: Callable[[Sequence[Any]], Any], requests: Sequence[Any]) 
     return best
 
 
+def window(series: Series, bars: int) -> SeriesWindow:
+    assert series.volume is not None
+    return SeriesWindow(series.name, series.dates[-bars:], series.returns[-bars:], series.volume[-bars:])
+
+
 def timed(family: Family, panel: list[Series], bars: int) -> tuple[list[float], list[float]]:
     """Seconds per fit and per forecast, one figure a bundle."""
     assert family.fit_many is not None
     assert family.forecast_many is not None
-    params = family.params()
+    params, features = family.params(), FEATURES if family.uses_features else ()
     fits, forecasts = [], []
     for begin in range(0, len(panel), SIZE):
-        windows = [SeriesWindow(s.name, s.dates[-bars:], s.returns[-bars:], None) for s in panel[begin : begin + SIZE]]
-        requests = [FitRequest((window,), params, (), None, 0) for window in windows]
+        windows = [window(series, bars) for series in panel[begin : begin + SIZE]]
+        requests = [FitRequest((one,), params, features, None if family.horizon_free else 1, 0) for one in windows]
         fits.append(seconds_each(family.fit_many, requests))
         ahead = [
-            ForecastRequest(fit, request.windows, bars - 1, (1, 5), params, ())
+            ForecastRequest(fit, request.windows, bars - 1, (1, 5) if family.horizon_free else (1,), params, features)
             for request, fit in zip(requests, family.fit_many(requests), strict=True)
             if not isinstance(fit, Rejection)
         ]
@@ -79,7 +86,7 @@ def arch_seconds(panel: list[Series], count: int = 12) -> float:
 def main() -> None:
     panel = list(market(BUNDLES * SIZE, LENGTHS[-1], SEED).values())
     print(f"arch: {1000 * arch_seconds(panel):.1f} ms", flush=True)
-    for name in sys.argv[1:] or ["garch", "gjr", "egarch", "tgarch"]:
+    for name in sys.argv[1:] or ["garch", "gjr", "egarch", "tgarch", "elasticnet", "lasso", "ridge"]:
         family = registry()[name]
         assert family.warm is not None
         family.warm(family.params())

@@ -35,7 +35,7 @@ def test_equals_a_pipeline_of_scikit_learn(windows):
 
     features, target = rows_by_hand(window)
     oracle = TransformedTargetRegressor(
-        make_pipeline(StandardScaler(), ElasticNet(alpha=0.02, l1_ratio=0.3)), transformer=StandardScaler()
+        make_pipeline(StandardScaler(), ElasticNet(alpha=0.02, l1_ratio=0.3, tol=1e-12)), transformer=StandardScaler()
     ).fit(features, target)
     fit = family.fit(fit_request(family, (window,), alpha="0.02", l1_ratio="0.3"))
     assert fit.observations == len(target) == TRAIN - 19 - HORIZON
@@ -52,7 +52,7 @@ def test_pooled_windows_are_one_regression(windows):
     rows = [rows_by_hand(window) for window in used]
     features, target = np.concatenate([x for x, _ in rows]), np.concatenate([y for _, y in rows])
     mean, scale = features.mean(axis=0), features.std(axis=0)
-    oracle = ElasticNet(alpha=0.02, l1_ratio=0.3).fit(
+    oracle = ElasticNet(alpha=0.02, l1_ratio=0.3, tol=1e-12).fit(
         (features - mean) / scale, (target - target.mean()) / target.std()
     )
     fit = family.fit(fit_request(family, used, alpha="0.02", l1_ratio="0.3"))

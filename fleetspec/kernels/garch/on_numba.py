@@ -1,17 +1,12 @@
 """The engine of the plain install: each specification's likelihood compiled by numba, one series at a time.
 
-The text of a specification is written once into the user's cache folder and imported from there, so that numba keeps
-the compiled code beside it: the first use of a specification compiles for seconds, later processes load it.
+The text of a specification is kept in the user's cache folder with its compiled code (``kernels/keeping.py``): the
+first use of a specification compiles for seconds, later processes load it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import os
-import sys
-import tempfile
-import threading
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -19,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.files import write_atomically
 from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.writing import written
+from fleetspec.kernels.keeping import kept
 
 if TYPE_CHECKING:
     from fleetspec.kernels.garch.preparation import Batch
@@ -127,28 +122,9 @@ class NumbaEngine:
         return margins, growths
 
 
-_COMPILING = threading.Lock()
-
-
-def _compiled(specification: Specification) -> ModuleType:
-    with _COMPILING:
-        return _module(specification)
-
-
 @cache
-def _module(specification: Specification) -> ModuleType:
-    text = _text(specification)
-    name = f"garch_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    path = _folder() / f"{name}.py"
-    if not path.is_file() or path.read_text() != text:
-        write_atomically(path, text.encode())
-    spec = importlib.util.spec_from_file_location(f"fleetspec_{name}", path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} cannot be imported")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module.__name__] = module
-    spec.loader.exec_module(module)
-    return module
+def _compiled(specification: Specification) -> ModuleType:
+    return kept("garch", _text(specification))
 
 
 def _text(specification: Specification) -> str:
@@ -161,16 +137,3 @@ def _text(specification: Specification) -> str:
     modes: tuple[Mode, ...] = ("value", "score", "check")
     functions = [_FAST + written(specification, Python(), mode, mode) + "\n\n" for mode in modes]
     return _HEAD.format(specification=specification, callees=callees.hexdigest()) + "".join(functions) + _DRIVERS
-
-
-@cache
-def _folder() -> Path:
-    """The user's cache folder, or one for this process where that cannot be written."""
-    root = os.environ.get("FLEETSPEC_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(root) / "fleetspec" / "garch"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return folder
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="fleetspec-garch-"))
