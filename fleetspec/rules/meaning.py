@@ -209,7 +209,7 @@ NEVER_ON_GPU = Rule(
     "FS227",
     "`gpu_memory` for a family that never uses a GPU",
     "It would change nothing and look as if it did.",
-    bad="models: {vol: {gpu_memory: 2Gi}}",
+    bad="models: {linear: {gpu_memory: 2Gi}}",
     good="models:\n"
     "  deep: {family: nbeats, per: universe, target: return, train: 1000 bars, refit: 20 sessions, "
     "gpu_memory: 9Gi}",
