@@ -24,7 +24,7 @@ def test_every_rule_says_why_and_shows_wrong_and_right() -> None:
     rules = all_rules()
     assert len({rule.code for rule in rules}) == len(rules)
     for rule in rules:
-        assert re.fullmatch(r"FS[0-5]\d\d", rule.code)
+        assert re.fullmatch(r"FS[0-6]\d\d", rule.code)
         assert rule.title
         assert rule.why.endswith(".")
         assert rule.bad != rule.good

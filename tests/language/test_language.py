@@ -182,6 +182,7 @@ def test_every_rule_of_the_language_has_a_case() -> None:
             "FS021",
             "FS024",
             "FS038",
+            "FS039",
             "FS040",
             "FS230",
             "FS231",
