@@ -41,6 +41,12 @@ class MarketHours(Struct, frozen=True):
         """The number of the first session not before ``day``. Raises ValueError beyond the calendar."""
         return self._within(bisect_left(self.sessions, day), day)
 
+    def numbered(self, number: int) -> date:
+        """The session of that number. Raises ValueError beyond the calendar."""
+        if not 0 <= number < len(self.sessions):
+            raise ValueError(f"{self.calendar} has no session that far from {self.first} to {self.last}")
+        return self.sessions[number]
+
     def _within(self, number: int, day: date) -> int:
         if not (self.first <= day <= self.last and 0 <= number < len(self.sessions)):
             raise ValueError(f"{day} is beyond the sessions of {self.calendar} from {self.first} to {self.last}")

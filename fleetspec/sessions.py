@@ -121,7 +121,7 @@ def shortened_by(calendar: str, day: date) -> int:
     if day not in hours:
         return 0
     at = hours.before(day)
-    window = slice(at - 9, at + 1)
+    window = slice(max(at - 9, 0), at + 1)
     lengths = [
         int((end - begin).total_seconds()) // 60
         for begin, end in zip(hours.opens[window], hours.closes[window], strict=True)
@@ -133,14 +133,14 @@ def sessions_before(calendar: str, day: date, count: int) -> date:
     """The session ``count`` sessions before the last one not after ``day``; after it where ``count`` is negative."""
     span = timedelta(days=2 * abs(count) + 30)
     hours = market_hours(calendar, (day - span).year, max(day + span, date(day.year + 1, 1, 1)).year)
-    return hours.sessions[hours.before(day) - count]
+    return hours.numbered(hours.before(day) - count)
 
 
 def moments(calendar: str, time: SessionTime, session: date, count: int) -> dict[date, datetime]:
     """When a time of the session is, in UTC, on the ``count`` sessions from the first not before ``session``."""
     hours = _around(calendar, session)
     first = hours.after(session)
-    return {hours.sessions[at]: _moment(hours, at, time) for at in range(first, first + count)}
+    return {hours.numbered(at): _moment(hours, at, time) for at in range(first, first + count)}
 
 
 def nights(
@@ -156,7 +156,7 @@ def nights(
         raise ValueError(f"{session} is not a session of {calendar}")
     first = hours.before(session)
     return tuple(
-        Night(hours.sessions[at], _moment(hours, at, start), _moment(hours, at + 1, deadline))
+        Night(hours.numbered(at), _moment(hours, at, start), _moment(hours, at + 1, deadline))
         for at in range(first, first + count)
     )
 
@@ -183,8 +183,9 @@ def _moment(hours: MarketHours, number: int, time: SessionTime) -> datetime:
     if time.anchor == "clock":
         from zoneinfo import ZoneInfo
 
-        midnight = datetime.combine(hours.sessions[number], datetime.min.time(), tzinfo=ZoneInfo(time.zone))
+        midnight = datetime.combine(hours.numbered(number), datetime.min.time(), tzinfo=ZoneInfo(time.zone))
         # The wall clock, so a night across a change of summer time keeps its hour.
         return (midnight + timedelta(seconds=time.offset_seconds)).astimezone(UTC)
+    hours.numbered(number)  # no session, no moment
     moment = hours.opens[number] if time.anchor == "open" else hours.closes[number]
     return moment + timedelta(seconds=time.offset_seconds)

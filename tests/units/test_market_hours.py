@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fleetspec.market_hours import MarketHours, market_hours
+from fleetspec.sessions import sessions_before, shortened_by
 
 
 @pytest.fixture
@@ -69,3 +70,14 @@ def test_a_calendar_that_begins_late_is_cut_there(cache: Path) -> None:
         hours.before(date(2020, 6, 1))
     with pytest.raises(ValueError, match="no session that early"):
         anew("XSAU", 2001, 2002)
+
+
+def test_sessions_before_the_first_and_after_the_last_are_none(cache: Path) -> None:
+    # The calendar begins in 2021 and ends in 2029: what lies beyond is no session of the other end.
+    assert sessions_before("XSAU", date(2021, 3, 1), 3) < date(2021, 3, 1)
+    with pytest.raises(ValueError, match="no session that far"):
+        sessions_before("XSAU", date(2021, 1, 5), 200)
+    with pytest.raises(ValueError, match="no session that far"):
+        sessions_before("XSAU", date(2029, 12, 27), -40)
+    first = anew("XSAU", 2021, 2022).sessions[2]
+    assert shortened_by("XSAU", first) == 0
