@@ -10,11 +10,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
+from fleetspec.planner.judge import judge
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.plans import Plan, PlanHeader, Verdict
 from fleetspec.planner.problem import CapacityProblem
@@ -50,11 +51,12 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
     binding = relax.binding(outcome)
     suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
-    return assemble(
+    made = assemble(
         outcome.land,
         header,
         Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
     )
+    return replace(made, chance=judge(problem, made))
 
 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:

@@ -146,11 +146,31 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """How sure a plan is, from ``trials`` nights replayed with chance on ``seeds`` that it was not made with.
+
+    ``p_on_time`` is the share of nights that end by the deadline, ``interval`` its 95 % interval; medians and 95th
+    percentiles are in seconds from the start and in USD for this run. ``assumptions`` is what nights vary by.
+    """
+
+    p_on_time: float
+    interval: tuple[float, float]
+    end_p50: float
+    end_p95: float
+    cost_p50: float
+    cost_p95: float
+    trials: int
+    seeds: tuple[int, ...]
+    assumptions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer to one capacity problem.
 
     ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound
     and ``gap`` = cost / bound - 1 (0 where the bound is 0). ``binding`` names what stops it from being cheaper.
+    ``chance`` is None where nothing runs.
     """
 
     fleet: str
@@ -180,6 +200,7 @@ class Plan:
     binding: tuple[str, ...]
     suggestions: tuple[Suggestion, ...]
     assumptions: tuple[str, ...]
+    chance: Chance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""

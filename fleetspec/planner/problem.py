@@ -53,7 +53,12 @@ class CapacityPool:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Class j may run on pool k in slot sigma, and takes t seconds there. ``basis`` is measured or assumed."""
+    """Class j may run on pool k in slot sigma, and takes t seconds there, the mean of its jobs. ``basis`` is measured
+    or assumed.
+
+    ``spread`` is the standard deviation of log seconds between jobs, ``error`` that of the class as a whole: how far
+    off the figure may be.
+    """
 
     pool: str
     slot: str
@@ -62,6 +67,7 @@ class Placement:
     basis: str
     n: int
     source: str
+    error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

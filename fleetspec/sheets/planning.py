@@ -79,10 +79,26 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     facts = [("window", f"{span(deadline)} ({plan['night']})")]
     if plan["stages"]:
         facts.append(("cost", f"{cost}, this run"))
+        facts += _chance(plan)
         facts.append(("lower bound", f"{usd(plan['bound_usd'])}; gap {percent(plan['gap'])} ({plan['method']})"))
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+
+
+def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """How sure the plan is, from nights replayed with chance."""
+    chance = plan.get("chance")
+    if chance is None:
+        return []
+    low, high = chance["interval"]
+    kind = "nights" if plan["run"] == "nightly" else "runs"
+    return [
+        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}, "
+                    f"{count(chance['trials'])} replayed with chance)"),
+        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
+                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}"),
+    ]  # fmt: skip
 
 
 def _capacity(plan: dict[str, Any]) -> list[Block]:
@@ -160,7 +176,8 @@ def _confidence(plan: dict[str, Any]) -> list[Block]:
         Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
         Table(("class", "jobs", "per job", "cost", "measured"), rows, frozenset({"jobs", "per job", "cost"})),
     ]
-    blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
+    chance = (plan.get("chance") or {}).get("assumptions", [])
+    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
     return blocks
 
 
