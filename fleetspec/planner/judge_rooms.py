@@ -65,7 +65,7 @@ def last_end(free: Floats, loads: list[Load], length: float, rng: np.random.Gene
 def _sum_of(
     count: Floats | np.float64, spread: float, rng: np.random.Generator, shape: int | tuple[int, ...]
 ) -> Floats:
-    """The sum of ``count`` lognormals over its mean, as a lognormal of the same mean and variance (Fenton-Wilkinson)."""
+    """Sums of ``count`` lognormals over their mean: lognormals of the same mean and variance (Fenton, Wilkinson)."""
     if spread <= 0:
         return np.ones(shape)
     log_variance = np.log1p(np.expm1(spread**2) / np.maximum(count, 1))

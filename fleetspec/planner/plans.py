@@ -86,7 +86,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """What the plan says of one class. ``seconds`` is the predicted time of one job where most of them run."""
+    """What the plan says of one class. ``seconds`` is the predicted time of one job where most of them run, in the
+    mean; ``p50`` and ``p95`` are its quantiles, and ``error`` is the standard deviation of log seconds by which the
+    class as a whole may be off.
+    """
 
     name: str
     group: str
@@ -100,6 +103,9 @@ class ClassLine:
     basis: str
     n: int
     source: str
+    p50: float = 0.0
+    p95: float = 0.0
+    error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
@@ -165,20 +166,28 @@ def _confidence(plan: dict[str, Any]) -> list[Block]:
             line["name"],
             count(line["jobs"]),
             span(line["seconds"]),
+            span(line["p95"]) if line.get("p95") else "-",
             usd(line["cost_usd"]),
-            f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED",
+            _basis(line),
         )
         for line in plan["classes"]
         if line["jobs"]
     )
+    columns = ("class", "jobs", "per job", "p95", "cost", "measured")
     blocks: list[Block] = [
         Heading("Confidence"),
         Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
-        Table(("class", "jobs", "per job", "cost", "measured"), rows, frozenset({"jobs", "per job", "cost"})),
+        Table(columns, rows, frozenset(columns[1:5])),
     ]
     chance = (plan.get("chance") or {}).get("assumptions", [])
     blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
     return blocks
+
+
+def _basis(line: dict[str, Any]) -> str:
+    """What a class's time rests on, and how far off all of it may be: one standard deviation."""
+    basis = f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED"
+    return f"{basis} ±{math.expm1(line['error']) * 100:.2g} %" if line.get("error") else basis
 
 
 def _measured_where(plan: dict[str, Any]) -> str:
