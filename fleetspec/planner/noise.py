@@ -14,7 +14,7 @@ TIGHTENED_ON = range(101, 133)
 """Seeds of the trials while a plan is made, one a round."""
 TRIALS = 2000
 """Nights replayed for a stated chance: a share of 99 % is known to 0.5 points."""
-TRIALS_TIGHTENING = 500
+TRIALS_TIGHTENING = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from fleetspec.planner.problem import CapacityProblem
 
-Verdict = Literal["feasible", "late", "infeasible"]
+Verdict = Literal["feasible", "unsure", "late", "infeasible"]
+"""``unsure`` plans end in time as planned, and in fewer nights than asked for."""
 TOLERANCE = 1e-6
 """Seconds, USD or shares by which sums of floats may differ."""
 
@@ -171,12 +172,24 @@ class Chance:
 
 
 @dataclass(frozen=True, slots=True)
+class Assurance:
+    """What was done for the share of nights asked for (``asked``): jobs are sized longer by ``headroom``, a share of
+    their time; without it ``share_without`` of the nights, on the seeds of planning, would end in time, for
+    ``cost_usd_without``."""
+
+    asked: float
+    headroom: float
+    share_without: float
+    cost_usd_without: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer to one capacity problem.
 
     ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound
     and ``gap`` = cost / bound - 1 (0 where the bound is 0). ``binding`` names what stops it from being cheaper.
-    ``chance`` is None where nothing runs.
+    ``chance`` is None where nothing runs, ``assurance`` where no share of nights is asked for.
     """
 
     fleet: str
@@ -207,6 +220,7 @@ class Plan:
     suggestions: tuple[Suggestion, ...]
     assumptions: tuple[str, ...]
     chance: Chance | None = None
+    assurance: Assurance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
@@ -250,6 +264,12 @@ def _verdict_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
         found.append(f"feasible, but it ends at {plan.end_seconds} and the deadline is {plan.deadline_seconds}")
     if plan.verdict == "feasible" and dear:
         found.append(f"feasible, but it costs {plan.cost_usd} and the budget is {problem.budget_usd}")
+    if plan.verdict == "feasible" and problem.on_time is not None and plan.chance is not None:
+        least = plan.chance.interval[1]
+        if least < problem.on_time:
+            found.append(f"feasible, but on time in {least} of the nights at most, {problem.on_time} asked")
+    if plan.verdict == "unsure" and (late or problem.on_time is None):
+        found.append("unsure, but it is late, or no share of nights is asked for")
     if plan.verdict == "late" and not late and plan.stages:
         found.append("late, but it ends before the deadline")
     if plan.stages and plan.bound_usd > plan.cost_usd * (1 + TOLERANCE) + TOLERANCE:

@@ -85,7 +85,14 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         deadline_seconds=_window(graph, spec)[0],
         budget_usd=None if budget is None else budget.usd,
         overhead_seconds=spec.cluster.startup.seconds,
+        on_time=_on_time(graph, spec),
     )
+
+
+def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
+    """The share of runs that must end in time: of nights alone, for a spec asks for it in its schedule."""
+    asked = spec.schedule.on_time
+    return asked.fraction if asked is not None and graph.run is RunKind.NIGHTLY else None
 
 
 def header_of(graph: JobGraph, spec: FleetSpec, catalog: Catalog, resolved_text: str, lock_bytes: bytes) -> PlanHeader:

@@ -93,7 +93,8 @@ class DemandClass:
 
 @dataclass(frozen=True, slots=True)
 class CapacityProblem:
-    """Everything the solver sees. Seconds and USD; ``budget_usd`` is None where the spec sets none."""
+    """Everything the solver sees. Seconds and USD; ``budget_usd`` is None where the spec sets none, and ``on_time``,
+    the share of nights that must end in time, where it asks for none."""
 
     classes: tuple[DemandClass, ...]
     pools: tuple[CapacityPool, ...]
@@ -101,6 +102,7 @@ class CapacityProblem:
     budget_usd: float | None
     overhead_seconds: int
     """Before the first job: admission and image pull, the same for every plan."""
+    on_time: float | None = None
 
     @property
     def stages(self) -> int:

@@ -9,7 +9,7 @@ from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
 from fleetspec.sheets.figures import count, percent, plural, span, usd
 from fleetspec.sheets.reading import words_table
 
-_TONE: dict[str, Tone] = {"feasible": "good", "late": "bad", "infeasible": "bad"}
+_TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "infeasible": "bad"}
 
 
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
@@ -71,6 +71,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
     if plan["verdict"] == "infeasible":
         verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
+    elif plan["verdict"] == "unsure":
+        share, asked = plan["chance"]["p_on_time"], plan["assurance"]["asked"]
+        verdict = f"UNSURE: in time as planned, but in {percent(share)} of nights, and {asked * 100:g} % are asked for"
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
@@ -94,9 +97,16 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     low, high = chance["interval"]
     kind = "nights" if plan["run"] == "nightly" else "runs"
+    sure = plan.get("assurance")
+    asked = []
+    if sure is not None:
+        extra = f"{percent(sure['headroom'])} of headroom" if sure["headroom"] else "no headroom needed"
+        without = f"without it {percent(sure['share_without'])} of nights for {usd(sure['cost_usd_without'])}"
+        asked = [("asked", f"{sure['asked'] * 100:g} % of nights: {extra}" + f"; {without}" * bool(sure["headroom"]))]
     return [
         ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}, "
                     f"{count(chance['trials'])} replayed with chance)"),
+        *asked,
         ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
                  f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}"),
     ]  # fmt: skip
