@@ -88,12 +88,13 @@ def shrunk(prior: Runtime | None, observed: Iterable[Runtime]) -> Runtime:
     their own.
     """
     rows = [row for row in observed if row.n > 0]
-    n = sum(row.n for row in rows)
+    counts = [row.independent or row.n for row in rows]
+    n = sum(counts)
     exponent = rows[0].exponent if prior is None else prior.exponent
-    work = math.exp(sum(row.n * math.log(max(row.work, 1.0)) for row in rows) / n)
+    work = math.exp(sum(c * math.log(max(row.work, 1.0)) for row, c in zip(rows, counts, strict=True)) / n)
     logs = [math.log(row.seconds) - exponent * math.log(max(row.work, 1.0) / work) for row in rows]
-    mean = sum(row.n * y for row, y in zip(rows, logs, strict=True)) / n
-    variance = sum(row.n * (row.spread**2 + (y - mean) ** 2) for row, y in zip(rows, logs, strict=True)) / n
+    mean = sum(c * y for c, y in zip(counts, logs, strict=True)) / n
+    variance = sum(c * (row.spread**2 + (y - mean) ** 2) for row, c, y in zip(rows, counts, logs, strict=True)) / n
     if prior is None:
         before = Belief(mean, 0.0, LONE_STRENGTH, LONE_STRENGTH * LONE_SPREAD**2)
     else:
@@ -106,10 +107,10 @@ def shrunk(prior: Runtime | None, observed: Iterable[Runtime]) -> Runtime:
         exponent=exponent,
         share_exponent=rows[0].share_exponent if prior is None else prior.share_exponent,
         spread=belief.spread,
-        n=n,
+        n=sum(row.n for row in rows),
+        independent=n,
         error=belief.error,
         freedom=belief.freedom,
-        source=rows[0].source if len(rows) == 1 else rows[0].source.replace(f"{rows[0].n} jobs", f"{n} jobs"),
     )
 
 

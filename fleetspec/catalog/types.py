@@ -82,7 +82,8 @@ class Runtime(Struct, frozen=True):
 
     ``spread`` is the standard deviation of log seconds between jobs, ``error`` that of the figure as a whole, and
     both together are a Student's t with ``freedom`` degrees (:mod:`shrinkage`). ``n`` observations lie behind a
-    measured row, 0 behind an assumed one; ``source`` says where it comes from.
+    measured row, 0 behind an assumed one, ``independent`` of them on their own (0: all): jobs of one call that share
+    its seconds are one. ``source`` says where it comes from.
     """
 
     family: str
@@ -99,6 +100,7 @@ class Runtime(Struct, frozen=True):
     measured_on: date | None = None
     error: float = 0.0
     freedom: float = 6.0
+    independent: int = 0
 
     def seconds_for(self, work: float, share: float = 1.0) -> float:
         scale = (max(work, 1.0) / self.work) ** self.exponent

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetspec.catalog.types import Runtime
 from fleetspec.files import write_atomically
-from fleetspec.runtime.store import DONE, Store
+from fleetspec.runtime.store import DONE, Store, read_records
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
 FORMAT = 1
@@ -25,15 +25,17 @@ KIND = ("family", "task", "device", "slot", "work")
 
 
 def measure(store: Store) -> list[dict[str, Any]]:
-    """One row per family, task, device, slot and work over every done job of the store.
+    """One row per family, task, device, slot and work over every done job of the store that no run warmed up with.
 
     ``seconds`` is the median of one job, at ``work`` units, over ``n`` jobs; ``spread`` is the standard deviation of
     log seconds, of :data:`MANY` jobs and more half the distance between their 15.87th and 84.13th percentile, which one
-    hiccup in a thousand jobs does not move.
+    hiccup in a thousand jobs does not move. ``independent`` counts different seconds: jobs of one call share its time.
     """
     ledger = store.ledger()
     seconds = ledger["seconds"].to_numpy()
     done = pc.equal(ledger["state"], DONE).to_numpy(zero_copy_only=False).astype(bool) & (seconds > 0)
+    warm = [record["run"] for record in read_records(store.root.parent, store.root.name) if record.get("warm_up")]
+    done &= ~pc.is_in(ledger["run"], value_set=pa.array(warm, pa.string())).to_numpy(zero_copy_only=False).astype(bool)
     kinds, of = _kinds(ledger)
     rows = []
     for code, kind in enumerate(kinds):
@@ -44,6 +46,7 @@ def measure(store: Store) -> list[dict[str, Any]]:
                 | {
                     "seconds": round(float(np.median(here)), 9),
                     "n": len(here),
+                    "independent": len(np.unique(here)),
                     "spread": round(_spread(np.log(here)), 6),
                 }
             )
@@ -70,8 +73,31 @@ def _spread(log_seconds: NDArray[np.float64]) -> float:
 
 
 def write_measured(store: Store) -> None:
-    content = json.dumps({"format": FORMAT, "rows": measure(store)}, sort_keys=True, indent=1) + "\n"
-    write_atomically(store.measured, content.encode())
+    """Write the runtimes of a store's ledger; what pilots have said of memory stays."""
+    _write(store, measure(store), read_memory(store))
+
+
+def write_memory(store: Store, rows: list[dict[str, Any]]) -> None:
+    """Add what a pilot says of its classes' memory: ``klass``, ``n``, ``grown_mib``, ``need_mib``. The most counts."""
+    known = {row["klass"]: row for row in read_memory(store)}
+    for row in rows:
+        before = known.get(row["klass"], row | {"n": 0})
+        most = {name: max(before[name], row[name]) for name in ("grown_mib", "need_mib")}
+        known[row["klass"]] = row | {"n": before["n"] + row["n"]} | most
+    _write(store, measure(store), [known[name] for name in sorted(known)])
+
+
+def read_memory(store: Store) -> list[dict[str, Any]]:
+    """What pilots have said of memory, one row per class; [] where none ran."""
+    if not store.measured.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(store.measured.read_text()).get("memory", [])
+    return rows
+
+
+def _write(store: Store, rows: list[dict[str, Any]], memory: list[dict[str, Any]]) -> None:
+    content = {"format": FORMAT, "rows": rows, "memory": memory}
+    write_atomically(store.measured, (json.dumps(content, sort_keys=True, indent=1) + "\n").encode())
 
 
 def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:
@@ -97,7 +123,8 @@ def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:
             spread=row["spread"],
             basis="measured",
             n=row["n"],
-            source=f"{row['n']} jobs of fleet {fleet}",
+            independent=row.get("independent", row["n"]),
+            source=f"jobs of fleet {fleet}",
         )
         for row in rows
         if row["slot"] in ("cpu", "gpu")
