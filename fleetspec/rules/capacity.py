@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetspec.diagnostics import Rule
+from fleetspec.diagnostics import Rule, Severity
 
 INFEASIBLE = Rule(
     code="FS301",
@@ -32,4 +32,13 @@ OVER_BUDGET = Rule(
     why="The budget is a promise to whoever pays; a plan above it must be agreed on, not discovered on a bill.",
     bad="budget: {nightly: 0.01 USD}",
     good="budget: {nightly: 60 USD}",
+)
+NEARLY_FITS = Rule(
+    code="FS340",
+    title="a job misses a slice of a GPU by under 5 %",
+    why="The driver keeps some memory of every slice for itself, so a job sized by the slice's name just misses it and "
+    "takes the next larger one: fewer of them run side by side on a GPU that costs the same.",
+    bad="models: {deep: {family: nbeats, gpu_memory: 10 GiB, …}}    # 1g.10gb has 9.75 GiB: 4 run on an H100",
+    good="models: {deep: {family: nbeats, gpu_memory: 9 GiB, …}}    # 7 run on an H100",
+    severity=Severity.WARNING,
 )
