@@ -19,7 +19,7 @@ NEARLY = 0.05
 
 Layout = Mapping[str, Mapping[str, int]]
 """Nodes by pool and pattern: the most that stand in each at one time."""
-WHOLE = "no MIG"
+WHOLE = "whole, without MIG"
 
 
 @dataclass(frozen=True, slots=True)

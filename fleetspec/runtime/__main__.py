@@ -187,9 +187,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(ExitCode.INTERRUPTED)
     if summary.exit_code is ExitCode.OK:
         texts = made.texts
-        record(
-            arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan)
-        )
+        record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)
     _print(report)
     print(json.dumps(summary.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False), flush=True)

@@ -1,28 +1,39 @@
-"""A plan and a model as blocks, in the order in which a platform engineer asks (SPEC §5)."""
+"""A plan and a model as blocks, in the order in which a platform engineer asks: does it hold, what runs, what does it
+cost, what is bought, what would help, and how sure is that."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
-from fleetspec.sheets.figures import count, percent, plural, span, usd
+from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
+from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
 from fleetspec.sheets.reading import words_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TONE: dict[str, Tone] = {"feasible": "good", "late": "bad", "infeasible": "bad"}
 
 
+MOST_CLASSES = 12
+"""Classes listed by name, those that cost most; the JSON has all."""
+
+
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
-    """The answer to ``plan``: verdict, counts, bill, capacity, what would help, confidence."""
-    plan = data["plan"]
-    blocks: list[Block] = [*_verdict(plan)]
+    """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
+    plan, told = data["plan"], data.get("advice")
+    blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", []))]
     blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
-        return blocks
+        return blocks + (advice.bills(told) if told else [])
+    blocks += advice.bills(told) if told else []
     blocks += _capacity(plan)
+    blocks += advice.layouts(plan, told) if told else []
     blocks += _help(plan)
-    blocks += _confidence(plan)
+    blocks += advice.would_help(plan, told) + advice.falls_first(plan, told) if told else []
+    blocks += _confidence(plan, data.get("families", []))
     return blocks
 
 
@@ -78,27 +89,55 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
     facts = [("window", f"{span(deadline)} ({plan['night']})")]
     if plan["stages"]:
+        facts.append(("buys", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
-        facts.append(("lower bound", f"{usd(plan['bound_usd'])}; gap {percent(plan['gap'])} ({plan['method']})"))
+        facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
+                                  f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
 
 
+def _bought(plan: dict[str, Any]) -> str:
+    """The most nodes of each pool at one time, the dearest pool first."""
+    spent: dict[str, float] = {}
+    for stage in plan["stages"]:
+        for use in stage["pools"]:
+            spent[use["pool"]] = spent.get(use["pool"], 0.0) + use["cost_usd"]
+    peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
+    order = sorted(spent, key=lambda pool: (-spent[pool], pool))
+    return ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order) + " (nodes at most)"
+
+
+def _slack(steps: list[dict[str, Any]]) -> list[Block]:
+    """The waterfall from start to deadline."""
+    if not steps:
+        return []
+    rows = []
+    for step in steps:
+        late = step["kind"] == "slack" and step["seconds"] < 0
+        what = "late by" if late else "slack" if step["kind"] == "slack" else step["kind"]
+        rows.append((span(step["start_seconds"]), what, step["what"], span(abs(step["seconds"]))))
+    columns = ("after", "step", "of", "takes")
+    table = Table(columns, tuple(rows), frozenset({"after", "takes"}), last_is_total=True)
+    return [Heading("Where the time goes"), table]
+
+
 def _capacity(plan: dict[str, Any]) -> list[Block]:
     if not plan["stages"]:
         return []
+    money = cents if plan["cost_usd"] >= 1 else usd
     rows = []
     for stage in plan["stages"]:
-        for use in stage["pools"]:
+        for number, use in enumerate(stage["pools"]):
             cut = ", ".join(f"{nodes} × {pattern}" for pattern, nodes in use["patterns"])
             rows.append(
                 (
-                    f"{stage['stage']} {stage['title']}",
-                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}",
+                    f"{stage['stage']} {stage['title']}" if number == 0 else "",
+                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}" if number == 0 else "",
                     f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else ""),
                     percent(use["busy_share"]),
-                    usd(use["cost_usd"]),
+                    money(use["cost_usd"]),
                 )
             )
     blocks: list[Block] = [
@@ -117,6 +156,8 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
     blocks.append(Table(("pool", "price per node", "peak nodes", "price from"), prices, frozenset({"price per node"})))
     if plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    elif plan["verdict"] == "feasible":
+        blocks.append(Line("Nothing binds: neither the deadline nor a pool's maximum makes this plan dearer."))
     return blocks
 
 
@@ -143,24 +184,51 @@ def _help(plan: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def _confidence(plan: dict[str, Any]) -> list[Block]:
+def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:
+    money = cents if plan["cost_usd"] >= 1 else usd
+    blocks: list[Block] = [
+        Heading("Confidence"),
+        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
+    ]
+    if families:
+        rows = tuple(
+            (
+                line["family"],
+                count(line["jobs"]),
+                money(line["cost_usd"]),
+                percent(line["measured"]) if line["measured"] else "ASSUMED",
+                f"n={count(line['n'])}" if line["n"] else "",
+            )
+            for line in families
+        )
+        columns = ("family", "jobs", "cost", "measured", "fits timed, at least")
+        blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "measured"})))
+    blocks += _dearest(plan, money)
+    blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
+    return blocks
+
+
+def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]:
+    """The classes that cost most, in the order of the plan, and how many there are besides."""
+    lines = [line for line in plan["classes"] if line["jobs"]]
+    ranked = sorted(lines, key=lambda line: (-line["cost_usd"], line["name"]))
+    shown, others = ranked[:MOST_CLASSES], ranked[MOST_CLASSES:]
     rows = tuple(
         (
             line["name"],
             count(line["jobs"]),
             span(line["seconds"]),
-            usd(line["cost_usd"]),
+            money(line["cost_usd"]),
             f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED",
         )
-        for line in plan["classes"]
-        if line["jobs"]
+        for line in shown
     )
-    blocks: list[Block] = [
-        Heading("Confidence"),
-        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
-        Table(("class", "jobs", "per job", "cost", "measured"), rows, frozenset({"jobs", "per job", "cost"})),
-    ]
-    blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
+    columns = ("class, dearest first", "jobs", "per job", "cost", "measured")
+    blocks: list[Block] = [Table(columns, rows, frozenset({"jobs", "per job", "cost"}))]
+    if others:
+        rest = usd(sum(line["cost_usd"] for line in others))
+        more = plural(len(others), "class", "classes")
+        blocks.append(Line(f"and {more} more for {rest} together; --format json lists them", "dim"))
     return blocks
 
 
