@@ -11,6 +11,8 @@ _BILLS = {"this": "this run", "steady": "a steady night", "worst": "the worst ni
           "month": "a month"}  # fmt: skip
 MOST_LOST = 3
 """Classes named of what falls; the JSON has all."""
+A_CENT = 0.005
+"""What saves less than this rounds to nothing."""
 
 
 def bills(advice: dict[str, Any]) -> list[Block]:
@@ -33,7 +35,7 @@ def bills(advice: dict[str, Any]) -> list[Block]:
         )
         if bill["kind"] != "this":
             notes.append(Line(f"· {_BILLS[bill['kind']]}: {plural(bill['jobs'], 'job')}; {bill['note']}", "dim"))
-    columns = ("bill", "cost", "budget", "", "ends after")
+    columns = ("bill", "cost", "budget", "plan", "ends after")
     blocks: list[Block] = [Heading("The bills, each by itself"), Table(columns, tuple(rows), frozenset(columns[1:3]))]
     if not advice["full"]:
         notes.append(Line("· the backtest's bill and other layouts: add --full", "dim"))
@@ -57,7 +59,7 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     if not advice["fits"] and advice["standing"] is None:
         return []
     blocks: list[Block] = [Heading("How GPUs are cut")]
-    told = set()
+    told: set[tuple[Any, ...]] = set()
     for fit in advice["fits"]:
         label = fit["name"].rpartition("/")[0]
         key = label, fit["pool"], fit["slot"], fit["need_mib"]
@@ -71,9 +73,13 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
             )
         )
     for miss in advice["near_misses"]:
+        label = miss["name"].rpartition("/")[0]
+        if (label, miss["pool"]) in told:
+            continue
+        told.add((label, miss["pool"]))
         blocks.append(
             Line(
-                f"{miss['name']} misses {miss['slot']} by {count(miss['less_mib'])} MiB: with that much less a GPU of "
+                f"{label} misses {miss['slot']} by {count(miss['less_mib'])} MiB: with that much less a GPU of "
                 f"{miss['pool']} holds {miss['per_gpu']} at once, not {miss['now_per_gpu']}.",
                 "warn",
             )
@@ -99,7 +105,7 @@ def _standing(plan: dict[str, Any], standing: dict[str, Any]) -> Line:
     if standing["cost_usd"] is None:
         return Line(f"No plan holds in the layout that was deployed last ({here}); {switch}.", "warn")
     more = standing["cost_usd"] - plan["cost_usd"]
-    price = f"{usd(more)} more" if more > 0 else f"{usd(-more)} less"
+    price = "the same" if abs(more) < A_CENT else f"{usd(more)} more" if more > 0 else f"{usd(-more)} less"
     return Line(f"Keeping the layout that was deployed last ({here}) costs {price} a run; {switch}.")
 
 
@@ -121,7 +127,7 @@ def _alternatives(plan: dict[str, Any], pool: str, listed: list[dict[str, Any]])
                 "late" if late else "over budget" if dear else "holds",
             )
         )
-    columns = (f"all GPUs of {pool}", "cost", "against the plan", "ends after", "")
+    columns = (f"all GPUs of {pool}", "cost", "against the plan", "ends after", "plan")
     return Table(columns, tuple(rows), frozenset(columns[1:4]))
 
 
@@ -130,13 +136,13 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     if plan["verdict"] != "feasible":
         return []
     blocks: list[Block] = [Heading("What would help")]
-    limits = [one for one in advice["shadow"] if one["kind"] in ("deadline", "nodes")]
-    if not limits:
-        blocks.append(Line("More time or more nodes would save nothing: the cost is the work times its nodes' price."))
-    blocks += [Line(f"· {_shadow(one)}") for one in advice["shadow"]]
-    if advice["shadow"]:
-        blocks.append(Line("On paper: jobs cut at will, no rounding to whole nodes. Executed plans: --frontier, "
-                           "--what-if.", "dim"))  # fmt: skip
+    helpful = [one for one in advice["shadow"] if one["unit"] != "USD" or one["saves"] >= A_CENT]
+    if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
+        blocks.append(Line("More time or more nodes would not save a cent: a job costs its time on its node's price."))
+    blocks += [Line(f"· {_shadow(one)}") for one in helpful]
+    if helpful:
+        said = "These are bounds, for jobs that could be cut at will; executed plans: --frontier, --what-if."
+        blocks.append(Line(said, "dim"))
     return blocks
 
 
@@ -171,8 +177,11 @@ def _lost(one: dict[str, Any], plan: dict[str, Any]) -> str:
     if not lost:
         return f"the run would cost {usd(one['cost_usd'])}, over the budget of {usd(plan['budget_usd'])}"
     total = sum(part["jobs"] for part in lost)
-    worst = sorted(lost, key=lambda part: (-part["jobs"], part["name"]))
-    named = ", ".join(f"{part['name']} {count(part['jobs'])}" for part in worst[:MOST_LOST])
+    named = ", ".join(f"{part['name']} {_of(part)}" for part in lost[:MOST_LOST])
     more = f" and {plural(len(lost) - MOST_LOST, 'class', 'classes')} more" if len(lost) > MOST_LOST else ""
     why = "; ".join(dict.fromkeys(part["why"] for part in lost))
     return f"{plural(total, 'job')} not done by the deadline ({why}): {named}{more}"
+
+
+def _of(part: dict[str, Any]) -> str:
+    return count(part["jobs"]) if part["jobs"] == part["of"] else f"{count(part['jobs'])} of {count(part['of'])}"

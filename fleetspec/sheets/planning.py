@@ -77,20 +77,23 @@ def _data_line(source: dict[str, Any]) -> str:
 
 def _verdict(plan: dict[str, Any]) -> list[Block]:
     deadline, end = plan["deadline_seconds"], plan["end_seconds"]
-    slack = deadline - end
+    slack, budget = deadline - end, plan["budget_usd"]
     head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
-    if plan["verdict"] == "infeasible":
+    over = 0.0 if budget is None else plan["cost_usd"] - budget
+    if plan["verdict"] == "infeasible" and slack >= 0 and over > 0:
+        verdict = f"INFEASIBLE: the cheapest plan found is {usd(over)} over budget; it ends {span(slack)} in time"
+    elif plan["verdict"] == "infeasible":
         verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
         verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
-    budget = plan["budget_usd"]
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
     facts = [("window", f"{span(deadline)} ({plan['night']})")]
     if plan["stages"]:
-        facts.append(("buys", _bought(plan)))
+        facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
+    if plan["stages"] and plan["bound_usd"] > 0:
         facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
@@ -106,7 +109,7 @@ def _bought(plan: dict[str, Any]) -> str:
             spent[use["pool"]] = spent.get(use["pool"], 0.0) + use["cost_usd"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
-    return ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order) + " (nodes at most)"
+    return "at most " + ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order)
 
 
 def _slack(steps: list[dict[str, Any]]) -> list[Block]:
@@ -201,8 +204,10 @@ def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Bl
             )
             for line in families
         )
-        columns = ("family", "jobs", "cost", "measured", "fits timed, at least")
-        blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "measured"})))
+        columns = ("family", "jobs", "cost", "of it measured", "runs timed")
+        blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "of it measured"})))
+    if plan["measured_share"] < 1:
+        blocks.append(Line("What is ASSUMED is measured by the first apply; plans with that --store use its figures."))
     blocks += _dearest(plan, money)
     blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
     return blocks
