@@ -38,7 +38,7 @@ def bills(advice: dict[str, Any]) -> list[Block]:
     columns = ("bill", "cost", "budget", "plan", "ends after")
     blocks: list[Block] = [Heading("The bills, each by itself"), Table(columns, tuple(rows), frozenset(columns[1:3]))]
     if not advice["full"]:
-        notes.append(Line("· the backtest's bill and other layouts: add --full", "dim"))
+        notes.append(Line("· the bills of other runs, and other layouts of GPUs: add --full", "dim"))
     return [*blocks, *notes]
 
 

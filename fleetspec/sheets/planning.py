@@ -109,6 +109,8 @@ def _bought(plan: dict[str, Any]) -> str:
             spent[use["pool"]] = spent.get(use["pool"], 0.0) + use["cost_usd"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
+    if len(order) == 1:
+        return f"at most {peak[order[0]]} × {order[0]}"
     return "at most " + ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order)
 
 
