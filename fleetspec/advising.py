@@ -17,7 +17,8 @@ from fleetspec.pipeline import Compiled, Planned, World, compile, finished, plan
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fleetspec.planner.bills import Bill
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.planner.bills import Bill, Kind
     from fleetspec.planner.cuts import Alternative, Standing
     from fleetspec.planner.problem import CapacityProblem
 
@@ -94,21 +95,40 @@ def _bills(made: Planned, around: World, full: bool) -> list[Bill]:
     if compiled.graph.run is RunKind.NIGHTLY:
         found += _nights(compiled, around, made)
     elif full:
-        night = _other(compiled, around, RunKind.NIGHTLY)
-        found += _nights(night, around, None) if night is not None else []
+        found += _of(compiled, around, RunKind.NIGHTLY, "worst", lambda night: _nights(night, around, None))
     if full and compiled.read.spec.backtest is not None and compiled.graph.run is not RunKind.BACKTEST:
-        walk = _other(compiled, around, RunKind.BACKTEST)
-        if walk is not None:
-            found.append(bills.of_plan(plan(walk, around).plan, "backtest", "every window, from nothing"))
+        note = "every window, from nothing"
+        found += _of(
+            compiled,
+            around,
+            RunKind.BACKTEST,
+            "backtest",
+            lambda walk: [bills.of_plan(plan(walk, around).plan, "backtest", note)],
+        )
     return found
 
 
-def _other(compiled: Compiled, around: World, run: Any) -> Compiled | None:
-    """Another kind of run of the same spec; None where its own checks reject it, as `plan --run` says in full."""
+def _of(
+    compiled: Compiled, around: World, run: RunKind, kind: Kind, bills_of: Callable[[Compiled], list[Bill]]
+) -> list[Bill]:
+    """The bills of another kind of run of the same spec; where its checks reject it, that is said in their place."""
+    from fleetspec.planner import bills
+
     try:
+        return bills_of(_other(compiled, around, run))
+    except Rejected as ending:
+        first = next(iter(ending.report))
+        return [bills.rejected(kind, run.value, f"{first.rule.code}: {first.message}")]
+
+
+def _other(compiled: Compiled, around: World, run: RunKind) -> Compiled:
+    """Another kind of run; of a saved plan, from the lock inside it."""
+    from fleetspec.compiler.lower import lower
+
+    if compiled.read.path.suffix != ".fsp":
         return compile(compiled.read, around, Report(), run, compiled.session)
-    except Rejected:
-        return None
+    graph = lower(compiled.read.spec, compiled.lock, around.registry, run, compiled.session)
+    return replace(compiled, graph=graph, base=None)
 
 
 def _nights(compiled: Compiled, around: World, made: Planned | None) -> list[Bill]:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 NIGHTS_A_MONTH = 21
 """ASSUMED: sessions of a month, 252 of a year by 12."""
 
+REJECTED = "rejected"
+"""The verdict of a run that is not even planned."""
+
 Kind = Literal["this", "steady", "worst", "backtest", "month"]
 
 
@@ -100,6 +103,11 @@ def month(steady_night: Bill, budget: float) -> Bill:
     cost = None if steady_night.cost_usd is None else steady_night.cost_usd * NIGHTS_A_MONTH
     jobs = steady_night.jobs * NIGHTS_A_MONTH
     return Bill("month", "nightly", steady_night.verdict, cost, budget, jobs, None, None, note)
+
+
+def rejected(kind: Kind, what: str, why: str) -> Bill:
+    """In place of a run whose own checks say that it cannot be."""
+    return Bill(kind, what, REJECTED, None, None, 0, None, None, why)
 
 
 def _cost(found: Outcome) -> float | None:

@@ -67,7 +67,7 @@ def _late(problem: CapacityProblem, plan: Plan) -> Mishap:
 
 def _node_less(problem: CapacityProblem, plan: Plan, name: str, rests_on: Mapping[str, frozenset[str]]) -> Mishap:
     left = next(pool.peak_nodes for pool in plan.pools if pool.pool == name) - 1
-    what = f"one node of {name} less than the {left + 1} planned"
+    what = f"one node of {name} less than the {left + 1} planned" if left else f"no node of {name} (1 planned)"
     pools = tuple(replace(pool, cap=min(pool.cap, left)) if pool.name == name else pool for pool in problem.pools)
     stranded: tuple[Lost, ...] = ()
     if left == 0:

@@ -34,7 +34,8 @@ def bills(advice: dict[str, Any]) -> list[Block]:
             )
         )
         if bill["kind"] != "this":
-            notes.append(Line(f"· {_BILLS[bill['kind']]}: {plural(bill['jobs'], 'job')}; {bill['note']}", "dim"))
+            jobs = f"{plural(bill['jobs'], 'job')}; " if bill["jobs"] else ""
+            notes.append(Line(f"· {_BILLS[bill['kind']]}: {jobs}{bill['note']}", "dim"))
     columns = ("bill", "cost", "budget", "plan", "ends after")
     blocks: list[Block] = [Heading("The bills, each by itself"), Table(columns, tuple(rows), frozenset(columns[1:3]))]
     if not advice["full"]:
@@ -45,7 +46,7 @@ def bills(advice: dict[str, Any]) -> list[Block]:
 def _state(bill: dict[str, Any]) -> str:
     """Whether a bill's plan holds, in a word or two."""
     if bill["cost_usd"] is None:
-        return "does not fit"
+        return "rejected" if bill["verdict"] == "rejected" else "does not fit"
     late = bill["end_seconds"] is not None and bill["end_seconds"] > bill["deadline_seconds"]
     if late:
         return "late"

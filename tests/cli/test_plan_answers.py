@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from test_given import SPEC, fleetspec
 
 from fleetspec import advising, pipeline
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import Report
 from fleetspec.runtime.deployed import read_deployed, record
+from fleetspec.units import Count
 
 SPECS = Path(__file__).resolve().parents[2] / "specs"
 
@@ -50,6 +52,22 @@ def test_every_run_can_be_asked_for_every_bill() -> None:
     walk = planned(SPECS / "quickstart.yaml", "backtest")
     assert [bill["kind"] for bill in advising.advice(walk, None)["bills"]] == ["this"]
     assert [bill["kind"] for bill in advising.advice(walk, None, full=True)["bills"]] == ["this", "steady", "worst"]
+
+
+def test_a_saved_plan_gives_the_same_answers(prod: pipeline.Planned, told: dict[str, Any], tmp_path: Path) -> None:
+    pipeline.save(prod, tmp_path / "prod.fsp")
+    again = pipeline.reopened(tmp_path / "prod.fsp", None, Report())
+    assert advising.advice(again, None, full=True) == told
+
+
+def test_a_run_that_is_rejected_says_so_in_place_of_its_bill(prod: pipeline.Planned) -> None:
+    compiled = prod.compiled
+    limits = compiled.read.spec.limits.model_copy(update={"jobs": Count(60_000)})
+    spec = compiled.read.spec.model_copy(update={"limits": limits})
+    small = replace(compiled, read=replace(compiled.read, spec=spec))
+    bill = advising.advice(replace(prod, compiled=small), None, full=True)["bills"][-1]
+    assert (bill["kind"], bill["verdict"], bill["cost_usd"]) == ("backtest", "rejected", None)
+    assert bill["note"].startswith("FS290:")
 
 
 def test_the_dearest_layouts_are_the_whole_gpus(told: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ def test_without_its_only_pool_a_class_falls_and_takes_its_readers_along() -> No
         job_class("u/b/b/fit", 4, 0, cpu=1.0),
     ]
     posed = problem(classes, [cpu_pool(), mig_pool("gpu", cap=1)])
-    less = told(posed, {"u/a/a/forecast": frozenset({"u/a/a/fit"})})["one node of gpu less than the 1 planned"]
+    less = told(posed, {"u/a/a/forecast": frozenset({"u/a/a/fit"})})["no node of gpu (1 planned)"]
     assert [(lost.name, lost.why) for lost in less.lost] == [
         ("u/a/a/fit", "runs on gpu only"),
         ("u/a/a/forecast", "reads what is missing"),
