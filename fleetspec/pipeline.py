@@ -335,6 +335,7 @@ def run(
 
     A run that counts makes its spec and lock what is deployed.
     """
+    from fleetspec.planner.cuts import layout_of
     from fleetspec.runtime.deployed import record
     from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
@@ -353,7 +354,7 @@ def run(
     )
     summary = run_graph(request)
     if summary.exit_code is ExitCode.OK:
-        record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes)
+        record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes, layout_of(made.plan))
     return summary
 
 

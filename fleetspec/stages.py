@@ -66,7 +66,15 @@ class Planned(Struct, frozen=True):
     def to_json(self) -> dict[str, Any]:
         """The answer to ``plan``: every number the text shows."""
         from fleetspec.compiler.census import census, describe_data
+        from fleetspec.planner.confidence import families
+        from fleetspec.planner.plans import plain
+        from fleetspec.planner.slack import waterfall
 
         spec, lock = self.compiled.read.spec, self.compiled.lock
-        words = census(self.compiled.graph, self.done)
-        return {"plan": self.plan.to_json(), "words": words, "data": describe_data(spec, lock)}
+        return {
+            "plan": self.plan.to_json(),
+            "words": census(self.compiled.graph, self.done),
+            "data": describe_data(spec, lock),
+            "slack": plain(waterfall(self.plan)),
+            "families": plain(families(self.plan)),
+        }

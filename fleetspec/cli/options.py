@@ -144,6 +144,16 @@ def advancing(what: str) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done, total=of)
 
 
+def chart_library() -> str | None:
+    """The source of plotly.js, as the plotly package of the [report] extra carries it; None where it is missing."""
+    try:
+        from plotly.offline import get_plotlyjs
+    except ImportError:
+        return None
+    source: str = get_plotlyjs()
+    return source
+
+
 def width() -> int:
     """Columns to fill: the terminal's, 80 where there is none, never above 110."""
     import shutil

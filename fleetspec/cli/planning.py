@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from fleetspec.cli.options import (
     answer,
     base_option,
     changes_given,
+    chart_library,
     color_option,
     format_option,
     given_options,
@@ -35,12 +36,19 @@ if TYPE_CHECKING:
 @click.command("plan", short_help="Say what to buy, what it costs, and whether the run ends in time.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Save plan, graph and manifests as one file."
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Save plan, graph and manifests as one file; with --format html, the page.",
 )
 @click.option("--what-if", "what_if", multiple=True, metavar="ROUTE=VALUE", callback=changes_given,
               help="Compare with the plan under a value like hardware.pool.max=3; may be repeated.")  # fmt: skip
 @click.option("--frontier", is_flag=True, help="Cost against deadline: executed plans from the fastest on.")
-@options(format_option, color_option)
+@click.option("--full", is_flag=True, help="Also the backtest's bill, and what other layouts of GPUs would cost.")
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json", "markdown", "md", "html"]), default="text",
+    show_default=True, help="How to present the answer; html is a page with charts, with all of --full and --frontier.",
+)  # fmt: skip
+@options(color_option)
 def plan_command(
     spec: Path,
     given: Given,
@@ -51,6 +59,7 @@ def plan_command(
     out: Path | None,
     what_if: tuple[tuple[str, str], ...],
     frontier: bool,
+    full: bool,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -59,11 +68,12 @@ def plan_command(
     Needs the lock, not the data. What the store already holds is reused. A change is the night of SPEC on the data of
     BASE, without what BASE has. Exit code 3 when no plan holds.
     """
-    from fleetspec import comparing, pipeline
+    from fleetspec import advising, comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
-    if frontier + bool(what_if) + (out is not None) > 1:
-        raise click.UsageError("--what-if, --frontier and --out are three answers; ask for one at a time")
+    page = format_ == "html"
+    if frontier + bool(what_if) + (out is not None or page) > 1:
+        raise click.UsageError("--what-if, --frontier, and --out or html are three answers; ask for one at a time")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start)
@@ -72,13 +82,36 @@ def plan_command(
         _show_what_if(planned, spec, kind, session, store, start, given, what_if, format_, no_color)
     if frontier:
         _show_frontier(planned, spec, store, format_, no_color)
-    answer("plan", planned.to_json(), format_, no_color)
+    with advancing("answers") as progress:
+        told = advising.advice(planned, store if spec.suffix != ".fsp" else None, full=full or page, progress=progress)
+    data = planned.to_json() | {"advice": told}
+    if page:
+        _write_page(planned, data, spec, store, out)
+    else:
+        answer("plan", data, format_, no_color)
+    advising.warn(planned, told, report)
     pipeline.judge(planned, report)
     show_findings(report, no_color)
-    if out is not None:
+    if out is not None and not page:
         pipeline.save(planned, out)
         click.echo(f"saved {out}", err=True)
     raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
+
+
+def _write_page(planned: Planned, data: dict[str, Any], spec: Path, store: Path, out: Path | None) -> None:
+    """The plan as one HTML file, or on stdout; without the chart library it has its tables alone."""
+    from fleetspec import comparing
+    from fleetspec.files import write_atomically
+    from fleetspec.views import as_html
+
+    with advancing("plans") as progress:
+        points = comparing.frontier(planned, store if spec.suffix != ".fsp" else None, progress)
+    page = as_html.plan(data, points, chart_library())
+    if out is None:
+        click.echo(page, nl=False)
+        return
+    write_atomically(out, page.encode())
+    click.echo(f"wrote {out}", err=True)
 
 
 def _show_what_if(

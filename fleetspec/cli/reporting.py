@@ -9,6 +9,7 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    chart_library,
     color_option,
     format_option,
     given_options,
@@ -37,19 +38,11 @@ def report_command(
     from fleetspec.files import write_atomically
     from fleetspec.views import as_html
 
-    library = _chart_library()
+    library = chart_library()
+    if library is None:
+        raise click.ClickException("the report needs the [report] extra: pip install 'fleetspec[report]'")
     report = Report()
     data = looking.report_page(spec, session, store, report, given)
     page = as_html.report(data, library).encode()
     write_atomically(out, page)
     answer("report", {"file": str(out), "bytes": len(page), "report": data}, format_, no_color)
-
-
-def _chart_library() -> str:
-    """The source of plotly.js, as the plotly package carries it."""
-    try:
-        from plotly.offline import get_plotlyjs
-    except ImportError:
-        raise click.ClickException("the report needs the [report] extra: pip install 'fleetspec[report]'") from None
-    source: str = get_plotlyjs()
-    return source

@@ -140,7 +140,21 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
             )
         )
     tasks = sorted({land.classes[share.row].task for share in shares})
-    return StagePlan(stage.stage, " and ".join(tasks), stage.start, stage.end, tuple(uses))
+    return StagePlan(stage.stage, " and ".join(tasks), stage.start, stage.end, _boot(land, stage), tuple(uses))
+
+
+def _boot(land: Terrain, stage: StageReplay) -> float:
+    """Seconds from the start of a stage until the node that works last in it begins."""
+    begins: dict[tuple[int, str, int], float] = {}
+    ends: dict[tuple[int, str, int], float] = {}
+    for one in stage.segments:
+        pool = land.kinds[one.kind].pool
+        for node, start, end in zip(one.node.tolist(), one.start.tolist(), one.end.tolist(), strict=True):
+            key = (pool, one.pattern, node)
+            begins[key] = min(begins.get(key, start), start)
+            ends[key] = max(ends.get(key, end), end)
+    last = max(ends, key=lambda key: (ends[key], key))
+    return max(begins[last] - stage.start, 0.0)
 
 
 def _attribute(shares: dict[int, list[Share]], costs: dict[tuple[int, int], float]) -> tuple[dict[int, float], float]:

@@ -40,6 +40,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from fleetspec.planner.marginal import LimitRows, Marginal
 from fleetspec.planner.problem import Placement
 from fleetspec.planner.solver import Answer, Program
 from fleetspec.planner.terrain import NODE, Kind, Terrain
@@ -67,6 +68,7 @@ class Fluid:
     patterns: frozenset[tuple[int, str]]
     longest: dict[tuple[int, int], float]
     """Seconds of the longest job by (pool, stage)."""
+    marginal: Marginal
 
 
 def free_lengths(
@@ -99,29 +101,35 @@ def free_lengths(
     _room(
         land, program, share, lambda kind, s: [(hours[kind.pool, name, s], -float(count)) for name, count in kind.count]
     )
+    rows = LimitRows()
     for k, names in enumerate(land.patterns):
         for s in land.stages:
             if names:
-                program.at_most([*((hours[k, name, s], 1.0) for name in names), (length[s], -float(limits[k]))], 0.0)
+                rows.cap[k, s] = program.at_most(
+                    [*((hours[k, name, s], 1.0) for name in names), (length[s], -float(limits[k]))], 0.0
+                )
     for row, one in enumerate(land.classes):
         terms = [(column, placement.seconds / u) for _, placement, column in share[row]]
         scale = max(factor for _, factor in terms)
         program.at_most([*((c, f / scale) for c, f in terms), (length[one.stage], -1.0 / scale)], 0.0)
     if time is not None:
         whole = sum(land.serial(s) for s in land.stages)
-        program.at_most([(length[s], 1.0) for s in land.stages], min(time, whole) / u)
-    booted = _boots(land, program, share, hours, limits, time)
+        row_of_time = program.at_most([(length[s], 1.0) for s in land.stages], min(time, whole) / u)
+        rows.deadline = row_of_time if time < whole else None
+    booted = _boots(land, program, share, hours, limits, time, rows)
     if goal == "cost":
         program.costs += [(column, p[k] / money * land.pools[k].boot_seconds / u) for k, column in booted.items()]
     if budget is not None:
         factor = max(budget / (slack * money), 1e-9)
         spent = [(hours[key], p[key[0]] / money / factor) for key in hours]
         spent += [(c, p[k] / money / factor * land.pools[k].boot_seconds / u) for k, c in booted.items()]
-        program.at_most(spent, budget / (slack * money) / factor)
+        rows.budget = program.at_most(spent, budget / (slack * money) / factor)
+        rows.dollar = 1 / (slack * money) / factor
     answer = program.solve()
     if not answer.found:
         return None
     v = answer.values
+    worth = slack * money if goal == "cost" else u
     work: dict[tuple[int, int], float] = {}
     for (k, _, s), column in hours.items():
         work[k, s] = work.get((k, s), 0.0) + v[column] * u
@@ -132,6 +140,7 @@ def free_lengths(
         work=work,
         patterns=frozenset((k, name) for (k, name, _), column in hours.items() if v[column] > 1e-9),
         longest=_longest(land, share, v),
+        marginal=rows.marginal(answer, u, length, booted, worth),
     )
 
 
@@ -142,6 +151,7 @@ def _boots(
     hours: dict[tuple[int, str, int], int],
     caps: Sequence[int],
     time: float | None,
+    rows: LimitRows,
 ) -> dict[int, int]:
     """Columns N_k with what the fluid answer knows of boots."""
     booted = {}
@@ -156,7 +166,7 @@ def _boots(
             working = (time - pool.boot_seconds) / land.unit
             scale = max(working, 1.0)
             terms = [(column, 1.0 / scale) for (index, _, _), column in hours.items() if index == k]
-            program.at_most([*terms, (booted[k], -working / scale)], 0.0)
+            rows.working[k] = program.at_most([*terms, (booted[k], -working / scale)], 0.0), scale
     return booted
 
 

@@ -7,7 +7,7 @@ input and is recorded. ``violations`` checks a plan against its problem without 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
 
 from fleetspec.planner.problem import CapacityProblem
@@ -69,6 +69,8 @@ class StagePlan:
     title: str
     start_seconds: float
     end_seconds: float
+    boot_seconds: float
+    """How long the node that works last in this stage boots before it begins."""
     pools: tuple[PoolUse, ...]
 
 
@@ -224,7 +226,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
-        data: dict[str, Any] = _plain(asdict(self))
+        data: dict[str, Any] = plain(self)
         return data
 
     def to_bytes(self) -> bytes:
@@ -233,11 +235,14 @@ class Plan:
         return text.encode() + b"\n"
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses and what holds them as JSON has it; floats are rounded to a micro-unit."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float):
         return round(value, 6)
     return value

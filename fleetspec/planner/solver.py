@@ -25,12 +25,18 @@ _OPTIONS = {"threads": 1, "random_seed": 0, "mip_rel_gap": MIP_GAP, "mip_max_nod
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``values`` by column, () where there is none; ``bound`` is proven: no solution is below it."""
+    """``values`` by column, () where there is none; ``bound`` is proven: no solution is below it.
+
+    Of a program without integers, ``duals`` is by row what one more unit of its right side adds to the objective, and
+    ``reduced`` by column what one more unit of the bound that holds it adds.
+    """
 
     status: Status
     objective: float
     bound: float
     values: tuple[float, ...]
+    duals: tuple[float, ...] = ()
+    reduced: tuple[float, ...] = ()
 
     @property
     def found(self) -> bool:
@@ -58,22 +64,25 @@ class Program:
         self.integers |= integer
         return len(self.columns) - 1
 
-    def at_most(self, terms: Terms, right: float) -> None:
-        self._row(terms, pulp.LpConstraintLE, right)
+    def at_most(self, terms: Terms, right: float) -> int | None:
+        """Add a row; returns its index, None where it has no terms and always holds."""
+        return self._row(terms, pulp.LpConstraintLE, right)
 
-    def equals(self, terms: Terms, right: float) -> None:
-        self._row(terms, pulp.LpConstraintEQ, right)
+    def equals(self, terms: Terms, right: float) -> int | None:
+        """Add a row; returns its index, None where it has no terms and always holds."""
+        return self._row(terms, pulp.LpConstraintEQ, right)
 
-    def _row(self, terms: Terms, sense: int, right: float) -> None:
+    def _row(self, terms: Terms, sense: int, right: float) -> int | None:
         if not terms:
             if right < 0 or (sense == pulp.LpConstraintEQ and right != 0):
                 # An empty row that cannot hold: PuLP would drop it, and with it the reason why there is no answer.
                 terms = [(self.column(high=0.0), 1.0)]
             else:
-                return
+                return None
         expression = pulp.LpAffineExpression([(self.columns[index], factor) for index, factor in terms])
-        name = f"r{self.problem.numConstraints()}"
-        self.problem += pulp.LpConstraint(expression, sense, name, right)
+        index: int = self.problem.numConstraints()
+        self.problem += pulp.LpConstraint(expression, sense, f"r{index}", right)
+        return index
 
     def solve(self) -> Answer:
         """Minimise. The status is read from HiGHS itself: PuLP calls an answer cut short optimal."""
@@ -94,10 +103,20 @@ class Program:
             verdict = "failed"
         if verdict in ("infeasible", "failed"):
             return Answer(verdict, float("inf"), float("inf"), ())
-        found = highs.getSolution().col_value
+        solution = highs.getSolution()
+        found, objective = solution.col_value, float(highs.getObjectiveValue())
         values = tuple(float(found[column.index]) for column in self.columns)
-        objective = float(highs.getObjectiveValue())
-        return Answer(verdict, objective, float(info.mip_dual_bound) if self.integers else objective, values)
+        if self.integers:
+            return Answer(verdict, objective, float(info.mip_dual_bound), values)
+        reduced = solution.col_dual
+        return Answer(
+            verdict,
+            objective,
+            objective,
+            values,
+            tuple(map(float, solution.row_dual)),
+            tuple(float(reduced[column.index]) for column in self.columns),
+        )
 
 
 class _Silent(highspy.Highs):  # type: ignore[misc]

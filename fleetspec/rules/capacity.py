@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleetspec.diagnostics import Rule
+from fleetspec.diagnostics import Rule, Severity
 
 INFEASIBLE = Rule(
     code="FS301",
@@ -40,4 +40,13 @@ UNSURE = Rule(
     "may be off. Replayed with chance, too many nights end after the deadline, with whatever headroom fits.",
     bad="schedule: {calendar: XNYS, start: close + 45m, deadline: close + 2h, on_time: 99.9%}",
     good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m, on_time: 99%}",
+)
+NEARLY_FITS = Rule(
+    code="FS340",
+    title="a job misses a slice of a GPU by under 5 %",
+    why="The driver keeps some memory of every slice for itself, so a job sized by the slice's name just misses it and "
+    "takes the next larger one: fewer of them run side by side on a GPU that costs the same.",
+    bad="models: {deep: {family: nbeats, gpu_memory: 10 GiB, …}}    # 1g.10gb has 9.75 GiB: 4 run on an H100",
+    good="models: {deep: {family: nbeats, gpu_memory: 9 GiB, …}}    # 7 run on an H100",
+    severity=Severity.WARNING,
 )

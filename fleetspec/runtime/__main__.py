@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_from_bytes
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
+from fleetspec.planner.cuts import layout_of
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
 from fleetspec.runtime.deployed import record
@@ -185,7 +186,8 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
     if summary.exit_code is ExitCode.OK:
-        record(arguments.store, made.graph, made.texts["fleet.yaml"], made.texts["fleet.lock"].encode())
+        texts = made.texts
+        record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)
     _print(report)
     print(json.dumps(summary.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False), flush=True)

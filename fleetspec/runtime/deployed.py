@@ -10,7 +10,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import reject
@@ -27,7 +27,8 @@ FORMAT = "fleetspec-deployed/1"
 @dataclass(frozen=True, slots=True)
 class Deployed:
     """An applied spec. ``spec`` is its resolved text, ``lock`` its lock as bytes; ``graph`` is the digest of the graph,
-    ``models`` and ``jobs`` count what is in it."""
+    ``models`` and ``jobs`` count what is in it. ``layout`` has by pool how many nodes its run cut in which pattern; it
+    is empty where none was, or where a version wrote it that did not say."""
 
     path: Path
     run: RunKind
@@ -37,10 +38,14 @@ class Deployed:
     jobs: int
     spec: str
     lock: bytes
+    layout: dict[str, dict[str, int]]
 
 
-def record(store: Path, graph: JobGraph, spec: str, lock: bytes) -> None:
-    """Enter a run that counts as what is deployed. A change is a night on pinned data: it renews the nightly run."""
+def record(store: Path, graph: JobGraph, spec: str, lock: bytes, layout: dict[str, dict[str, int]]) -> None:
+    """Enter a run that counts as what is deployed. A change is a night on pinned data: it renews the nightly run.
+
+    A run that cut no GPU leaves the layout as it stands.
+    """
     kinds = {graph.run, RunKind.NIGHTLY} if graph.run is RunKind.CHANGE else {graph.run}
     for kind in sorted(kinds):
         path = _path(store, graph.fleet, kind)
@@ -53,6 +58,7 @@ def record(store: Path, graph: JobGraph, spec: str, lock: bytes) -> None:
             "jobs": len(graph),
             "spec": spec,
             "lock": lock.decode(),
+            "layout": layout or _stands(path),
         }
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, json.dumps(content, sort_keys=True, indent=1).encode() + b"\n")
@@ -77,15 +83,29 @@ def read_deployed(store: Path, fleet: str, run: RunKind) -> Deployed | None:
             int(content["jobs"]),
             str(content["spec"]),
             str(content["lock"]).encode(),
+            _layout(content),
         )
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise reject(
             running.STORE_UNREADABLE,
             f"'{path}' cannot be read: {error}",
             help="delete it, and apply again: it only says what is deployed",
         ) from error
+
+
+def _stands(path: Path) -> dict[str, dict[str, int]]:
+    """The layout that a file says stands; none where it says nothing that can be read."""
+    try:
+        return _layout(json.loads(path.read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _layout(content: dict[str, Any]) -> dict[str, dict[str, int]]:
+    said = content.get("layout", {})
+    return {str(pool): {str(cut): int(nodes) for cut, nodes in here.items()} for pool, here in said.items()}
 
 
 def counterpart(run: RunKind) -> RunKind:

@@ -10,6 +10,11 @@ def usd(amount: float) -> str:
     return f"{amount:,.2f} USD"
 
 
+def cents(amount: float) -> str:
+    """``1,234.50 USD``; what rounds to nothing is ``< 0.01 USD``: a part of a sum of dollars."""
+    return "< 0.01 USD" if 0 < amount < 0.005 else usd(amount)
+
+
 def percent(fraction: float) -> str:
     """``12.3 %``."""
     return f"{fraction * 100:.1f} %"

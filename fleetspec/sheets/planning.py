@@ -1,29 +1,40 @@
-"""A plan and a model as blocks, in the order in which a platform engineer asks (SPEC §5)."""
+"""A plan and a model as blocks, in the order in which a platform engineer asks: does it hold, what runs, what does it
+cost, what is bought, what would help, and how sure is that."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
-from fleetspec.sheets.figures import count, percent, plural, span, usd
+from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
+from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
 from fleetspec.sheets.reading import words_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "infeasible": "bad"}
 
 
+MOST_CLASSES = 12
+"""Classes listed by name, those that cost most; the JSON has all."""
+
+
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
-    """The answer to ``plan``: verdict, counts, bill, capacity, what would help, confidence."""
-    plan = data["plan"]
-    blocks: list[Block] = [*_verdict(plan)]
+    """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
+    plan, told = data["plan"], data.get("advice")
+    blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", []))]
     blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
-        return blocks
+        return blocks + (advice.bills(told) if told else [])
+    blocks += advice.bills(told) if told else []
     blocks += _capacity(plan)
+    blocks += advice.layouts(plan, told) if told else []
     blocks += _help(plan)
-    blocks += _confidence(plan)
+    blocks += advice.would_help(plan, told) + advice.falls_first(plan, told) if told else []
+    blocks += _confidence(plan, data.get("families", []))
     return blocks
 
 
@@ -67,9 +78,12 @@ def _data_line(source: dict[str, Any]) -> str:
 
 def _verdict(plan: dict[str, Any]) -> list[Block]:
     deadline, end = plan["deadline_seconds"], plan["end_seconds"]
-    slack = deadline - end
+    slack, budget = deadline - end, plan["budget_usd"]
     head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
-    if plan["verdict"] == "infeasible":
+    over = 0.0 if budget is None else plan["cost_usd"] - budget
+    if plan["verdict"] == "infeasible" and slack >= 0 and over > 0:
+        verdict = f"INFEASIBLE: the cheapest plan found is {usd(over)} over budget; it ends {span(slack)} in time"
+    elif plan["verdict"] == "infeasible":
         verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
     elif plan["verdict"] == "unsure":
         share, asked = plan["chance"]["p_on_time"], plan["assurance"]["asked"]
@@ -78,13 +92,15 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
         verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
-    budget = plan["budget_usd"]
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
     facts = [("window", f"{span(deadline)} ({plan['night']})")]
     if plan["stages"]:
+        facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
         facts += _chance(plan)
-        facts.append(("lower bound", f"{usd(plan['bound_usd'])}; gap {percent(plan['gap'])} ({plan['method']})"))
+    if plan["stages"] and plan["bound_usd"] > 0:
+        facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
+                                  f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
@@ -112,20 +128,48 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
+def _bought(plan: dict[str, Any]) -> str:
+    """The most nodes of each pool at one time, the dearest pool first."""
+    spent: dict[str, float] = {}
+    for stage in plan["stages"]:
+        for use in stage["pools"]:
+            spent[use["pool"]] = spent.get(use["pool"], 0.0) + use["cost_usd"]
+    peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
+    order = sorted(spent, key=lambda pool: (-spent[pool], pool))
+    if len(order) == 1:
+        return f"at most {peak[order[0]]} × {order[0]}"
+    return "at most " + ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order)
+
+
+def _slack(steps: list[dict[str, Any]]) -> list[Block]:
+    """The waterfall from start to deadline."""
+    if not steps:
+        return []
+    rows = []
+    for step in steps:
+        late = step["kind"] == "slack" and step["seconds"] < 0
+        what = "late by" if late else "slack" if step["kind"] == "slack" else step["kind"]
+        rows.append((span(step["start_seconds"]), what, step["what"], span(abs(step["seconds"]))))
+    columns = ("after", "step", "of", "takes")
+    table = Table(columns, tuple(rows), frozenset({"after", "takes"}), last_is_total=True)
+    return [Heading("Where the time goes"), table]
+
+
 def _capacity(plan: dict[str, Any]) -> list[Block]:
     if not plan["stages"]:
         return []
+    money = cents if plan["cost_usd"] >= 1 else usd
     rows = []
     for stage in plan["stages"]:
-        for use in stage["pools"]:
+        for number, use in enumerate(stage["pools"]):
             cut = ", ".join(f"{nodes} × {pattern}" for pattern, nodes in use["patterns"])
             rows.append(
                 (
-                    f"{stage['stage']} {stage['title']}",
-                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}",
+                    f"{stage['stage']} {stage['title']}" if number == 0 else "",
+                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}" if number == 0 else "",
                     f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else ""),
                     percent(use["busy_share"]),
-                    usd(use["cost_usd"]),
+                    money(use["cost_usd"]),
                 )
             )
     blocks: list[Block] = [
@@ -144,6 +188,8 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
     blocks.append(Table(("pool", "price per node", "peak nodes", "price from"), prices, frozenset({"price per node"})))
     if plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    elif plan["verdict"] == "feasible":
+        blocks.append(Line("Nothing binds: neither the deadline nor a pool's maximum makes this plan dearer."))
     return blocks
 
 
@@ -170,27 +216,57 @@ def _help(plan: dict[str, Any]) -> list[Block]:
     return blocks
 
 
-def _confidence(plan: dict[str, Any]) -> list[Block]:
+def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:
+    money = cents if plan["cost_usd"] >= 1 else usd
+    blocks: list[Block] = [
+        Heading("Confidence"),
+        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
+    ]
+    if families:
+        rows = tuple(
+            (
+                line["family"],
+                count(line["jobs"]),
+                money(line["cost_usd"]),
+                percent(line["measured"]) if line["measured"] else "ASSUMED",
+                f"n={count(line['n'])}" if line["n"] else "",
+            )
+            for line in families
+        )
+        columns = ("family", "jobs", "cost", "of it measured", "runs timed")
+        blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "of it measured"})))
+    if plan["measured_share"] < 1:
+        blocks.append(
+            Line("What is ASSUMED is measured by the first apply or by calibrate; plans with that --store use it.")
+        )
+    blocks += _dearest(plan, money)
+    chance = (plan.get("chance") or {}).get("assumptions", [])
+    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
+    return blocks
+
+
+def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]:
+    """The classes that cost most, in the order of the plan, and how many there are besides."""
+    lines = [line for line in plan["classes"] if line["jobs"]]
+    ranked = sorted(lines, key=lambda line: (-line["cost_usd"], line["name"]))
+    shown, others = ranked[:MOST_CLASSES], ranked[MOST_CLASSES:]
     rows = tuple(
         (
             line["name"],
             count(line["jobs"]),
             span(line["seconds"]),
             span(line["p95"]) if line.get("p95") else "-",
-            usd(line["cost_usd"]),
+            money(line["cost_usd"]),
             _basis(line),
         )
-        for line in plan["classes"]
-        if line["jobs"]
+        for line in shown
     )
-    columns = ("class", "jobs", "per job", "p95", "cost", "measured")
-    blocks: list[Block] = [
-        Heading("Confidence"),
-        Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
-        Table(columns, rows, frozenset(columns[1:5])),
-    ]
-    chance = (plan.get("chance") or {}).get("assumptions", [])
-    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
+    columns = ("class, dearest first", "jobs", "per job", "p95", "cost", "measured")
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:5]))]
+    if others:
+        rest = usd(sum(line["cost_usd"] for line in others))
+        more = plural(len(others), "class", "classes")
+        blocks.append(Line(f"and {more} more for {rest} together; --format json lists them", "dim"))
     return blocks
 
 

@@ -9,6 +9,8 @@ from typing import Any
 from fleetspec.sheets import Block, Example, Facts, Heading, Line, Snippet, Table, sheet
 
 _SPECIAL = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|"})
+_BULLET = "· "
+"""How a sheet begins a line that is one of several."""
 _MENTION = re.compile(r"@(?=\w)")
 
 
@@ -20,10 +22,18 @@ def view(name: str, data: Any) -> str:
 def markdown(blocks: Iterable[Block]) -> str:
     """Blocks as paragraphs, lists, tables and code."""
     parts: list[str] = []
+    before: Block | None = None
     for block in blocks:
         match block:
             case Heading(text):
                 parts.append(f"### {escape(text)}")
+            case Line(text, tone) if text.startswith(_BULLET):
+                item = f"- {escape(text.removeprefix(_BULLET))}"
+                # Items in a row are one list.
+                if isinstance(before, Line) and before.text.startswith(_BULLET):
+                    parts[-1] += f"\n{item}"
+                else:
+                    parts.append(item)
             case Line(text, tone):
                 shown = escape(text)
                 parts.append(f"**{shown}**" if tone in ("strong", "good", "bad") else shown)
@@ -37,6 +47,7 @@ def markdown(blocks: Iterable[Block]) -> str:
                 parts.append(_fenced(text))
             case Table():
                 parts.append(_table(block))
+        before = block
     return "\n\n".join(parts)
 
 

@@ -6,12 +6,7 @@ import math
 from typing import Any
 
 from fleetspec.sheets.figures import count, span
-
-Figure = dict[str, Any]
-
-# Okabe and Ito's palette: distinguishable with the common colour vision deficiencies and in grey print.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#999933", "#882255")
-_INK, _GRID, _ALARM = "#24292f", "#d8dee4", "#b3261e"
+from fleetspec.views.chart_parts import ALARM, PALETTE, Figure, above, axis_of, figure_of, mig_slices, plain_ticks
 
 
 def cost_by_pool(plan: dict[str, Any]) -> Figure | None:
@@ -35,8 +30,8 @@ def cost_by_pool(plan: dict[str, Any]) -> Figure | None:
             }
         )
     top = max(sum(trace["x"][place] for trace in data) for place in range(len(pools)))
-    axis = _axis("USD, this run") | _plain_ticks(top)
-    return _figure(data, {"barmode": "stack", "xaxis": axis, "yaxis": _axis(None)}, 130 + 44 * len(pools))
+    axis = axis_of("USD, this run") | plain_ticks(top)
+    return figure_of(data, {"barmode": "stack", "xaxis": axis, "yaxis": axis_of(None)}, 130 + 44 * len(pools))
 
 
 def timeline(plan: dict[str, Any]) -> Figure | None:
@@ -64,32 +59,17 @@ def timeline(plan: dict[str, Any]) -> Figure | None:
     top = deadline * 1.04 if near else end * 1.1
     said = f"deadline, {span(plan['deadline_seconds'])}" + ("" if near else ", off to the right →")
     layout: Figure = {
-        "xaxis": _axis(f"{unit} after the start") | _plain_ticks(top) | {"range": [0, top]},
-        "yaxis": _axis(None) | {"autorange": "reversed"},
+        "xaxis": axis_of(f"{unit} after the start") | plain_ticks(top) | {"range": [0, top]},
+        "yaxis": axis_of(None) | {"autorange": "reversed"},
         "showlegend": False,
-        "annotations": [_above(deadline, "x", said) if near else _above(1, "paper", said)],
+        "annotations": [above(deadline, "x", said) if near else above(1, "paper", said)],
     }
     if near:
-        line = {"color": _ALARM, "width": 2}
+        line = {"color": ALARM, "width": 2}
         layout["shapes"] = [
             {"type": "line", "x0": deadline, "x1": deadline, "y0": 0, "y1": 1, "yref": "paper", "line": line}
         ]
-    return _figure(data, layout, 110 + 40 * len(stages))
-
-
-def _above(x: float, reference: str, text: str) -> Figure:
-    """A word in the alarm colour over the plot, ending at ``x``."""
-    return {
-        "x": x,
-        "xref": reference,
-        "y": 1,
-        "yref": "paper",
-        "text": text,
-        "showarrow": False,
-        "xanchor": "right",
-        "yanchor": "bottom",
-        "font": {"color": _ALARM},
-    }
+    return figure_of(data, layout, 110 + 40 * len(stages))
 
 
 def mig_layouts(plan: dict[str, Any]) -> Figure | None:
@@ -98,7 +78,7 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
     for stage in plan["stages"]:
         for use in stage["pools"]:
             for pattern, nodes in use["patterns"]:
-                slices = _slices(pattern)
+                slices = mig_slices(pattern)
                 label = f"stage {stage['stage']}: {nodes} × {use['pool']}"
                 if slices:
                     # A pool may cut equally many nodes in two ways: each keeps its strip.
@@ -134,20 +114,10 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
             named.add(name)
     layout = {
         "barmode": "stack",
-        "xaxis": _axis("compute slices of one GPU") | {"dtick": 1},
-        "yaxis": _axis(None) | {"autorange": "reversed"},
+        "xaxis": axis_of("compute slices of one GPU") | {"dtick": 1},
+        "yaxis": axis_of(None) | {"autorange": "reversed"},
     }
-    return _figure(data, layout, 120 + 46 * len(strips))
-
-
-def _slices(pattern: str) -> list[str]:
-    """``7x1g.10gb`` or ``1x2g.20gb+5x1g.10gb`` → one name per slice; nothing for a pattern that is not MIG."""
-    found: list[str] = []
-    for part in pattern.split("+"):
-        number, _, name = part.partition("x")
-        if number.isdigit() and "g." in name:
-            found += [name.removeprefix("mig-")] * int(number)
-    return sorted(found, key=lambda name: -int(name.split("g.")[0]))
+    return figure_of(data, layout, 120 + 46 * len(strips))
 
 
 def jobs_by_family(families: list[dict[str, Any]]) -> Figure | None:
@@ -158,7 +128,7 @@ def jobs_by_family(families: list[dict[str, Any]]) -> Figure | None:
     series = (
         ("done", "done in this run", PALETTE[2]),
         ("reused", "reused", PALETTE[4]),
-        ("quarantined", "quarantined", _ALARM),
+        ("quarantined", "quarantined", ALARM),
     )
     data: list[Figure] = []
     for key, label, color in series:
@@ -166,8 +136,8 @@ def jobs_by_family(families: list[dict[str, Any]]) -> Figure | None:
         if any(jobs):
             data.append({"type": "bar", "name": label, "x": names, "y": jobs, "marker": {"color": color}})
     top = max(sum(trace["y"][place] for trace in data) for place in range(len(names)))
-    axis = _axis("jobs") | _plain_ticks(top, whole=True)
-    return _figure(data, {"barmode": "stack", "yaxis": axis, "xaxis": _axis(None)}, 320)
+    axis = axis_of("jobs") | plain_ticks(top, whole=True)
+    return figure_of(data, {"barmode": "stack", "yaxis": axis, "xaxis": axis_of(None)}, 320)
 
 
 def planned_against_actual(families: list[dict[str, Any]]) -> Figure | None:
@@ -191,24 +161,9 @@ def planned_against_actual(families: list[dict[str, Any]]) -> Figure | None:
             }
         )
     seconds = [value for trace in data for value in trace["x"]]
-    axis = _axis("time per job, logarithmic scale") | _decades(min(seconds), max(seconds))
-    layout = {"barmode": "group", "xaxis": axis, "yaxis": _axis(None) | {"autorange": "reversed"}, "bargap": 0.2}
-    return _figure(data, layout, 130 + 30 * len(rows))
-
-
-def _plain_ticks(top: float, *, whole: bool = False) -> Figure:
-    """At most six ticks from 0 to ``top``, a step of 1, 2 or 5 times a power of ten apart, as plain numbers."""
-    if top <= 0:
-        return {"tickvals": [0], "ticktext": ["0"]}
-    power = math.floor(math.log10(top / 5))
-    step = next(
-        step for step in (10.0**power, 2 * 10.0**power, 5 * 10.0**power, 10.0 ** (power + 1)) if top / step <= 5
-    )
-    if whole and step < 1:
-        power, step = 0, 1.0
-    decimals = max(-math.floor(math.log10(step) + 1e-9), 0)
-    values = [place * step for place in range(int(top / step + 1e-9) + 1)]
-    return {"tickvals": values, "ticktext": [f"{value:,.{decimals}f}" if value else "0" for value in values]}
+    axis = axis_of("time per job, logarithmic scale") | _decades(min(seconds), max(seconds))
+    layout = {"barmode": "group", "xaxis": axis, "yaxis": axis_of(None) | {"autorange": "reversed"}, "bargap": 0.2}
+    return figure_of(data, layout, 130 + 30 * len(rows))
 
 
 def _decades(low: float, high: float) -> Figure:
@@ -230,25 +185,3 @@ def _seconds(power: int) -> str:
     if power >= 0:
         return f"{count(10**power)} s"
     return f"{10 ** (power + 3)} ms" if power >= -3 else f"{10.0 ** (power + 3):.{-power - 3}f} ms"
-
-
-def _axis(title: str | None) -> Figure:
-    axis: Figure = {"gridcolor": _GRID, "zeroline": False, "automargin": True}
-    if title:
-        axis["title"] = {"text": title}
-    return axis
-
-
-def _figure(data: list[Figure], layout: Figure, height: int) -> Figure:
-    shared = {
-        "height": height,
-        "margin": {"l": 10, "r": 20, "t": 28, "b": 44},
-        "font": {"family": "system-ui, sans-serif", "size": 13, "color": _INK},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        # Over the plot, in the order of the traces: below it, a short chart's axis title lies in the same place.
-        "showlegend": True,
-        "legend": {"orientation": "h", "traceorder": "normal", "x": 0, "y": 1, "yanchor": "bottom"},
-        "bargap": 0.35,
-    }
-    return {"data": data, "layout": shared | layout}

@@ -31,15 +31,39 @@ def test_the_page_needs_nothing_from_outside(page: str) -> None:
     assert not re.search(r"<(?:link|iframe|img)\b|@import|url\(", without_library)
 
 
+@pytest.fixture
+def plan_page(shell: Shell) -> str:
+    spec = small_fleet(shell, ["AAA", "BBB"])
+    shell.good("plan", spec, "--format", "html", "--out", "plan.html")
+    return (shell.folder / "plan.html").read_text()
+
+
+def drawn(shell: Shell, name: str) -> str:
+    """The page as a browser without a network has it."""
+    options = [*FLAGS.replace("\\ ", "\0").split(), "--virtual-time-budget=5000"]
+    options.append(f"--user-data-dir={shell.folder / 'profile'}")
+    flags = [option.replace("\0", " ") for option in options]
+    command = [str(CHROMIUM), *flags, "--dump-dom", f"file://{shell.folder}/{name}"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def charts_in(page: str) -> int:
+    return len(re.findall(r'class="chart[^"]*js-plotly-plot', page))
+
+
 @pytest.mark.skipif(
     CHROMIUM is None, reason="no chromium here: the charts are not looked at (apt-get install chromium)"
 )
 def test_the_charts_are_drawn_in_a_browser(page: str, shell: Shell) -> None:
-    profile = shell.folder / "profile"
-    address = f"file://{shell.folder}/report.html"
-    options = [*FLAGS.replace("\\ ", "\0").split(), "--virtual-time-budget=5000", f"--user-data-dir={profile}"]
-    command = [str(CHROMIUM), *(option.replace("\0", " ") for option in options), "--dump-dom", address]
-    drawn = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     wanted = len(re.findall(r'class="chart"', page))
     assert wanted >= 6
-    assert len(re.findall(r'class="chart[^"]*js-plotly-plot', drawn)) == wanted
+    assert charts_in(drawn(shell, "report.html")) == wanted
+
+
+@pytest.mark.skipif(
+    CHROMIUM is None, reason="no chromium here: the charts are not looked at (apt-get install chromium)"
+)
+def test_the_charts_of_a_plan_are_drawn_in_a_browser(plan_page: str, shell: Shell) -> None:
+    wanted = len(re.findall(r'class="chart"', plan_page))
+    assert wanted == 4, "waterfall, Gantt, frontier, cost; no GPU is cut"
+    assert charts_in(drawn(shell, "plan.html")) == wanted

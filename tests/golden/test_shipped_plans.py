@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from fleetspec import pipeline
+from fleetspec import advising, pipeline
 from fleetspec.compiler.census import describe_graph
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import Report
@@ -37,7 +37,8 @@ def test_the_graph(case: tuple[str, pipeline.Planned], golden) -> None:
 
 def test_the_plan_as_text(case: tuple[str, pipeline.Planned], golden) -> None:
     name, made = case
-    golden(f"plans/{name}.txt", as_text.view("plan", made.to_json(), width=80))
+    data = made.to_json() | {"advice": advising.advice(made, None)}
+    golden(f"plans/{name}.txt", as_text.view("plan", data, width=80))
 
 
 def test_the_bill_adds_up(case: tuple[str, pipeline.Planned]) -> None:

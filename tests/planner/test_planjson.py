@@ -44,7 +44,7 @@ def whole_plan() -> Plan:
         jobs=4,
         reused=0,
         measured_share=0.5,
-        stages=(StagePlan(0, "fit", 0.0, 10.0, (PoolUse("p", 2, (("7x1g.10gb", 2),), 20.0, 0.5, 0.1),)),),
+        stages=(StagePlan(0, "fit", 0.0, 10.0, 3.0, (PoolUse("p", 2, (("7x1g.10gb", 2),), 20.0, 0.5, 0.1),)),),
         lanes=(Lane(0, "u/g/f/fit", "p", "mig-1g.10gb", 7, 7, 0.5),),
         classes=(ClassLine("u/g/f/fit", "g", "f", "fit", 0, 7, 0, 0.5, 0.1, "measured", 3, "here"),),
         pools=(PoolLine("p", "H100-80GB", 1, 26, 1000, 2.5, "b", 2, 2, 60, (WorkerLine("", "gpu", 1, 1, 3, 9),)),),

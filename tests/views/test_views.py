@@ -68,7 +68,8 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
     text = "\n".join(lines)
     for figure in (
         "1.50 USD of a budget of 60.00 USD",
-        "1.20 USD; gap 25.0 %",
+        "1.20 USD on these pools, proved; this plan is 25.0 % above",
+        "at most 2 × gpu-h100-mig",
         "87.5 %",
         "62.5 %",
         "11.06 USD/h",

@@ -1,0 +1,206 @@
+"""What a plan answers beyond itself: the other bills, what would help, what falls first, and how GPUs are cut.
+
+Each answer is a plan of its own or a linear program on the problem at hand. Those that need no other graph and few
+plans come with every plan; the others are asked for (ADR 29).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
+
+from fleetspec.diagnostics import Rejected, Report
+from fleetspec.pipeline import Compiled, Planned, World, compile, finished, plan, posed, world
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.planner.bills import Bill, Kind
+    from fleetspec.planner.cuts import Alternative, Standing
+    from fleetspec.planner.problem import CapacityProblem
+
+YEAR = (250, 60, 20, 5)
+"""Nights looked over for the shortest: as many of these as the calendar has."""
+
+
+def advice(
+    made: Planned,
+    store: Path | None,
+    *,
+    full: bool = False,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """The answers to a plan as plain data; with ``full`` also the backtest's bill and other layouts, else None.
+
+    ``store`` gives measured runtimes and what is deployed; ``progress`` is told how many answers of how many are there.
+    """
+    from fleetspec.planner import cuts
+    from fleetspec.planner.mishaps import mishaps
+    from fleetspec.planner.plans import plain
+    from fleetspec.planner.shadow import shadow_prices
+
+    compiled = made.compiled
+    around = world() if store is None else world(store, compiled.read.spec.name)
+    problem, ours = posed(compiled, around, made.done), made.plan
+    holds = ours.verdict == "feasible"
+    answers: dict[str, Callable[[], Any]] = {
+        "bills": lambda: _bills(made, around, full),
+        "shadow": lambda: shadow_prices(problem, ours),
+        "mishaps": lambda: mishaps(problem, ours, _rests_on(compiled)) if holds else (),
+        "fits": lambda: cuts.fits(problem, ours),
+        "near_misses": lambda: cuts.near_misses(problem),
+        "standing": lambda: _standing(made, problem, store) if holds else None,
+        "alternatives": lambda: _alternatives(made, around, problem) if full and holds else None,
+    }
+    found: dict[str, Any] = {}
+    for number, (name, answer) in enumerate(answers.items()):
+        progress(number, len(answers))
+        found[name] = plain(answer())
+    progress(len(answers), len(answers))
+    return found | {"full": full}
+
+
+def warn(made: Planned, answers: dict[str, Any], report: Report) -> None:
+    """Add a finding (FS340) for every model group that misses a slice of a GPU by a little."""
+    from fleetspec.rules.capacity import NEARLY_FITS
+
+    spec, told = made.compiled.read.spec, set()
+    for miss in answers["near_misses"]:
+        key = miss["group"], miss["pool"], miss["slot"]
+        if key in told:
+            continue
+        told.add(key)
+        said = miss["group"] in spec.models and spec.models[miss["group"]].gpu_memory is not None
+        report.add(
+            NEARLY_FITS,
+            f"{miss['name']} needs {miss['need_mib']} MiB of GPU memory, {miss['less_mib']} MiB more than "
+            f"{miss['slot']} of '{miss['pool']}' has",
+            route=("models", miss["group"], "gpu_memory") if said else ("models", miss["group"]),
+            help=f"with {miss['less_mib']} MiB less a GPU runs {miss['per_gpu']} of them side by side, "
+            f"not {miss['now_per_gpu']}",
+        )
+    report.locate(made.compiled.read.document)
+
+
+def _bills(made: Planned, around: World, full: bool) -> list[Bill]:
+    """This run; of a nightly run, or with ``full``, also the nights; with ``full`` the backtest."""
+    from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.planner import bills
+
+    compiled, ours = made.compiled, made.plan
+    found = [bills.of_plan(ours, "this", ours.night)]
+    if compiled.graph.run is RunKind.NIGHTLY:
+        found += _nights(compiled, around, made)
+    elif full:
+        found += _of(compiled, around, RunKind.NIGHTLY, "worst", lambda night: _nights(night, around, None))
+    if full and compiled.read.spec.backtest is not None and compiled.graph.run is not RunKind.BACKTEST:
+        note = "every window, from nothing"
+        found += _of(
+            compiled,
+            around,
+            RunKind.BACKTEST,
+            "backtest",
+            lambda walk: [bills.of_plan(plan(walk, around).plan, "backtest", note)],
+        )
+    return found
+
+
+def _of(
+    compiled: Compiled, around: World, run: RunKind, kind: Kind, bills_of: Callable[[Compiled], list[Bill]]
+) -> list[Bill]:
+    """The bills of another kind of run of the same spec; where its checks reject it, that is said in their place."""
+    from fleetspec.planner import bills
+
+    try:
+        return bills_of(_other(compiled, around, run))
+    except Rejected as ending:
+        first = next(iter(ending.report))
+        return [bills.rejected(kind, run.value, f"{first.rule.code}: {first.message}")]
+
+
+def _other(compiled: Compiled, around: World, run: RunKind) -> Compiled:
+    """Another kind of run; of a saved plan, from the lock inside it."""
+    from fleetspec.compiler.lower import lower
+
+    if compiled.read.path.suffix != ".fsp":
+        return compile(compiled.read, around, Report(), run, compiled.session)
+    graph = lower(compiled.read.spec, compiled.lock, around.registry, run, compiled.session)
+    return replace(compiled, graph=graph, base=None)
+
+
+def _nights(compiled: Compiled, around: World, made: Planned | None) -> list[Bill]:
+    """The steady and the worst night of a nightly graph; ``made`` is its plan, if there is one."""
+    from fleetspec.planner import bills
+
+    spec = compiled.read.spec
+    every = posed(compiled, around, finished(compiled.graph, None))
+    steady = bills.steady(every, bills.shares_due(compiled.graph, spec))
+    seconds, when = _shortest(compiled)
+    ours = made.plan if made is not None else None
+    if ours is not None and ours.stages and not ours.reused and ours.end_seconds <= seconds <= ours.deadline_seconds:
+        # The plan at hand has every job and ends in time in that night, too.
+        hard = bills.worst_of(ours, seconds, when)
+    else:
+        hard = bills.worst(every, seconds, when)
+    month = spec.budget.month
+    return [steady, hard, *([bills.month(steady, month.usd)] if month is not None else [])]
+
+
+def _shortest(compiled: Compiled) -> tuple[int, str]:
+    """Seconds of the shortest night of the year ahead, and which one it is."""
+    from fleetspec.sessions import shortest_night
+
+    schedule = compiled.read.spec.schedule
+    for count in YEAR:
+        try:
+            night = shortest_night(schedule.calendar, schedule.start, schedule.deadline, compiled.graph.session, count)
+        except ValueError:
+            if count == YEAR[-1]:
+                raise
+            continue
+        return night.seconds, f"all fits and searches at once, {night.session}: the shortest of {count} nights"
+    raise AssertionError("the last count returns or raises")
+
+
+def _rests_on(compiled: Compiled) -> Mapping[str, frozenset[str]]:
+    """By class the classes whose results it reads."""
+    import numpy as np
+
+    graph = compiled.graph
+    child = np.repeat(graph.klass.astype(np.int64), np.diff(graph.parent_ptr))
+    parent = graph.klass[graph.parent_index].astype(np.int64)
+    size = max(len(graph.classes), 1)
+    found: dict[str, set[str]] = {}
+    for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
+        found.setdefault(graph.classes[pair // size].name, set()).add(graph.classes[pair % size].name)
+    return {name: frozenset(parents) for name, parents in found.items()}
+
+
+def _standing(made: Planned, problem: CapacityProblem, store: Path | None) -> Standing | None:
+    from fleetspec.planner import cuts
+    from fleetspec.runtime.deployed import read_deployed
+
+    graph = made.compiled.graph
+    found = read_deployed(store, graph.fleet, graph.run) if store is not None else None
+    return cuts.standing(problem, made.plan, found.layout) if found is not None else None
+
+
+def _alternatives(made: Planned, around: World, problem: CapacityProblem) -> tuple[Alternative, ...]:
+    from fleetspec.planner import cuts
+
+    compiled = made.compiled
+    spec = compiled.read.spec
+    uncut = {}
+    for name, pool in spec.hardware.items():
+        if pool.mig != "auto":
+            continue
+        hardware = {**spec.hardware, name: pool.model_copy(update={"mig": "none"})}
+        whole = spec.model_copy(update={"hardware": hardware})
+        try:
+            uncut[name] = posed(replace(compiled, read=replace(compiled.read, spec=whole)), around, made.done)
+        except Rejected:
+            continue
+    return cuts.alternatives(problem, made.plan, uncut)
