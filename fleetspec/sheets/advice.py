@@ -50,6 +50,8 @@ def _state(bill: dict[str, Any]) -> str:
     late = bill["end_seconds"] is not None and bill["end_seconds"] > bill["deadline_seconds"]
     if late:
         return "late"
+    if bill["verdict"] == "unsure":
+        return "unsure"
     if bill["budget_usd"] is None:
         return "holds"
     return "over budget" if bill["cost_usd"] > bill["budget_usd"] + 1e-9 else "holds"
@@ -125,7 +127,7 @@ def _alternatives(plan: dict[str, Any], pool: str, listed: list[dict[str, Any]])
                 usd(one["cost_usd"]),
                 "" if one["chosen"] else f"{'+' if more >= 0 else '-'}{usd(abs(more))}",
                 span(one["end_seconds"]),
-                "late" if late else "over budget" if dear else "holds",
+                "late" if late else "unsure" if one["verdict"] == "unsure" else "over budget" if dear else "holds",
             )
         )
     columns = (f"all GPUs of {pool}", "cost", "against the plan", "ends after", "plan")
