@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.catalog.layouts import layouts
+from fleetspec.catalog.shrinkage import tail
 
 if TYPE_CHECKING:
     from fleetspec.catalog.types import Catalog, Offer
@@ -82,6 +84,8 @@ def runtimes(catalog: Catalog, family: str | None) -> dict[str, Any]:
             "work": row.work,
             "exponent": row.exponent,
             "spread": row.spread,
+            "p95": row.seconds * math.exp(tail(row.freedom) * math.hypot(row.spread, row.error)),
+            "error": row.error,
             "basis": row.basis,
             "n": row.n,
             "source": row.source,

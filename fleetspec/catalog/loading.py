@@ -1,4 +1,4 @@
-"""The shipped catalog, read from the data files beside this module, and a user's measured runtimes laid over it."""
+"""The shipped catalog, read from the data files beside this module, and shrunk to what a user's runs have measured."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import yaml
 from msgspec import to_builtins
 from msgspec.structs import replace
 
+from fleetspec.catalog.shrinkage import SPREAD_STRENGTH, prior_error, shrunk
 from fleetspec.catalog.types import Catalog, Device, Offer, Runtime, Slice
 
 CPU = "cpu"
@@ -43,25 +44,24 @@ def catalog_of(devices: Mapping[str, Any], offers: Mapping[str, Any], measured: 
     strangers = {offer.gpu for offer in sold.values() if offer.gpu is not None} - set(known)
     if strangers:
         raise ValueError(f"offers of unknown GPUs: {', '.join(sorted(strangers))}")
-    runtimes = {(row.family, row.task, row.device): row for row in _runtimes(measured, known)}
+    runtimes = {(row.family, row.task, row.device): _unsure(row) for row in _runtimes(measured, known)}
     return _sealed(known, sold, runtimes)
 
 
 def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
-    """``catalog`` with a user's own figures: each row with n >= 1 replaces the one of its family, task and device.
+    """``catalog`` with a user's own observations: its row of a family, task and device is shrunk towards all rows with
+    n >= 1 that are given for them.
 
-    A measured row is one point, so how time grows with work and with a GPU's share stays as shipped where the
-    catalog has a row for it.
+    What is observed at one work says nothing of a slope: how time grows with work and with a GPU's share stays as
+    shipped where the catalog has a row for it.
     """
     runtimes = dict(catalog.runtimes)
+    observed: dict[RuntimeKey, list[Runtime]] = {}
     for row in rows:
-        if row.n < 1:
-            continue
-        key = (row.family, row.task, row.device)
-        before = runtimes.get(key)
-        runtimes[key] = (
-            row if before is None else replace(row, exponent=before.exponent, share_exponent=before.share_exponent)
-        )
+        if row.n > 0:
+            observed.setdefault((row.family, row.task, row.device), []).append(row)
+    for key, listed in observed.items():
+        runtimes[key] = shrunk(runtimes.get(key), listed)
     made = _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
     return replace(made, shipped=catalog.shipped or catalog.digest)
 
@@ -79,6 +79,11 @@ def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime
 def runtimes_digest(catalog: Catalog) -> str:
     """128-bit hex digest of the runtimes alone."""
     return _digest([to_builtins(catalog.runtimes[key]) for key in sorted(catalog.runtimes)])
+
+
+def _unsure(row: Runtime) -> Runtime:
+    """A shipped row with what it may be off by on a machine that nobody has measured."""
+    return replace(row, error=prior_error(row, row.family == ANY_FAMILY), freedom=2 * SPREAD_STRENGTH)
 
 
 def _sealed(devices: dict[str, Device], offers: dict[str, Offer], runtimes: dict[RuntimeKey, Runtime]) -> Catalog:

@@ -80,8 +80,10 @@ class Runtime(Struct, frozen=True):
     """Seconds of one job of a family's task on a device: ``seconds`` at ``work`` units, growing as
     ``(work / reference)^exponent``, divided by ``share^share_exponent`` on a part of a GPU.
 
-    ``spread`` is the standard deviation of log seconds. ``n`` observations lie behind a measured row, 0 behind
-    an assumed one; ``source`` says where it comes from.
+    ``spread`` is the standard deviation of log seconds between jobs, ``error`` that of the figure as a whole, and
+    both together are a Student's t with ``freedom`` degrees (:mod:`shrinkage`). ``n`` observations lie behind a
+    measured row, 0 behind an assumed one, ``independent`` of them on their own (0: all): jobs of one call that share
+    its seconds are one. ``source`` says where it comes from.
     """
 
     family: str
@@ -96,6 +98,9 @@ class Runtime(Struct, frozen=True):
     n: int
     source: str
     measured_on: date | None = None
+    error: float = 0.0
+    freedom: float = 6.0
+    independent: int = 0
 
     def seconds_for(self, work: float, share: float = 1.0) -> float:
         scale = (max(work, 1.0) / self.work) ** self.exponent

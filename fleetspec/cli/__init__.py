@@ -34,6 +34,7 @@ _COMMANDS = {
     "comment": ("commenting", "Post what a pull request changes as a comment on it."),
     "render": ("rendering", "Write the Kubernetes manifests of a plan."),
     "lint": ("linting", "Check Ray and Kueue manifests by the rules of those who will run them."),
+    "calibrate": ("calibrating", "Measure a few jobs of each class, so that plans need not guess."),
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
     "why": ("operating", "Say what state models are in, and what is to blame."),

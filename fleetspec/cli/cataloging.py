@@ -58,7 +58,7 @@ def gpus_command(format_: str, no_color: bool) -> None:
 @catalog_command.command("runtimes")
 @click.argument("family", required=False)
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
-              help="Folder of results whose measured runtimes replace the shipped ones; with --fleet.")  # fmt: skip
+              help="Folder of results whose measured runtimes outweigh the shipped ones; with --fleet.")  # fmt: skip
 @click.option("--fleet", help="The fleet in the store.")
 @options(format_option, color_option)
 def runtimes_command(family: str | None, store: Path | None, fleet: str | None, format_: str, no_color: bool) -> None:

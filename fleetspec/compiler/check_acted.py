@@ -36,8 +36,6 @@ WAITING = (
             "bring the deadline forward: a plan is the cheapest that meets it", "time"),
     Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",
             "put them into a fleet of their own with an earlier deadline"),
-    Waiting(("schedule", "on_time"), "hold the deadline in that share of nights",
-            "bring the deadline forward by the time you want to spare"),
     Waiting(("schedule", "on_miss"), "publish in time what there is when a night is late",
             "a late run goes on to its end; stop it by hand"),
     Waiting(("budget", "month"), "hold the nights of a month below a sum", "divide it by 21 and write it as nightly"),

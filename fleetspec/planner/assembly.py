@@ -219,6 +219,9 @@ def _classes(land: Terrain, shares: dict[int, list[Share]], spent: dict[int, flo
                 basis=main.basis if main else "assumed",
                 n=main.n if main else 0,
                 source=main.source if main else "",
+                p50=main.p50 if main else 0.0,
+                p95=main.p95 if main else 0.0,
+                error=main.error if main else 0.0,
             )
         )
     return tuple(lines)

@@ -5,18 +5,22 @@
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
-4. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+4. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
+5. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+6. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
+from fleetspec.planner.assurance import assured
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
+from fleetspec.planner.judge import judge
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
-from fleetspec.planner.plans import Plan, PlanHeader, Verdict
+from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.terrain import Terrain, survey
@@ -40,7 +44,8 @@ class Outcome:
     replay: Replay | None
     rounds: int
     reason: str
-    """Which limit is missed: deadline, budget, or nothing."""
+    """Which limit is missed: deadline, budget, on_time, or nothing."""
+    assurance: Assurance | None = None
 
 
 def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
@@ -50,15 +55,29 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
     binding = relax.binding(outcome)
     suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
-    return assemble(
+    made = assemble(
         outcome.land,
         header,
         Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
     )
+    chance = judge(problem, made)
+    if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
+        # The seeds of planning were kinder than those of the judge, whose word counts.
+        made = replace(made, verdict="unsure")
+    return replace(made, chance=chance, assurance=outcome.assurance)
 
 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
-    """Bound and best replay of a problem. ``first`` stops at the first replay that holds."""
+    """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
+    holds."""
+    found = _sized(problem, first)
+    if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
+        return found
+    return assured(problem, lambda padded: _sized(padded, first), found)
+
+
+def _sized(problem: CapacityProblem, first: bool) -> Outcome:
+    """Bound and best replay of a problem whose jobs take the time they are said to."""
     land = survey(problem)
     if not land.classes:
         return Outcome(land, "feasible", None, None, 0, "")

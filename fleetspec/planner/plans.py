@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from fleetspec.planner.problem import CapacityProblem
 
-Verdict = Literal["feasible", "late", "infeasible"]
+Verdict = Literal["feasible", "unsure", "late", "infeasible"]
+"""``unsure`` plans end in time as planned, and in fewer nights than asked for."""
 TOLERANCE = 1e-6
 """Seconds, USD or shares by which sums of floats may differ."""
 
@@ -88,7 +89,10 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class ClassLine:
-    """What the plan says of one class. ``seconds`` is the predicted time of one job where most of them run."""
+    """What the plan says of one class. ``seconds`` is the predicted time of one job where most of them run, in the
+    mean; ``p50`` and ``p95`` are its quantiles, and ``error`` is the standard deviation of log seconds by which the
+    class as a whole may be off.
+    """
 
     name: str
     group: str
@@ -102,6 +106,9 @@ class ClassLine:
     basis: str
     n: int
     source: str
+    p50: float = 0.0
+    p95: float = 0.0
+    error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +155,43 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """How sure a plan is, from ``trials`` nights replayed with chance on ``seeds`` that it was not made with.
+
+    ``p_on_time`` is the share of nights that end by the deadline, ``interval`` its 95 % interval; medians and 95th
+    percentiles are in seconds from the start and in USD for this run. ``assumptions`` is what nights vary by.
+    """
+
+    p_on_time: float
+    interval: tuple[float, float]
+    end_p50: float
+    end_p95: float
+    cost_p50: float
+    cost_p95: float
+    trials: int
+    seeds: tuple[int, ...]
+    assumptions: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assurance:
+    """What was done for the share of nights asked for (``asked``): jobs are sized longer by ``headroom``, a share of
+    their time; without it ``share_without`` of the nights, on the seeds of planning, would end in time, for
+    ``cost_usd_without``."""
+
+    asked: float
+    headroom: float
+    share_without: float
+    cost_usd_without: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer to one capacity problem.
 
     ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound
     and ``gap`` = cost / bound - 1 (0 where the bound is 0). ``binding`` names what stops it from being cheaper.
+    ``chance`` is None where nothing runs, ``assurance`` where no share of nights is asked for.
     """
 
     fleet: str
@@ -182,6 +221,8 @@ class Plan:
     binding: tuple[str, ...]
     suggestions: tuple[Suggestion, ...]
     assumptions: tuple[str, ...]
+    chance: Chance | None = None
+    assurance: Assurance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
@@ -228,6 +269,12 @@ def _verdict_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
         found.append(f"feasible, but it ends at {plan.end_seconds} and the deadline is {plan.deadline_seconds}")
     if plan.verdict == "feasible" and dear:
         found.append(f"feasible, but it costs {plan.cost_usd} and the budget is {problem.budget_usd}")
+    if plan.verdict == "feasible" and problem.on_time is not None and plan.chance is not None:
+        least = plan.chance.interval[1]
+        if least < problem.on_time:
+            found.append(f"feasible, but on time in {least} of the nights at most, {problem.on_time} asked")
+    if plan.verdict == "unsure" and (late or problem.on_time is None):
+        found.append("unsure, but it is late, or no share of nights is asked for")
     if plan.verdict == "late" and not late and plan.stages:
         found.append("late, but it ends before the deadline")
     if plan.stages and plan.bound_usd > plan.cost_usd * (1 + TOLERANCE) + TOLERANCE:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fleetspec.catalog.layouts import layouts
 from fleetspec.catalog.loading import CPU, runtime_of, runtimes_digest
+from fleetspec.catalog.shrinkage import tail
 from fleetspec.catalog.types import Catalog, Device, Runtime
 from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
@@ -84,7 +85,14 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         deadline_seconds=_window(graph, spec)[0],
         budget_usd=None if budget is None else budget.usd,
         overhead_seconds=spec.cluster.startup.seconds,
+        on_time=_on_time(graph, spec),
     )
+
+
+def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
+    """The share of runs that must end in time: of nights alone, for a spec asks for it in its schedule."""
+    asked = spec.schedule.on_time
+    return asked.fraction if asked is not None and graph.run is RunKind.NIGHTLY else None
 
 
 def header_of(graph: JobGraph, spec: FleetSpec, catalog: Catalog, resolved_text: str, lock_bytes: bytes) -> PlanHeader:
@@ -245,8 +253,22 @@ def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:
 def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float, each: int) -> Placement:
     # Time grows with the work of one fit by the family's exponent, and with their number as it is. A stage's length is
     # a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
-    seconds = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2)
-    return Placement(pool.name, slot, seconds, runtime.spread, runtime.basis, runtime.n, runtime.source)
+    mean = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2)
+    # A sum of fits varies less than one of them does.
+    spread = math.sqrt(math.log1p(math.expm1(runtime.spread**2) / each))
+    median = mean / math.exp(spread**2 / 2)
+    return Placement(
+        pool=pool.name,
+        slot=slot,
+        seconds=mean,
+        spread=spread,
+        basis=runtime.basis,
+        n=runtime.n,
+        source=runtime.source,
+        error=runtime.error,
+        p50=median,
+        p95=median * math.exp(tail(runtime.freedom) * math.hypot(spread, runtime.error)),
+    )
 
 
 def _require_room(classes: tuple[DemandClass, ...], pools: tuple[CapacityPool, ...], spec: FleetSpec) -> None:

@@ -18,7 +18,7 @@ from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
 from fleetspec.rules import capacity as rules
 from fleetspec.sessions import SessionTime
-from fleetspec.units import Duration, Money, UnitError
+from fleetspec.units import Duration, Money, Share, UnitError
 
 if TYPE_CHECKING:
     from fleetspec.planner.planning import Outcome
@@ -30,6 +30,8 @@ TRIES = 6
 LONGEST_NIGHT = 20 * 3600
 """A nightly deadline is not moved beyond this: the next night begins 21 hours later when a session closes early."""
 LONGEST_RUN = 30 * 24 * 3600
+SHARES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8)
+"""Shares of nights on time that are worth suggesting."""
 WORTH = 1e-3
 """A limit binds if a little more of it lowers the cost by this share."""
 
@@ -60,6 +62,8 @@ def binding(outcome: Outcome) -> tuple[str, ...]:
         longer = free_lengths(land, time=land.time * 1.1)
         if longer is not None and longer.cost_usd < bound.cost_usd * (1 - WORTH):
             words.append("deadline")
+    if reason == "on_time":
+        words.append("schedule.on_time: no headroom that fits is enough")
     if reason == "budget":
         words.append("budget")
     before = now.cost_usd if goal == "cost" else sum(now.lengths.values())
@@ -77,6 +81,7 @@ def binding(outcome: Outcome) -> tuple[str, ...]:
 def suggestions(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, solve: Solve) -> tuple[Suggestion, ...]:
     """Single changes after which a plan holds, each confirmed by planning again; the cheapest plan first."""
     found = [*_pools(problem, solve), *_deadline(problem, header, outcome, solve), *_budget(problem, header, solve)]
+    found += _share(problem, solve)
     return tuple(sorted(found, key=lambda one: (one.cost_usd, one.route)))
 
 
@@ -166,6 +171,17 @@ def _budget(problem: CapacityProblem, header: PlanHeader, solve: Solve) -> Itera
         yield _suggestion(("budget", header.run), str(Money(problem.budget_usd)), str(Money(needed)), confirmed)
 
 
+def _share(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
+    """A lower share of nights, where the plan holds with a share that is worth asking for."""
+    for share in SHARES:
+        if problem.on_time is not None and share < problem.on_time:
+            tried = solve(replace(problem, on_time=share), first=True)
+            if tried.verdict == "feasible":
+                words = (Share(problem.on_time), Share(share))
+                yield _suggestion(("schedule", "on_time"), str(words[0]), str(words[1]), tried)
+                return
+
+
 def _suggestion(route: tuple[str, ...], current: str, proposed: str, outcome: Outcome) -> Suggestion:
     assert outcome.replay is not None
     return Suggestion(route, current, proposed, outcome.replay.end, outcome.replay.cost_usd)
@@ -199,7 +215,17 @@ def report_verdict(plan: Plan, report: Report) -> None:
     window = ("schedule", "deadline") if plan.run == "nightly" else ("backtest", "within")
     late = plan.end_seconds > plan.deadline_seconds
     numbers = f"it ends after {_span(plan.end_seconds)}, the deadline is after {_span(plan.deadline_seconds)}"
-    if plan.verdict == "late":
+    if plan.verdict == "unsure":
+        assert plan.chance is not None
+        assert plan.assurance is not None
+        report.add(
+            rules.UNSURE,
+            f"the plan ends in time in {plan.chance.p_on_time:.1%} of nights, {Share(plan.assurance.asked)} are asked "
+            "for",
+            route=("schedule", "on_time"),
+            help=help,
+        )
+    elif plan.verdict == "late":
         report.add(rules.LATE, f"the best plan found is late: {numbers}", route=window, help=help)
     elif plan.stages and not late:
         assert plan.budget_usd is not None

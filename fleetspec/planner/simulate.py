@@ -87,6 +87,7 @@ class Replay:
     stages: tuple[StageReplay, ...]
     cost_usd: float
     end: float
+    allocation: Allocation
 
 
 def replay(land: Terrain, allocation: Allocation) -> Replay:
@@ -121,7 +122,7 @@ def replay(land: Terrain, allocation: Allocation) -> Replay:
         cost += sum(seconds / 3600 * land.pools[k].usd_per_hour for (k, _), seconds in paid.items())
         stages.append(StageReplay(s, clock, end, present, booted, paid, tuple(segments)))
         clock = end
-    return Replay(tuple(stages), cost, clock)
+    return Replay(tuple(stages), cost, clock, allocation)
 
 
 def _needed(land: Terrain, allocation: Allocation, jobs: dict[tuple[int, int], int], stage: int) -> dict[NodeKey, int]:

@@ -33,6 +33,14 @@ OVER_BUDGET = Rule(
     bad="budget: {nightly: 0.01 USD}",
     good="budget: {nightly: 60 USD}",
 )
+UNSURE = Rule(
+    code="FS330",
+    title="the plan ends in time in fewer nights than asked for",
+    why="As planned it ends in time, but nights differ: jobs, boots and whole nights are slower or faster, and figures "
+    "may be off. Replayed with chance, too many nights end after the deadline, with whatever headroom fits.",
+    bad="schedule: {calendar: XNYS, start: close + 45m, deadline: close + 2h, on_time: 99.9%}",
+    good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m, on_time: 99%}",
+)
 NEARLY_FITS = Rule(
     code="FS340",
     title="a job misses a slice of a GPU by under 5 %",

@@ -64,7 +64,8 @@ class RunRequest:
     ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
     starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
     an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
-    happens (see :mod:`events`).
+    happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
+    in the store. Jobs of a ``warm_up`` count, and their seconds do not.
     """
 
     spec: FleetSpec
@@ -78,6 +79,8 @@ class RunRequest:
     cpu_instead: bool | None = None
     patience_seconds: float = 900.0
     events: Listener | None = None
+    only: NDArray[np.bool_] | None = None
+    warm_up: bool = False
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -90,13 +93,19 @@ def run(request: RunRequest) -> RunSummary:
     store = Store.of(request.store, request.graph.fleet)
     with store.held():
         ledger = Ledger.load(store, request.graph)
-        missing = ledger.missing()
+        missing = _asked(ledger, request)
         run_ = _Run(request, store, ledger, missing, begun)
         run_.look()
         if not len(missing):
             return run_.nothing_to_do()
         require_libraries(request.graph, missing)
         return run_.execute()
+
+
+def _asked(ledger: Ledger, request: RunRequest) -> NDArray[np.int64]:
+    """The missing jobs that a run is about."""
+    missing = ledger.missing()
+    return missing if request.only is None else missing[request.only[missing]]
 
 
 @dataclass(eq=False)
@@ -141,7 +150,7 @@ class _Run:
         self.cores = executor.cores
         # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
         self.ledger = Ledger.load(self.store, graph)
-        self.missing = self.ledger.missing()
+        self.missing = _asked(self.ledger, request)
         strikes = Strikes(self.ledger)
         self._tell_start()
         try:
@@ -155,7 +164,7 @@ class _Run:
                             self._tell(stage, stages)
                     if stopping():
                         break
-                interrupted = stopping() and bool(len(self.ledger.missing()))
+                interrupted = stopping() and bool(len(_asked(self.ledger, request)))
         except BaseException:
             self._record("failed", None)
             self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
@@ -283,6 +292,7 @@ class _Run:
             "began": self.started,
             "ended": None if state == "running" else now(),
             "kind": str(graph.run),
+            "warm_up": self.request.warm_up,
             "session": graph.session.isoformat(),
             "graph": graph.content,
             "plan": self.request.plan.to_json(),

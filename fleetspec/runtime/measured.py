@@ -7,65 +7,105 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from fleetspec.catalog.types import Runtime
 from fleetspec.files import write_atomically
-from fleetspec.runtime.store import DONE, Store
+from fleetspec.runtime.store import DONE, Store, read_records
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = 1
+MANY = 30
+"""From so many jobs on, percentiles say more of their spread than squares do."""
+KIND = ("family", "task", "device", "slot", "work")
+"""What a job's time depends on, as far as a ledger knows."""
 
 
 def measure(store: Store) -> list[dict[str, Any]]:
-    """One row per family, task, device and slot over every done job of the store.
+    """One row per family, task, device, slot and work over every done job of the store that no run warmed up with.
 
-    ``seconds`` is the median of one job, at ``work`` (the median work units), over ``n`` jobs; ``spread`` is half
-    the distance between the 15.87th and the 84.13th percentile of log seconds: the standard deviation of a
-    lognormal, which one hiccup in a thousand jobs does not move.
+    ``seconds`` is the median of one job, at ``work`` units, over ``n`` jobs; ``spread`` is the standard deviation of
+    log seconds, of :data:`MANY` jobs and more half the distance between their 15.87th and 84.13th percentile, which one
+    hiccup in a thousand jobs does not move. ``independent`` counts different seconds: jobs of one call share its time.
     """
     ledger = store.ledger()
+    seconds = ledger["seconds"].to_numpy()
+    done = pc.equal(ledger["state"], DONE).to_numpy(zero_copy_only=False).astype(bool) & (seconds > 0)
+    warm = [record["run"] for record in read_records(store.root.parent, store.root.name) if record.get("warm_up")]
+    done &= ~pc.is_in(ledger["run"], value_set=pa.array(warm, pa.string())).to_numpy(zero_copy_only=False).astype(bool)
+    kinds, of = _kinds(ledger)
     rows = []
-    names = {
-        name: np.array(ledger[name].to_pylist(), dtype=object) for name in ("state", "family", "task", "device", "slot")
-    }
-    seconds, work = ledger["seconds"].to_numpy(), ledger["work"].to_numpy()
-    done = (names["state"] == DONE) & (seconds > 0)
-    kinds = sorted({tuple(names[n][i] for n in ("family", "task", "device", "slot")) for i in np.flatnonzero(done)})
-    for family, task, device, slot in kinds:
-        here = done & (names["family"] == family) & (names["task"] == task)
-        here &= (names["device"] == device) & (names["slot"] == slot)
-        rows.append(
-            {
-                "family": family,
-                "task": task,
-                "device": device,
-                "slot": slot,
-                "seconds": round(float(np.median(seconds[here])), 9),
-                "work": float(np.median(work[here])),
-                "n": int(here.sum()),
-                "spread": round(_spread(np.log(seconds[here])), 6),
-            }
-        )
+    for code, kind in enumerate(kinds):
+        here = seconds[done & (of == code)]
+        if len(here):
+            rows.append(
+                kind
+                | {
+                    "seconds": round(float(np.median(here)), 9),
+                    "n": len(here),
+                    "independent": len(np.unique(here)),
+                    "spread": round(_spread(np.log(here)), 6),
+                }
+            )
     return rows
 
 
+def _kinds(ledger: pa.Table) -> tuple[list[dict[str, Any]], NDArray[np.int64]]:
+    """The kinds of job in a ledger, sorted, and the kind of each of its rows."""
+    columns = [ledger[name].combine_chunks().dictionary_encode() for name in KIND]
+    codes = np.array([column.indices.to_numpy(zero_copy_only=False) for column in columns], dtype=np.int64)
+    unique, of = np.unique(codes, axis=1, return_inverse=True)
+    words = [column.dictionary.to_pylist() for column in columns]
+    kinds = [dict(zip(KIND, (w[c] for w, c in zip(words, row, strict=True)), strict=True)) for row in unique.T]
+    order = sorted(range(len(kinds)), key=lambda i: tuple(kinds[i].values()))
+    place = np.argsort(order)
+    return [kinds[i] for i in order], place[np.ravel(of)] if len(order) else np.zeros(0, dtype=np.int64)
+
+
 def _spread(log_seconds: NDArray[np.float64]) -> float:
+    if len(log_seconds) < MANY:
+        return float(np.std(log_seconds))
     low, high = np.percentile(log_seconds, [15.8655, 84.1345])
     return float(high - low) / 2
 
 
 def write_measured(store: Store) -> None:
-    content = json.dumps({"format": FORMAT, "rows": measure(store)}, sort_keys=True, indent=1) + "\n"
-    write_atomically(store.measured, content.encode())
+    """Write the runtimes of a store's ledger; what pilots have said of memory stays."""
+    _write(store, measure(store), read_memory(store))
+
+
+def write_memory(store: Store, rows: list[dict[str, Any]]) -> None:
+    """Add what a pilot says of its classes' memory: ``klass``, ``n``, ``grown_mib``, ``need_mib``. The most counts."""
+    known = {row["klass"]: row for row in read_memory(store)}
+    for row in rows:
+        before = known.get(row["klass"], row | {"n": 0})
+        most = {name: max(before[name], row[name]) for name in ("grown_mib", "need_mib")}
+        known[row["klass"]] = row | {"n": before["n"] + row["n"]} | most
+    _write(store, measure(store), [known[name] for name in sorted(known)])
+
+
+def read_memory(store: Store) -> list[dict[str, Any]]:
+    """What pilots have said of memory, one row per class; [] where none ran."""
+    if not store.measured.exists():
+        return []
+    rows: list[dict[str, Any]] = json.loads(store.measured.read_text()).get("memory", [])
+    return rows
+
+
+def _write(store: Store, rows: list[dict[str, Any]], memory: list[dict[str, Any]]) -> None:
+    content = {"format": FORMAT, "rows": rows, "memory": memory}
+    write_atomically(store.measured, (json.dumps(content, sort_keys=True, indent=1) + "\n").encode())
 
 
 def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:
     """Measured runtimes of a fleet's store, () where there are none.
 
     Only whole devices count: a job on a MIG slice says nothing of the whole GPU without the family's share
-    exponent. ``exponent`` is 1: seconds grow with the work until a catalog knows better.
+    exponent. ``exponent`` is 1: seconds grow with the work until a catalog knows better. A family's task has a row for
+    each work it was seen at.
     """
     path = Store.of(store, fleet).measured
     if not path.exists():
@@ -83,7 +123,8 @@ def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:
             spread=row["spread"],
             basis="measured",
             n=row["n"],
-            source=f"{row['n']} jobs of fleet {fleet}",
+            independent=row.get("independent", row["n"]),
+            source=f"jobs of fleet {fleet}",
         )
         for row in rows
         if row["slot"] in ("cpu", "gpu")

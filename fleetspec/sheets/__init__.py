@@ -94,6 +94,8 @@ _SHEETS: Mapping[str, str] = {
     "retry": "operating",
     "gc": "operating",
     "reproduce": "operating",
+    "calibrate": "calibrating",
+    "coverage": "calibrating",
 }
 
 

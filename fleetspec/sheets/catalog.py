@@ -68,6 +68,7 @@ def runtimes_sheet(data: dict[str, Any]) -> list[Block]:
             one["task"],
             one["device"],
             span(one["seconds"]),
+            span(one["p95"]),
             count(round(one["work"])),
             f"{one['exponent']:.2f}",
             f"measured, n={count(one['n'])}" if one["basis"] == "measured" else "ASSUMED",
@@ -79,8 +80,8 @@ def runtimes_sheet(data: dict[str, Any]) -> list[Block]:
         return [
             Line(f"The catalog has no figure for family '{data['family']}': plans take those of any other.", "warn")
         ]
-    columns = ("family", "task", "on", "a job", "at bars", "exponent", "basis", "source")
-    return [Table(columns, rows, frozenset({"a job", "at bars", "exponent"}))]
+    columns = ("family", "task", "on", "a job", "p95", "at bars", "exponent", "basis", "source")
+    return [Table(columns, rows, frozenset({"a job", "p95", "at bars", "exponent"}))]
 
 
 def prices_sheet(data: dict[str, Any]) -> list[Block]:

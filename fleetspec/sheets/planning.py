@@ -3,6 +3,7 @@ cost, what is bought, what would help, and how sure is that."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
@@ -12,7 +13,7 @@ from fleetspec.sheets.reading import words_table
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_TONE: dict[str, Tone] = {"feasible": "good", "late": "bad", "infeasible": "bad"}
+_TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "infeasible": "bad"}
 
 
 MOST_CLASSES = 12
@@ -84,6 +85,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
         verdict = f"INFEASIBLE: the cheapest plan found is {usd(over)} over budget; it ends {span(slack)} in time"
     elif plan["verdict"] == "infeasible":
         verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
+    elif plan["verdict"] == "unsure":
+        share, asked = plan["chance"]["p_on_time"], plan["assurance"]["asked"]
+        verdict = f"UNSURE: in time as planned, but in {percent(share)} of nights, and {asked * 100:g} % are asked for"
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
@@ -93,12 +97,35 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     if plan["stages"]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
+        facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
         facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+
+
+def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """How sure the plan is, from nights replayed with chance."""
+    chance = plan.get("chance")
+    if chance is None:
+        return []
+    low, high = chance["interval"]
+    kind = "nights" if plan["run"] == "nightly" else "runs"
+    sure = plan.get("assurance")
+    asked = []
+    if sure is not None:
+        extra = f"{percent(sure['headroom'])} of headroom" if sure["headroom"] else "no headroom needed"
+        without = f"without it {percent(sure['share_without'])} of nights for {usd(sure['cost_usd_without'])}"
+        asked = [("asked", f"{sure['asked'] * 100:g} % of nights: {extra}" + f"; {without}" * bool(sure["headroom"]))]
+    return [
+        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}, "
+                    f"{count(chance['trials'])} replayed with chance)"),
+        *asked,
+        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
+                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}"),
+    ]  # fmt: skip
 
 
 def _bought(plan: dict[str, Any]) -> str:
@@ -209,9 +236,12 @@ def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Bl
         columns = ("family", "jobs", "cost", "of it measured", "runs timed")
         blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "of it measured"})))
     if plan["measured_share"] < 1:
-        blocks.append(Line("What is ASSUMED is measured by the first apply; plans with that --store use its figures."))
+        blocks.append(
+            Line("What is ASSUMED is measured by the first apply or by calibrate; plans with that --store use it.")
+        )
     blocks += _dearest(plan, money)
-    blocks += [Line(f"· {text}", "dim") for text in plan["assumptions"]]
+    chance = (plan.get("chance") or {}).get("assumptions", [])
+    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
     return blocks
 
 
@@ -225,18 +255,25 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
             line["name"],
             count(line["jobs"]),
             span(line["seconds"]),
+            span(line["p95"]) if line.get("p95") else "-",
             money(line["cost_usd"]),
-            f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED",
+            _basis(line),
         )
         for line in shown
     )
-    columns = ("class, dearest first", "jobs", "per job", "cost", "measured")
-    blocks: list[Block] = [Table(columns, rows, frozenset({"jobs", "per job", "cost"}))]
+    columns = ("class, dearest first", "jobs", "per job", "p95", "cost", "measured")
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:5]))]
     if others:
         rest = usd(sum(line["cost_usd"] for line in others))
         more = plural(len(others), "class", "classes")
         blocks.append(Line(f"and {more} more for {rest} together; --format json lists them", "dim"))
     return blocks
+
+
+def _basis(line: dict[str, Any]) -> str:
+    """What a class's time rests on, and how far off all of it may be: one standard deviation."""
+    basis = f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED"
+    return f"{basis} ±{math.expm1(line['error']) * 100:.2g} %" if line.get("error") else basis
 
 
 def _measured_where(plan: dict[str, Any]) -> str:

@@ -129,13 +129,16 @@ def test_seconds_grow_with_work_and_shrink_with_the_share() -> None:
     assert made.seconds_for(1000.0, 1 / 7) == pytest.approx(2.0 * 7**0.3)
 
 
-def test_a_measured_row_replaces_the_shipped_one_and_nothing_else() -> None:
+def test_what_is_measured_changes_its_own_row_and_nothing_else() -> None:
     before = shipped()
     after = with_measured(before, [row()])
     changed = {key for key in after.runtimes if after.runtimes[key] != before.runtimes.get(key)}
     assert changed == {("garch", "fit", CPU)}
     mine, old = after.runtimes["garch", "fit", CPU], before.runtimes["garch", "fit", CPU]
-    assert (mine.seconds, mine.work, mine.n) == (0.5, 2000.0, 7)
+    assert (mine.work, mine.n, mine.basis) == (pytest.approx(2000.0), 7, "measured")
+    # A thousand times the shipped figure: that counts next to nothing against seven jobs.
+    assert old.seconds_for(2000.0) < mine.seconds < 0.5
+    assert mine.error < old.error
     # One point says nothing of a slope.
     assert (mine.exponent, mine.share_exponent) == (old.exponent, old.share_exponent)
     assert after.digest != before.digest

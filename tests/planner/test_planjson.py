@@ -9,6 +9,8 @@ import pytest
 
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.planner.plans import (
+    Assurance,
+    Chance,
     ClassLine,
     Inputs,
     Lane,
@@ -49,6 +51,8 @@ def whole_plan() -> Plan:
         binding=("cap of p",),
         suggestions=(Suggestion(("hardware", "p", "max"), "1", "2", 10.0, 1.0),),
         assumptions=("none",),
+        chance=Chance(0.99, (0.98, 0.995), 10.0, 12.5, 1.0, 1.25, 2000, (1, 2), ("a night varies",)),
+        assurance=Assurance(0.95, 0.1, 0.7, 1.0),
     )
 
 

@@ -276,6 +276,7 @@ def damaged(plan: Plan) -> dict[str, Plan]:
         "at most": with_use(nodes=99),
         "not its price": with_use(cost_usd=use.cost_usd + 1),
         "node-seconds": with_use(node_seconds=use.node_seconds * 1e6),
+        "unsure, but": replace(plan, verdict="unsure"),
         "the last stage ends": replace(plan, end_seconds=plan.end_seconds + 5),
         "the pools cost": replace(plan, cost_usd=plan.cost_usd * 2),
         "above the cost": replace(plan, bound_usd=plan.cost_usd * 2),

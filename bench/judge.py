@@ -1,0 +1,183 @@
+"""Does a stated chance come true? P(on time) of plans against how often nights of single jobs end in time.
+
+    python bench/judge.py [instances] [nights]
+
+Each instance is a capacity problem drawn from a seed, with spreads and errors of its own. It is planned for 90, 95 and
+99 % of nights, and for none in particular, since a word that is always near one is easily kept. What the plan states is
+held against nights of another simulation: every job has its own seconds and takes the cores that are free first, the
+longest class first; nothing of the judge's code is in it, and its seeds are its own. Both use the figures of
+``noise.USUAL``, once with its night shocks and once without. Printed are a coverage table, the Brier score beside that
+of always saying the mean frequency, and how far stated and seen lie apart.
+"""
+
+from __future__ import annotations
+
+import heapq
+import sys
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from fleetspec.planner.judge import nights as judged
+from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise
+from fleetspec.planner.planning import make_plan
+from fleetspec.planner.plans import Inputs, Plan, PlanHeader
+from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass, Placement
+
+HEADER = PlanHeader("bench", "nightly", "", "", Inputs("", "", "", "", "", ""), 0)
+ASKED = (None, 0.90, 0.95, 0.99)
+LOOSE = 0.02
+QUIET = replace(USUAL, night=0.0, late=0.0, stock_out=0.0)
+
+
+def instance(seed: int) -> CapacityProblem:
+    """One or two CPU pools, two to five classes in one to three stages, 40 to 500 jobs each, a deadline with room."""
+    rng = np.random.default_rng([31, seed])
+    cores, boot = int(rng.integers(4, 17)), int(rng.choice([60, 120, 300]))
+    pools = [CapacityPool("cpu", 1.5, cores, 64_000, 12, boot, None, 0, (), (), "")]
+    if rng.random() < 0.4:
+        pools.append(CapacityPool("big", 5.0, 48, 200_000, 4, 180, None, 0, (), (), ""))
+    classes = []
+    for at in range(int(rng.integers(2, 6))):
+        seconds = float(np.exp(rng.uniform(np.log(2.0), np.log(240.0))))
+        spread, error = float(rng.uniform(0.05, 0.6)), float(rng.uniform(0.02, 0.2))
+        places = tuple(Placement(p.name, "cpu", seconds, spread, "measured", 30, "", error) for p in pools)
+        jobs = int(np.exp(rng.uniform(np.log(40), np.log(500))))
+        need = 2 if rng.random() < 0.2 else 1
+        stage = int(rng.integers(0, 3)) if at else 0
+        name, family = f"u/g/f{at}/fit", f"f{at}"
+        classes.append(DemandClass(name, "g", family, "fit", stage, jobs, 0, need, 400, 0, "never", places))
+    work = sum(one.jobs * one.placements[0].seconds * one.cores for one in classes)
+    longest = max(one.placements[0].seconds for one in classes)
+    deadline = int(600 + work / pools[0].cpu / rng.uniform(1.5, 6.0) + 2 * longest)
+    return CapacityProblem(tuple(classes), tuple(pools), deadline, None, 120)
+
+
+def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Generator) -> float:
+    """When one night ends: every job on its own."""
+    classes = {one.name: one for one in problem.classes}
+    pools = {pool.name: pool for pool in problem.pools}
+    slow = np.exp(shocks.night * rng.standard_normal())
+    off = {one.name: rng.standard_normal() for one in problem.classes}
+    clock = float(plan.overhead_seconds)
+    if rng.random() < shocks.late:
+        clock += rng.exponential(shocks.late_seconds)
+    before: dict[str, int] = {}
+    for stage in plan.stages:
+        end, now = clock, {}
+        for use in stage.pools:
+            pool = pools[use.pool]
+            booting = max(use.nodes - before.get(use.pool, 0), 0)
+            short = rng.exponential(shocks.stock_out_seconds) if rng.random() < shocks.stock_out else 0.0
+            boots = pool.boot_seconds * np.exp(shocks.boot * rng.standard_normal(booting)) + short
+            now[use.pool] = use.nodes
+            lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
+            # A node by its free cores: a job takes the node on which as many as it needs are free first.
+            ready = [clock] * (use.nodes - booting) + [clock + float(b) for b in boots]
+            cores = [[when] * pool.cpu for when in ready]
+            for lane in sorted(lanes, key=lambda one: -one.seconds_per_job):
+                one = classes[lane.klass]
+                place = next(p for p in one.placements if p.pool == use.pool)
+                factor = slow * np.exp(place.error * off[one.name])
+                draws = rng.standard_normal(lane.jobs)
+                seconds = lane.seconds_per_job * factor * np.exp(place.spread * draws - place.spread**2 / 2)
+                heads = [(sorted(core)[one.cores - 1], node) for node, core in enumerate(cores)]
+                heapq.heapify(heads)
+                for took in seconds:
+                    begin, node = heapq.heappop(heads)
+                    core = cores[node]
+                    for _ in range(one.cores):
+                        heapq.heapreplace(core, begin + took)
+                    heapq.heappush(heads, (_free(core, one.cores), node))
+                    end = max(end, begin + took)
+        before, clock = now, end
+    return clock
+
+
+def _free(core: list[float], need: int) -> float:
+    """When ``need`` cores of a node are free: the heap's first, or its second smallest."""
+    return core[0] if need == 1 else heapq.nsmallest(need, core)[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a plan for ``asked`` of the nights (None: whatever it gives) states, and what was seen.
+
+    ``loose`` is how much longer its replay is than single jobs take without any chance: the lanes of the replay pack
+    some nodes worse.
+    """
+
+    asked: float | None
+    stated: float
+    seen: float
+    loose: float
+
+
+def held_against(plans: list[tuple[float | None, int, CapacityProblem, Plan]], times: int, shocks: Noise) -> list[Word]:
+    """Each plan's chance with these shocks, on the judge's seed, and the share of ``times`` nights of single jobs."""
+    words, quick, slow = [], 0.0, 0.0
+    for asked, seed, problem, plan in plans:
+        begun = time.perf_counter()
+        stated = np.mean(judged(problem, plan, JUDGED_ON, TRIALS, shocks).ends <= plan.deadline_seconds)
+        quick += (time.perf_counter() - begun) / TRIALS
+        begun = time.perf_counter()
+        rng = np.random.default_rng([77, seed, int((asked or 0) * 100)])
+        seen = np.mean([night(problem, plan, shocks, rng) <= plan.deadline_seconds for _ in range(times)])
+        slow += (time.perf_counter() - begun) / times
+        words.append(Word(asked, float(stated), float(seen), plan.end_seconds / calm(problem, plan) - 1))
+    print(f"a night takes the judge {quick / len(plans) * 1e6:.0f} us, and single jobs {slow / quick:.0f} times that")
+    return words
+
+
+def calm(problem: CapacityProblem, plan: Plan) -> float:
+    """When single jobs end that take their mean, in a night like any other."""
+    classes = tuple(
+        replace(one, placements=tuple(replace(place, spread=0.0, error=0.0) for place in one.placements))
+        for one in problem.classes
+    )
+    return night(replace(problem, classes=classes), plan, NONE, np.random.default_rng(0))
+
+
+def show(words: list[Word], times: int, title: str) -> None:
+    print(f"{title}: {times} nights an instance")
+    print("asked   plans  stated    seen  stated - seen: mean, worst  within 5 points  seen >= asked - 2 points")
+    for asked in ASKED:
+        mine = [word for word in words if word.asked == asked]
+        stated, seen = (np.array([getattr(word, name) for word in mine]) for name in ("stated", "seen"))
+        gaps = stated - seen
+        kept = "-" if asked is None else f"{np.mean(seen >= asked - 0.02):.0%}"
+        name = "none" if asked is None else f"{asked:.0%}"
+        print(f"{name:>5}  {len(mine):6d}  {stated.mean():6.1%}  {seen.mean():6.1%}"
+              f"  {gaps.mean():+13.2%}, {gaps[np.argmax(np.abs(gaps))]:+6.2%}  {np.mean(np.abs(gaps) <= 0.05):15.0%}"
+              f"  {kept:>24}")  # fmt: skip
+    loose = [word for word in words if word.loose > LOOSE]
+    tight = max(abs(word.stated - word.seen) for word in words if word.loose <= LOOSE)
+    most = max((word.loose for word in loose), default=0.0)
+    print(f"{len(loose)} plans end more than {LOOSE:.0%} later than single jobs without chance, up to {most:+.0%}; "
+          f"of the others the worst gap is {tight:.2%}")  # fmt: skip
+    p, f = np.array([word.stated for word in words]), np.array([word.seen for word in words])
+    brier = np.mean(f * (1 - p) ** 2 + (1 - f) * p**2)
+    flat, best = np.mean(f) * (1 - np.mean(f)), np.mean(f * (1 - f))
+    print(f"Brier score {brier:.4f}; of always saying the mean {flat:.4f}; of knowing the frequencies {best:.4f}\n")
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 24
+    times = int(sys.argv[2]) if len(sys.argv) > 2 else 400
+    plans, refused = [], 0
+    for asked in ASKED:
+        for seed in range(count):
+            problem = replace(instance(seed), on_time=asked)
+            plan = make_plan(problem, HEADER)
+            if plan.verdict == "feasible":
+                plans.append((asked, seed, problem, plan))
+            else:
+                refused += 1
+    print(f"{count} instances, {len(plans)} plans; {refused} times no plan holds\n")
+    for shocks, title in ((USUAL, "with night shocks"), (QUIET, "without night shocks")):
+        show(held_against(plans, times, shocks), times, title)
+
+
+if __name__ == "__main__":
+    main()

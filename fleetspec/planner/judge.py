@@ -1,0 +1,201 @@
+"""How sure is a plan? Its nights replayed with chance, from the plan's own rows and the problem's classes.
+
+The judge knows nothing of how the plan was sized: it reads nodes, lanes and stages as they stand in the plan, lets
+jobs, boots, stock and data vary (:mod:`noise`), and counts the nights that end in time. Each stage is run by classes
+(:mod:`judge_rooms`) with chance and without; a night's stage takes as much longer than the plan's as the one run took
+longer than the other, so that without chance every night is the plan itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fleetspec.planner.judge_rooms import LANES, Load, last_end
+from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise, described
+from fleetspec.planner.plans import Chance, Lane, Plan, PoolUse, StagePlan
+from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass, Placement
+
+Floats = NDArray[np.float64]
+
+IDLE_SECONDS = 120.0
+"""A node without jobs is paid for so much longer, as the manifests tell the autoscaler."""
+WILSON_Z = 1.959964
+"""Half width of a 95 % interval in standard deviations."""
+DIGITS = 4
+"""Significant digits of what trials give: more would be noise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nights:
+    """Trials of a plan: when each ends, in seconds from the start, and what it costs in USD; (trials,)."""
+
+    ends: Floats
+    costs: Floats
+
+
+def judge(problem: CapacityProblem, plan: Plan, seed: int = JUDGED_ON, trials: int = TRIALS) -> Chance | None:
+    """The chance that a plan ends in time; None where it runs nothing."""
+    if not plan.stages:
+        return None
+    noise = USUAL if plan.run == "nightly" else _without_data(USUAL)
+    found = nights(problem, plan, seed, trials, noise)
+    on_time = float(np.mean(found.ends <= plan.deadline_seconds))
+    end50, end95 = _rounded(np.quantile(found.ends, [0.5, 0.95]))
+    cost50, cost95 = _rounded(np.quantile(found.costs, [0.5, 0.95]))
+    said = described(noise, plan.run == "nightly")
+    return Chance(on_time, wilson(on_time, trials), end50, end95, cost50, cost95, trials, (seed,), said)
+
+
+def wilson(share: float, trials: int) -> tuple[float, float]:
+    """The 95 % interval of a share seen in so many trials, after Wilson (1927)."""
+    z2 = WILSON_Z**2
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = WILSON_Z / (1 + z2 / trials) * math.sqrt(share * (1 - share) / trials + z2 / (4 * trials**2))
+    return round(max(0.0, middle - half), DIGITS), round(min(1.0, middle + half), DIGITS)
+
+
+def nights(problem: CapacityProblem, plan: Plan, seed: int, trials: int, noise: Noise) -> Nights:
+    """Replay a plan ``trials`` times with chance of a seed."""
+    rng = np.random.default_rng([seed, trials])
+    calm = _run(problem, plan, np.random.default_rng(0), 1, NONE)
+    wild = _run(problem, plan, rng, trials, noise)
+    late = (rng.random(trials) < noise.late) * rng.exponential(max(noise.late_seconds, 1e-9), trials)
+    ends, costs = plan.overhead_seconds + late, np.zeros(trials)
+    for at, stage in enumerate(plan.stages):
+        planned = stage.end_seconds - stage.start_seconds
+        ends += planned * _over(wild[at].length, calm[at].length)
+        for use in stage.pools:
+            costs += use.cost_usd * _over(wild[at].paid[use.pool], calm[at].paid[use.pool])
+    return Nights(ends, costs)
+
+
+def _over(wild: Floats, calm: Floats) -> Floats:
+    return wild / calm if calm[0] > 0 else np.ones_like(wild)
+
+
+def _rounded(values: Floats) -> tuple[float, float]:
+    low, high = (float(f"{value:.{DIGITS}g}") for value in values)
+    return low, high
+
+
+def _without_data(noise: Noise) -> Noise:
+    return Noise(noise.night, noise.boot, 0.0, 0.0, noise.stock_out, noise.stock_out_seconds, noise.jobs, noise.errors)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stage:
+    """One stage in every trial: its length in seconds, and by pool the seconds that a node is paid for."""
+
+    length: Floats
+    paid: dict[str, Floats]
+
+
+class _Factors:
+    """What slows a class in each trial: the night as a whole, and the error of the figure its time rests on."""
+
+    def __init__(self, rng: np.random.Generator, trials: int, noise: Noise) -> None:
+        self._rng, self._trials, self._noise = rng, trials, noise
+        self._night = np.exp(noise.night * rng.standard_normal(trials))
+        self._errors: dict[tuple[str, str, str], Floats] = {}
+
+    def of(self, one: DemandClass, place: Placement, device: str) -> Floats:
+        """Seconds in a trial over those planned. Classes whose times rest on one figure are wrong together."""
+        key = (one.family, one.task, device)
+        if key not in self._errors:
+            self._errors[key] = self._rng.standard_normal(self._trials)
+        return np.asarray(self._night * np.exp(self._noise.errors * place.error * self._errors[key]))
+
+
+def _run(
+    problem: CapacityProblem, plan: Plan, rng: np.random.Generator, trials: int, noise: Noise
+) -> tuple[_Stage, ...]:
+    pools = {pool.name: pool for pool in problem.pools}
+    classes = {one.name: one for one in problem.classes}
+    factors = _Factors(rng, trials, noise)
+    before: dict[tuple[str, str], int] = {}
+    found = []
+    for stage in plan.stages:
+        now: dict[tuple[str, str], int] = {}
+        ends: dict[str, Floats] = {}
+        for use in stage.pools:
+            lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
+            ready = _ready(pools[use.pool], use, before, now, rng, trials, noise)
+            ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
+        length = np.maximum.reduce(list(ends.values()))
+        found.append(_Stage(length, {name: np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}))
+        before = now
+    return tuple(found)
+
+
+def _ready(
+    pool: CapacityPool,
+    use: PoolUse,
+    before: dict[tuple[str, str], int],
+    now: dict[tuple[str, str], int],
+    rng: np.random.Generator,
+    trials: int,
+    noise: Noise,
+) -> dict[str, Floats]:
+    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes)."""
+    ready = {}
+    short = (rng.random(trials) < noise.stock_out) * rng.exponential(max(noise.stock_out_seconds, 1e-9), trials)
+    for name, nodes in use.patterns or (("", use.nodes),):
+        now[pool.name, name] = nodes
+        booting = max(nodes - before.get((pool.name, name), 0), 0)
+        boots = pool.boot_seconds * np.exp(noise.boot * rng.standard_normal((trials, booting)))
+        ready[name] = np.concatenate([np.zeros((trials, nodes - booting)), boots + short[:, None]], axis=1)
+    return ready
+
+
+def _pool_end(
+    pool: CapacityPool,
+    use: PoolUse,
+    stage: StagePlan,
+    lanes: list[Lane],
+    classes: dict[str, DemandClass],
+    ready: dict[str, Floats],
+    factors: _Factors,
+    rng: np.random.Generator,
+    noise: Noise,
+) -> Floats:
+    """When a pool's last job of a stage ends, in seconds from the stage's start."""
+    trials = len(next(iter(ready.values())))
+    rooms: dict[str, list[Lane]] = defaultdict(list)
+    for lane in lanes:
+        rooms[lane.slot].append(lane)
+    end = np.zeros(trials)
+    for slot, here in rooms.items():
+        places = _lanes_ready(pool, slot, ready)
+        loads = []
+        for lane in here:
+            one = classes[lane.klass]
+            place = next(p for p in one.placements if p.pool == pool.name and p.slot == slot)
+            width = places.shape[1] * (places_on(pool, one) if slot == CPU_SLOT else 1)
+            seconds = lane.seconds_per_job * factors.of(one, place, pool.gpu or CPU_SLOT)
+            loads.append(Load(lane.jobs, width, seconds, noise.jobs * place.spread, lane.seconds_per_job))
+        count = min(max(load.width for load in loads), LANES)
+        # Lanes lie evenly over the nodes, those that still boot last.
+        free = places[:, np.arange(count) * places.shape[1] // count]
+        end = np.maximum(end, last_end(free, loads, stage.end_seconds - stage.start_seconds, rng))
+    return end
+
+
+def places_on(pool: CapacityPool, one: DemandClass) -> int:
+    """How many jobs of a class a CPU node runs at a time, by cores and memory."""
+    by_memory = pool.memory_mib // one.memory_mib if one.memory_mib else pool.cpu
+    return max(min(pool.cpu // max(one.cores, 1), by_memory), 1)
+
+
+def _lanes_ready(pool: CapacityPool, slot: str, ready: dict[str, Floats]) -> Floats:
+    """When each place of a room is ready, sorted in each trial: a CPU node is one, a GPU node as many as it has of the
+    slot."""
+    parts = list(ready.values())
+    if slot != CPU_SLOT:
+        counts = {pattern.name: dict(pattern.slots).get(slot, 0) for pattern in pool.patterns}
+        parts = [times for name, times in ready.items() for _ in range(counts[name])]
+    return np.sort(np.concatenate(parts, axis=1), axis=1)
