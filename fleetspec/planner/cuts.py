@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from fleetspec.planner.planning import solve
-from fleetspec.planner.plans import Plan
+from fleetspec.planner.plans import Plan, Verdict
 from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass
 from fleetspec.planner.terrain import survey
 
@@ -56,7 +55,7 @@ class Alternative:
     pool: str
     layout: str
     chosen: bool
-    verdict: Literal["feasible", "late", "infeasible"]
+    verdict: Verdict
     cost_usd: float | None
     end_seconds: float | None
 
