@@ -237,7 +237,7 @@ def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Bl
         blocks.append(Table(columns, rows, frozenset({"jobs", "cost", "of it measured"})))
     if plan["measured_share"] < 1:
         blocks.append(
-            Line("What is ASSUMED is measured by the first apply or by calibrate; plans with that --store use it.")
+            Line("What is ASSUMED is measured by the first apply or by calibrate; plans with --store use it.")
         )
     blocks += _dearest(plan, money)
     chance = (plan.get("chance") or {}).get("assumptions", [])

@@ -82,7 +82,8 @@ def gantt(plan: dict[str, Any]) -> Figure | None:
     unit, per = _unit(plan["end_seconds"])
     end, deadline = plan["end_seconds"] / per, plan["deadline_seconds"] / per
     near = deadline <= 3 * end
-    top = deadline * 1.04 if near else end * 1.3
+    # Room for the words behind the last, short bars.
+    top = max(deadline * 1.04, end * 1.3) if near else end * 1.3
     pools = sorted({use["pool"] for stage in stages for use in stage["pools"]})
     rows = [(use["pool"], stage, use) for stage in stages for use in stage["pools"]]
     rows.sort(key=lambda row: (pools.index(row[0]), row[1]["start_seconds"], row[1]["stage"]))
@@ -200,9 +201,9 @@ def _strips(strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]]
 
 def cost_against_deadline(frontier: dict[str, Any]) -> Figure | None:
     """The points of ``plan --frontier``: cost of executed plans by deadline, what no plan can be cheaper than, the
-    budget, and the spec's own deadline."""
+    budget, and the spec's own deadline. A single point is no curve."""
     points = frontier["points"]
-    if not points:
+    if len(points) < 2:
         return None
     unit, per = _unit(points[-1]["deadline_seconds"])
     deadlines = [point["deadline_seconds"] / per for point in points]

@@ -164,6 +164,13 @@ def test_every_stage_of_a_pool_has_a_row_even_where_stages_overlap() -> None:
     assert "u/g/f/fit: 70 × 10s" in bars["customdata"][0]
 
 
+def test_a_late_plan_is_drawn_whole() -> None:
+    figure = charts_plan.gantt(WHOLE["plan"] | {"deadline_seconds": 2000})
+    assert figure is not None
+    assert figure["layout"]["xaxis"]["range"][1] > 3723 / 60
+    assert figure["layout"]["shapes"][0]["x0"] == pytest.approx(2000 / 60)
+
+
 def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
     figure = charts_plan.mig_strips(WHOLE["plan"])
     assert figure is not None
@@ -191,7 +198,7 @@ def test_the_frontier_marks_the_spec_and_the_budget() -> None:
     far = charts_plan.cost_against_deadline(FRONTIER | {"budget_usd": 600.0})
     assert far is not None
     assert [trace["name"] for trace in far["data"]] == ["executed plan", "at least"], "a far budget squashes the curve"
-    assert charts_plan.cost_against_deadline(FRONTIER | {"points": []}) is None
+    assert charts_plan.cost_against_deadline(FRONTIER | {"points": FRONTIER["points"][:1]}) is None
 
 
 def test_the_page_has_its_charts_and_needs_nothing_from_outside() -> None:
