@@ -90,8 +90,10 @@ def test_a_night_of_real_models(tmp_path: Path) -> None:
     # The engine may stop a little nearer to the optimum than arch does.
     assert found["log_likelihood"] == pytest.approx(expected.loglikelihood, abs=1e-3)
     for name, value in dict(found["estimates"]).items():
-        # With so many degrees of freedom as here, the likelihood hardly knows them.
-        assert value == pytest.approx(expected.params[name], rel=0.1 if name == "nu" else 1e-3), name
+        # With so many degrees of freedom as here, the likelihood hardly knows them. Where arch stops depends on the
+        # processor's arithmetic: a twentieth of a standard error is below what the likelihood can tell apart.
+        near = 0.05 * float(expected.std_err[name])
+        assert value == pytest.approx(expected.params[name], rel=0.1 if name == "nu" else 1e-3, abs=near), name
     assert found["observations"] == TRAIN
     forecasts = stored.read_forecasts(made.store, made.graph)
     assert {str(day) for day in forecasts["origin"].to_pylist()} == {stamp_text(series["SYN0001"].dates[-1])}
