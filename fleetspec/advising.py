@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.planner.bills import Bill, Kind
     from fleetspec.planner.cuts import Alternative, Standing
+    from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
 
 YEAR = (250, 60, 20, 5)
@@ -140,13 +141,18 @@ def _nights(compiled: Compiled, around: World, made: Planned | None) -> list[Bil
     steady = bills.steady(every, bills.shares_due(compiled.graph, spec))
     seconds, when = _shortest(compiled)
     ours = made.plan if made is not None else None
-    if ours is not None and ours.stages and not ours.reused and ours.end_seconds <= seconds <= ours.deadline_seconds:
-        # The plan at hand has every job and ends in time in that night, too.
+    if ours is not None and ours.stages and not ours.reused and _holds_in(ours, every, seconds):
         hard = bills.worst_of(ours, seconds, when)
     else:
         hard = bills.worst(every, seconds, when)
     month = spec.budget.month
     return [steady, hard, *([bills.month(steady, month.usd)] if month is not None else [])]
+
+
+def _holds_in(ours: Plan, every: CapacityProblem, seconds: int) -> bool:
+    """Whether the plan at hand is that of a night of ``seconds``, or ends in time there. How sure it is depends on the
+    deadline: where that is asked for, only the same one counts."""
+    return seconds == ours.deadline_seconds or (every.on_time is None and ours.end_seconds <= seconds)
 
 
 def _shortest(compiled: Compiled) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import shutil
@@ -46,6 +47,13 @@ def test_the_bills_of_the_shipped_fleet(prod: pipeline.Planned, told: dict[str, 
     walk = planned(SPECS / "prod.yaml", "backtest").plan
     assert bills["backtest"]["cost_usd"] == round(walk.cost_usd, 6)
     assert (bills["steady"]["budget_usd"], bills["backtest"]["budget_usd"]) == (60.0, 400.0)
+
+
+def test_a_plan_stands_for_a_shorter_night_unless_a_share_of_nights_is_asked_for(prod: pipeline.Planned) -> None:
+    every = pipeline.posed(prod.compiled, pipeline.world(), prod.done)
+    sure, window = dataclasses.replace(every, on_time=0.99), prod.plan.deadline_seconds
+    assert [advising._holds_in(prod.plan, every, seconds) for seconds in (window, 10_000, 9_000)] == [True, True, False]
+    assert [advising._holds_in(prod.plan, sure, seconds) for seconds in (window, 10_000)] == [True, False]
 
 
 def test_every_run_can_be_asked_for_every_bill() -> None:

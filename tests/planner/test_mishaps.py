@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -75,6 +76,15 @@ def test_without_its_only_pool_a_class_falls_and_takes_its_readers_along() -> No
     ]
     assert not less.holds
     assert less.end_seconds is not None
+
+
+def test_on_a_bad_night_it_counts_whether_it_ends_in_time() -> None:
+    # With time, 80 jobs take 2,000 s on the cheap node. In the 420 s that an hour's delay leaves, both nodes end after
+    # 400 s: too close to be in time in 99 % of nights, yet in time.
+    pools = [cpu_pool("cheap", 1.0, cap=1), cpu_pool("dear", 20.0, cap=1)]
+    posed = problem([job_class(jobs=80, cheap=100.0, dear=25.0)], pools, deadline=LATE + 420)
+    late = told(replace(posed, on_time=0.99))["data 60 minutes late"]
+    assert (late.holds, late.again, late.end_seconds) == (True, True, pytest.approx(LATE + 400))
 
 
 @settings(max_examples=30, deadline=None)

@@ -125,6 +125,13 @@ def test_answers_in_words(said: str) -> None:
     assert "10 % faster" not in text, "a saving of a tenth of a cent is told"
 
 
+def test_what_is_too_seldom_in_time_is_unsure() -> None:
+    bills = [ADVICE["bills"][0] | {"verdict": "unsure"}]
+    others = [ADVICE["alternatives"][0] | {"verdict": "unsure"}]
+    text = as_text.view("plan", WHOLE | {"advice": ADVICE | {"bills": bills, "alternatives": others}}, width=120)
+    assert len(re.findall(r"^(?:this run|7x1g).* unsure", text, re.M)) == 2
+
+
 def test_lines_of_one_list_are_one_list_in_markdown() -> None:
     text = as_markdown.view("plan", WHOLE)
     assert "\n- One more hour (schedule.deadline) saves 1.25 USD a run.\n- One USD more" in text
@@ -206,6 +213,13 @@ def test_the_page_has_its_charts_and_needs_nothing_from_outside() -> None:
     assert len(re.findall(r'class="chart"', page)) == 5
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
     assert "The bills, each by itself" in page
+
+
+def test_the_page_says_how_sure_the_plan_is() -> None:
+    chance = {"p_on_time": 0.994, "interval": [0.99, 0.997], "trials": 2000, "end_p50": 3800.0, "end_p95": 5000.0,
+              "cost_p50": 1.6, "cost_p95": 2.25, "assumptions": []}  # fmt: skip
+    page = as_html.plan(WHOLE | {"plan": WHOLE["plan"] | {"chance": chance}}, FRONTIER, None)
+    assert "99.4 %</b>of nights in time; p95 of the end 1h23m, of the cost 2.25 USD" in page
 
 
 def test_without_the_library_the_page_has_every_table_and_says_what_is_missing() -> None:
