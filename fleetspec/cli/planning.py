@@ -170,14 +170,16 @@ def show_command(
     A model shows its family, parameters, window, search, digests, and what the store holds of it; with --origin, the
     place of each setting instead. `fleetspec ls SPEC` lists addresses.
     """
-    from fleetspec import looking, pipeline
+    from fleetspec import advising, looking, pipeline
     from fleetspec.compiler.jobgraph import RunKind
 
     report = Report()
     if spec.suffix == ".fsp":
         if address is not None or origin:
             raise click.UsageError("a saved plan is shown whole; name the spec to show one model")
-        data, view = pipeline.reopened(spec, None, report, given).to_json(), "plan"
+        made = pipeline.reopened(spec, None, report, given)
+        # Advice is not in the file: it follows from spec, lock and catalog, and is made anew.
+        data, view = made.to_json() | {"advice": advising.advice(made, None)}, "plan"
     elif address is None:
         raise click.UsageError(
             "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `ls` lists them"
