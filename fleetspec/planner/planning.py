@@ -53,18 +53,24 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
+    made = _written(problem, header, outcome)
+    chance = judge(problem, made)
+    if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
+        # The seeds of planning were kinder than those of the judge, whose word counts.
+        outcome = replace(outcome, verdict="unsure", reason="on_time")
+        made = _written(problem, header, outcome)
+    return replace(made, chance=chance, assurance=outcome.assurance)
+
+
+def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> Plan:
+    """An outcome as a plan, with what binds and, where it does not hold, what would help."""
     binding = relax.binding(outcome)
     suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
-    made = assemble(
+    return assemble(
         outcome.land,
         header,
         Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
     )
-    chance = judge(problem, made)
-    if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
-        # The seeds of planning were kinder than those of the judge, whose word counts.
-        made = replace(made, verdict="unsure")
-    return replace(made, chance=chance, assurance=outcome.assurance)
 
 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetspec.catalog.types import Runtime
+from fleetspec.diagnostics import Rejected, reject
 from fleetspec.files import write_atomically
+from fleetspec.rules import running
 from fleetspec.runtime.store import DONE, Store, read_records
 
 if TYPE_CHECKING:
@@ -73,8 +75,13 @@ def _spread(log_seconds: NDArray[np.float64]) -> float:
 
 
 def write_measured(store: Store) -> None:
-    """Write the runtimes of a store's ledger; what pilots have said of memory stays."""
-    _write(store, measure(store), read_memory(store))
+    """Write the runtimes of a store's ledger; what pilots have said of memory stays, as far as it can be read."""
+    try:
+        memory = read_memory(store)
+    except Rejected:
+        # The end of a run is no time to fail: the rest of the file is made anew from the ledger.
+        memory = []
+    _write(store, measure(store), memory)
 
 
 def write_memory(store: Store, rows: list[dict[str, Any]]) -> None:
@@ -89,10 +96,25 @@ def write_memory(store: Store, rows: list[dict[str, Any]]) -> None:
 
 def read_memory(store: Store) -> list[dict[str, Any]]:
     """What pilots have said of memory, one row per class; [] where none ran."""
-    if not store.measured.exists():
-        return []
-    rows: list[dict[str, Any]] = json.loads(store.measured.read_text()).get("memory", [])
+    rows: list[dict[str, Any]] = _read(store).get("memory", [])
     return rows
+
+
+def _read(store: Store) -> dict[str, Any]:
+    """The file of a store, {} where there is none; raises Rejected (FS508) where it cannot be read."""
+    try:
+        content: dict[str, Any] = json.loads(store.measured.read_bytes())
+        if content["format"] != FORMAT:
+            raise ValueError(f"its format is {content['format']}")
+        return content
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise reject(
+            running.STORE_UNREADABLE,
+            f"'{store.measured}' cannot be read: {error}",
+            help="delete it: the next apply or calibrate that runs a job makes it again from the results",
+        ) from error
 
 
 def _write(store: Store, rows: list[dict[str, Any]], memory: list[dict[str, Any]]) -> None:
@@ -105,12 +127,9 @@ def load_measured(store: Path, fleet: str) -> tuple[Runtime, ...]:
 
     Only whole devices count: a job on a MIG slice says nothing of the whole GPU without the family's share
     exponent. ``exponent`` is 1: seconds grow with the work until a catalog knows better. A family's task has a row for
-    each work it was seen at.
+    each work it was seen at. Raises Rejected (FS508) for a file that cannot be read.
     """
-    path = Store.of(store, fleet).measured
-    if not path.exists():
-        return ()
-    rows = json.loads(path.read_text())["rows"]
+    rows = _read(Store.of(store, fleet)).get("rows", ())
     return tuple(
         Runtime(
             family=row["family"],

@@ -255,14 +255,13 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
             line["name"],
             count(line["jobs"]),
             span(line["seconds"]),
-            span(line["p95"]) if line.get("p95") else "-",
             money(line["cost_usd"]),
             _basis(line),
         )
         for line in shown
     )
-    columns = ("class, dearest first", "jobs", "per job", "p95", "cost", "measured")
-    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:5]))]
+    columns = ("class, dearest first", "jobs", "per job", "cost", "measured")
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4]))]
     if others:
         rest = usd(sum(line["cost_usd"] for line in others))
         more = plural(len(others), "class", "classes")

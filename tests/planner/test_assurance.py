@@ -88,6 +88,18 @@ def test_what_no_headroom_helps_is_unsure_and_says_what_would() -> None:
     assert "99% are asked for" in finding.message
 
 
+def test_the_word_of_the_judge_counts_and_comes_with_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = problem([job_class(jobs=40, cpu=10.0)], [cpu_pool()], 36_000)
+    sure = make_plan(posed, HEADER)
+    assert sure.chance is not None
+    strict = replace(sure.chance, p_on_time=0.9, interval=(0.88, 0.92))
+    monkeypatch.setattr("fleetspec.planner.planning.judge", lambda problem, plan: strict)
+    plan = make_plan(replace(posed, on_time=0.99), HEADER)
+    assert plan.verdict == "unsure"
+    assert plan.binding[0].startswith("schedule.on_time")
+    assert ("schedule", "on_time") in {way.route for way in plan.suggestions}
+
+
 def test_a_budget_too_small_for_headroom_is_said() -> None:
     posed = unsure(production(), 0.1, 0.99)
     free = make_plan(posed, HEADER)

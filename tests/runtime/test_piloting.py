@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fleetspec.diagnostics import Rejected
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.coverage import BAND, coverage
 from fleetspec.runtime.driver import run
 from fleetspec.runtime.ledger import Ledger
-from fleetspec.runtime.measured import load_measured
+from fleetspec.runtime.measured import load_measured, write_measured
 from fleetspec.runtime.piloting import choose, sample_of
 from fleetspec.runtime.store import Store
 
@@ -91,3 +92,21 @@ def write_p95(path: Path, p95: float | None) -> None:
         for name in sorted({lane["klass"] for lane in lanes})
     ]
     path.write_text(json.dumps(record))
+
+
+def test_measurements_cut_short_are_said_and_made_again(toys) -> None:
+    request = toys.request("A", "B")
+    run(request)
+    store = Store.of(request.store, request.graph.fleet)
+    whole = load_measured(request.store, request.graph.fleet)
+    assert whole
+    full = store.measured.read_bytes()
+    for cut in (b"", full[:40], b"[]", b"{}"):
+        store.measured.write_bytes(cut)
+        with pytest.raises(Rejected) as raised:
+            load_measured(request.store, request.graph.fleet)
+        (finding,) = raised.value.report
+        assert finding.rule.code == "FS508"
+        assert "delete it" in finding.help
+        write_measured(store)
+        assert load_measured(request.store, request.graph.fleet) == whole
