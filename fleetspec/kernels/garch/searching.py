@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fleetspec.kernels.garch import starts
+from fleetspec.kernels.garch.preparation import Effort
 from fleetspec.kernels.garch.types import Status
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
+FULL = Effort(1e-9, 100)
 FEASIBLE_SLIP = 1e-9
 FAR = 25.0
 """In log-likelihood: another start this far below a minimum that is in some doubt is not begun from."""
@@ -106,9 +108,9 @@ class Search:
             points[:, : 1 + lags] = self.batch.mean_starts[self.rows[at]]
         return points
 
-    def offer(self, at: Integers, begin: Floats) -> None:
+    def offer(self, at: Integers, begin: Floats, effort: Effort = FULL) -> None:
         """Minimises rows ``at`` from ``begin`` and keeps what counts and is better."""
-        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0)
+        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0, effort)
         self.evaluations[at] += spent
         if self.batch.kinked:
             stalled = np.flatnonzero(outcome == STALLED)
@@ -128,7 +130,7 @@ class Search:
         values = self.engine.values(self.batch, self.rows[at], candidates)
         best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
         begin = candidates[np.arange(len(at)), best]
-        found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means)
+        found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means, FULL)
         self.evaluations[at] += spent
         return found, value, outcome
 
