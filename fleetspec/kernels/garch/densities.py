@@ -51,14 +51,18 @@ class Densities(Statements):
     def ged(self) -> None:
         d = self.dialect
         self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
-        self.put("lz", f"0.5 * {d.log}(size) - logc")
-        self.put("power", f"{d.exp}(nu * lz)")
-        self.add("squares", "power")
-        if self.scored:
+        self.put("lz", f"0.5 * {d.quick_log}(size) - logc")
+        if not self.scored:
+            self.add("squares", f"{d.exp}(nu * lz)")
+        else:
+            # power is that of |z| / c to nu; two powers less make the slope, without a division.
+            self.put("ratio", f"{d.exp}((nu - 2.0) * lz)")
+            self.put("power", "size * ratio * rc2")
+            self.add("squares", "power")
             self.put("sc", "0.25 * nu * power - 0.5")
             self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
             slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
-            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
+            self.put_mean_score(f"slope_nu * ratio * ({slope})")
 
     def put_mean_score(self, value: str) -> None:
         """dl/de; residuals fall by the regressor for a unit of its coefficient."""

@@ -32,7 +32,7 @@ class Tensors(Python):
     """Python in which a name stands for a tensor of series (or for a number that all of them share)."""
 
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
-    log, exp, sqrt, absolute = "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
+    log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
     maximum, minimum = "maths.maximum", "maths.minimum"
 
     def select(self, condition: str, yes: str, no: str) -> str:

@@ -102,6 +102,8 @@ class _Writer(Densities):
             self.put("logc", f"0.5 * (lg1 - {d.log_gamma}(3.0 * inv)) - {two} * inv")
             self.put("c", f"{d.log}(nu) - logc - lg1 - (1.0 + inv) * {two}")
             if self.scored:
+                self.put("rc2", f"{d.exp}(-2.0 * logc)")
+                self.put("slope_nu", "-0.5 * nu * rc2")
                 self.put("dg1", f"{d.digamma}(inv)")
                 self.put("logc_nu", f"inv * inv * ({two} + 1.5 * {d.digamma}(3.0 * inv) - 0.5 * dg1)")
                 self.put("c_nu", f"inv - logc_nu + inv * inv * (dg1 + {two})")
