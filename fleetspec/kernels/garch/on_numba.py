@@ -32,7 +32,7 @@ import numpy as np
 from numba import njit
 
 from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, advance
-from fleetspec.kernels.garch.special import digamma, trigamma
+from fleetspec.kernels.garch.special import digamma, powers, sum_of_powers, trigamma
 
 CALLEES = "{callees}"
 MATHS = {{"contract", "arcp", "nsz", "reassoc"}}

@@ -34,6 +34,7 @@ class Tensors(Python):
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
     log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
     maximum, minimum = "maths.maximum", "maths.minimum"
+    apart = False
 
     def select(self, condition: str, yes: str, no: str) -> str:
         return f"maths.select({condition}, {yes}, {no})"

@@ -50,7 +50,31 @@ class _Writer(Densities):
             self.put(parameter, self.dialect.parameter(index))
         if self.mode != "check":
             self.constants()
+        if self.apart:
+            self.put("sizes", "np.empty(count)")
+            if self.scored:
+                self.first_pass()
         self.before_the_sample()
+        self.loop()
+        if self.apart and not self.scored:
+            self.put("squares", "sum_of_powers(sizes, nu, logc)")
+        self.result()
+        self.close()
+        return "\n".join(self.lines) + "\n"
+
+    def first_pass(self) -> None:
+        """The recursion alone, for the sizes of innovations; then their logarithms and powers, all at once."""
+        first = _Writer(self.spec, self.dialect, "value", self.lines, self.depth, self.declared)
+        first.before_the_sample()
+        first.loop()
+        first.fold_logs()
+        self.put("sum_of_logs", "logs")
+        self.put("logs_of", "np.empty(count)")
+        self.put("ratios", "np.empty(count)")
+        self.lines.append("    " * self.depth + "powers(sizes, nu, logc, logs_of, ratios)")
+
+    def loop(self) -> None:
+        """Over observations; names that it declares end with it."""
         outside = set(self.declared)
         self.open(self.dialect.loop())
         self.residual()
@@ -67,9 +91,6 @@ class _Writer(Densities):
         self.fold()
         self.close()
         self.declared = outside
-        self.result()
-        self.close()
-        return "\n".join(self.lines) + "\n"
 
     # Before the loop.
 
@@ -202,7 +223,7 @@ class _Writer(Densities):
             if self.spec.distribution == "skewt":
                 self.put("rs", f"{self.dialect.sqrt}(r)")
                 self.put("z", "e * rs")
-        if self.mode != "check":
+        if self.summed:
             self.put("product", "product * h")
 
     def log_variance(self) -> None:
@@ -233,7 +254,7 @@ class _Writer(Densities):
         self.put("rs", f"{d.exp}(-0.5 * h)")
         self.put("z", "e * rs")
         self.put("u", "z * z")
-        if self.mode != "check":
+        if self.summed:
             self.add("logs", "h")
 
     def bounds(self) -> None:
@@ -339,7 +360,7 @@ class _Writer(Densities):
         folded = []
         if self.mode == "check":
             folded = ["growth"] if self.log_scale else []
-        elif not self.log_scale:
+        elif self.summed and not self.log_scale:
             folded.append("logs")
         if self.tailed and self.mode != "check":
             folded.append("tails")
@@ -349,6 +370,12 @@ class _Writer(Densities):
         for name in folded:
             self.fold_one(name)
         self.close()
+
+    def fold_logs(self) -> None:
+        if not self.summed:
+            self.put("logs", "sum_of_logs")
+        elif not self.log_scale:
+            self.fold_one("logs")
 
     def fold_one(self, name: str) -> None:
         d = self.dialect
@@ -375,8 +402,7 @@ class _Writer(Densities):
             self.put("margin[0]", "inside")
             self.lines.append("    " * self.depth + d.finish("growth"))
             return
-        if not self.log_scale:
-            self.fold_one("logs")
+        self.fold_logs()
         if self.tailed:
             self.fold_one("tails")
         logs = "logs" if self.level else "0.5 * logs"
