@@ -1,8 +1,8 @@
 """What numba has no fast function for: digamma and trigamma, and powers of many numbers at once.
 
 Digamma and trigamma of positive numbers are by recurrence and asymptotic series (Abramowitz and Stegun 6.3, 6.4).
-Logarithms and exponentials are written out without calls and branches, as in ``native/lanes.hpp``: then a compiler makes
-vectors of the loops.
+Logarithms and exponentials are written out without calls and branches, as in ``native/lanes.hpp``: then a compiler
+makes vectors of the loops.
 """
 
 # mypy: disable-error-code="untyped-decorator, no-any-return"
@@ -94,6 +94,6 @@ def _exp(x: float) -> float:
     p67, p89 = 1.0 / 720.0 + r * (1.0 / 5040.0), 1.0 / 40320.0 + r * (1.0 / 362880.0)
     pab, pcd = 1.0 / 3628800.0 + r * (1.0 / 39916800.0), 1.0 / 479001600.0 + r * (1.0 / 6227020800.0)
     series = (p01 + r2 * p23) + r4 * (p45 + r2 * p67) + r4 * r4 * ((p89 + r2 * pab) + r4 * pcd)
-    return np.uint64(np.float64(series).view(np.uint64) + np.uint64(np.float64(shifted).view(np.uint64) << _SHIFT)).view(
-        np.float64
-    )
+    return np.uint64(
+        np.float64(series).view(np.uint64) + np.uint64(np.float64(shifted).view(np.uint64) << _SHIFT)
+    ).view(np.float64)
