@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fleetspec.kernels.garch.types import Specification
 
 NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
-LARGEST_SKEW = 1.0 - 1e-6
 EWMA = 0.94
 BOUND_RATIO = 1e6
 
@@ -93,41 +92,6 @@ class _Writer(Densities):
         self.declared = outside
 
     # Before the loop.
-
-    def constants(self) -> None:
-        d = self.dialect
-        if self.tailed:
-            self.put("nu", "1.0 / eta")
-            self.put("m", "nu - 2.0")
-            self.put("up", "nu + 1.0")
-            self.put("c", f"{d.log_gamma}(0.5 * up) - {d.log_gamma}(0.5 * nu) - 0.5 * {d.log}({math.pi!r} * m)")
-            if self.scored:
-                self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
-        if self.spec.distribution == "skewt":
-            least, most = d.constant(-LARGEST_SKEW), d.constant(LARGEST_SKEW)
-            self.put("lam", f"{d.minimum}({d.maximum}(lam, {least}), {most})")
-            self.put("a_lam", f"4.0 * {d.exp}(c) * m / (nu - 1.0)")
-            self.put("sa", "a_lam * lam")
-            self.put("sb", f"{d.sqrt}(1.0 + 3.0 * lam * lam - sa * sa)")
-            self.put("right", "1.0 / (1.0 + lam)")
-            self.put("left", "1.0 / (1.0 - lam)")
-            self.put("cut", "0.0 - sa / sb")
-            if self.scored:
-                self.put("a_nu", "sa * (c_nu + 1.0 / m - 1.0 / (nu - 1.0))")
-                self.put("b_nu", "0.0 - sa * a_nu / sb")
-                self.put("b_lam", "(3.0 * lam - sa * a_lam) / sb")
-        if self.spec.distribution == "ged":
-            two = repr(math.log(2.0))
-            self.put("inv", "1.0 / nu")
-            self.put("lg1", f"{d.log_gamma}(inv)")
-            self.put("logc", f"0.5 * (lg1 - {d.log_gamma}(3.0 * inv)) - {two} * inv")
-            self.put("c", f"{d.log}(nu) - logc - lg1 - (1.0 + inv) * {two}")
-            if self.scored:
-                self.put("rc2", f"{d.exp}(-2.0 * logc)")
-                self.put("slope_nu", "-0.5 * nu * rc2")
-                self.put("dg1", f"{d.digamma}(inv)")
-                self.put("logc_nu", f"inv * inv * ({two} + 1.5 * {d.digamma}(3.0 * inv) - 0.5 * dg1)")
-                self.put("c_nu", f"inv - logc_nu + inv * inv * (dg1 + {two})")
 
     def before_the_sample(self) -> None:
         follows = self.spec.presample == "sample" and bool(self.means)
