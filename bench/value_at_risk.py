@@ -5,11 +5,11 @@
     python bench/value_at_risk.py --series 5 --markdown study.md
 
 Rolling windows of 1,000 days, refitted every 20, through ``fleetspec apply --run backtest``; value at risk and
-shortfall at 95 and 99 % one day ahead. The models below were fixed before any result was seen. Held against two peers made here:
-RiskMetrics (1996: weights 0.94, normal) and filtered historical simulation (Barone-Adesi, Giannopoulos and Vosper 1999:
-residuals of the same window under the Gaussian GARCH(1,1) of its last refit). A Diebold-Mariano test compares joint
-losses per series, at 5 %, two-sided. A window whose fit is not vouched for has no forecasts: its days are left out of
-the model's row, and their share is shown.
+shortfall at 95 and 99 % one day ahead. The models below were fixed before any result was seen. Held against two peers
+made here: RiskMetrics (1996: weights 0.94, normal) and filtered historical simulation (Barone-Adesi, Giannopoulos and
+Vosper 1999: residuals of the same window under the Gaussian GARCH(1,1) of its last refit). A Diebold-Mariano test
+compares joint losses per series, at 5 %, two-sided. A window whose fit is not vouched for has no forecasts: its days
+are left out of the model's row, and their share is shown.
 """
 
 from __future__ import annotations

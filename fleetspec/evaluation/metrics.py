@@ -120,6 +120,6 @@ def _scores(
             found["rank_ic"] = (value, dates)
         return found | (traded(pairs, judging.every, series, judging.ranked) if judging.every else {})
     if judging.target == "value_at_risk":
-        found = value_at_risk_scores(judging, horizon, level, pairs, shortfalls, len(series))
-        return {name: (value, n) for name, value in found.items()}
+        named = value_at_risk_scores(judging, horizon, level, pairs, shortfalls, len(series))
+        return {name: (value, n) for name, value in named.items()}
     raise ValueError(f"there are no metrics for the target '{judging.target}'")

@@ -21,7 +21,7 @@ FEWEST = 2
 
 
 def pinball(loss: Floats, at_risk: Floats, level: float) -> Floats:
-    """(n,) the quantile loss of a value at risk (Koenker and Bassett 1978), which the right one minimises on average."""
+    """(n,) the quantile loss of a value at risk (Koenker and Bassett 1978), which the truth minimises on average."""
     beyond = loss - at_risk
     return np.where(beyond > 0, level, level - 1) * beyond
 

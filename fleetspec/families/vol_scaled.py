@@ -36,7 +36,7 @@ class VolScaledParams(Params):
 
 
 def forecast(request: ForecastRequest) -> Forecasts:
-    """``value_at_risk`` and ``expected_shortfall`` per horizon and level: positive fractions, means over the members."""
+    """``value_at_risk`` and ``expected_shortfall`` per horizon and level: positive fractions, means over members."""
     if not request.members:
         raise Rejection("there is no member forecast to scale")
     (window,) = request.windows

@@ -41,8 +41,8 @@ _READINGS = {
     "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
     "mean_return": "simple return per bar of the positions, without costs",
     "pinball": "mean quantile loss of the value at risk over {horizon}, log return; lower is better",
-    "joint_loss": "mean loss of value at risk and expected shortfall together over {horizon} (Fissler, Ziegel); lower is better",
-    "shortfall_z2": "Acerbi and Szekely's second statistic; 0 is right, below -0.7 is too little shortfall at 97.5 % in 250 days",
+    "joint_loss": "loss of value at risk and shortfall together over {horizon} (Fissler, Ziegel); lower is better",
+    "shortfall_z2": "Acerbi and Szekely's second statistic; 0 is right, below 0 losses are more or larger",
     "basel_exceptions": "violations among the last 250 forecasts; 2.5 are expected, 10 are red",
 }
 _REJECTIONS = {

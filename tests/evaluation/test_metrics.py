@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.metrics import Judging, evaluate, mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.evaluation.judging import Judging
+from fleetspec.evaluation.metrics import evaluate, mae, qlike, rmse, rmse_ratio_to_zero
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Forecasts
 

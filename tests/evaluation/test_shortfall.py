@@ -1,4 +1,4 @@
-"""Expected shortfall: forecasts against integrals, losses and tests against sums by hand, scipy, and simulated truth."""
+"""Expected shortfall: losses and tests against sums by hand, scipy, and simulated truth."""
 
 from __future__ import annotations
 
