@@ -16,7 +16,9 @@ import jinja2
 
 TEMPLATES = (
     "_container_security.yaml.j2",
+    "_labels.yaml.j2",
     "_mounts.yaml.j2",
+    "_pod_labels.yaml.j2",
     "_pod_security.yaml.j2",
     "_volumes.yaml.j2",
     "configmap.yaml.j2",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.diagnostics import Diagnostic, Report, reject
 from fleetspec.files import write_atomically
 from fleetspec.renderer.context import Context, image_is_pinned, make_context
 from fleetspec.renderer.environment import render_template
-from fleetspec.renderer.readback import check_rendered
+from fleetspec.renderer.ownership import wave_of
+from fleetspec.renderer.readback import check_rendered, parse_manifest
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ class Manifests:
 
     files: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
+
+    def objects(self) -> list[dict[str, Any]]:
+        """What a cluster is sent, as plain data in the order of applying: every file but the kustomizations."""
+        parsed = [parse_manifest(text) for _, text in sorted(self.files.items())]
+        return sorted((value for value in parsed if value["kind"] != "Kustomization"), key=wave_of)
 
 
 def render(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Manifests:
