@@ -48,7 +48,7 @@ def render_command(
     """
     from fleetspec import comparing, pipeline
     from fleetspec.compiler.jobgraph import RunKind
-    from fleetspec.renderer.manifests import write_manifests
+    from fleetspec.renderer.folder import write_manifests
 
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)

@@ -16,6 +16,9 @@ from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
 from fleetspec.renderer.groups import GroupContext, LayoutContext, digest, mig_layouts, worker_groups
+from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
+from fleetspec.renderer.queueing import QueueContext, queue_context
+from fleetspec.renderer.standing import StandingContext, standing_context
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 CONFIG_FOLDER = "/etc/fleetspec"
 DRIVER_RESOURCE = "fleetspec_driver"
+METRICS_PORT = 9464
+"""Where the driver serves its metrics; Ray serves its own on 8080."""
 CONFIG_LIMIT = 1_000_000
 """Bytes of keys and values, below the API server's 1 MiB so that metadata fits too."""
 PACK_ABOVE = 64 * 1024
@@ -68,8 +73,24 @@ class JobContext:
     entrypoint_resources: str
     deadline_seconds: int
     pre_running_seconds: int
-    head_cpu: int
-    head_memory: str
+    sizes: SizesContext
+    autoscaled: bool
+    queue: str | None
+    priority: str | None
+    account: str
+    metrics_port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SizesContext:
+    """Requests, as manifests write them, of what runs beside the workers."""
+
+    head_cpu: str = HEAD.cpu
+    head_memory: str = HEAD.memory
+    autoscaler_cpu: str = AUTOSCALER.cpu
+    autoscaler_memory: str = AUTOSCALER.memory
+    submitter_cpu: str = SUBMITTER.cpu
+    submitter_memory: str = SUBMITTER.memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +113,12 @@ class Context:
     groups: tuple[GroupContext, ...]
     config: ConfigContext
     mig: MigContext | None
+    queue: QueueContext | None
+    standing: StandingContext
 
 
 def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
-    """Raises Rejected (FS401-FS409) with every reason why there can be no manifests."""
+    """Raises Rejected (FS401-FS409, FS412) with every reason why there can be no manifests."""
     _require_renderable(plan, graph)
     report = Report()
     _check_cluster(spec.cluster, report)
@@ -113,6 +136,9 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         }
     )
     layouts = mig_layouts(plan)
+    groups = worker_groups(plan, layouts)
+    autoscaled = is_autoscaled(spec)
+    queue = queue_context(spec.queue, graph.fleet, groups, autoscaled) if spec.queue is not None else None
     pre_running = plan.deadline_seconds - plan.end_seconds + plan.overhead_seconds
     job = JobContext(
         name=f"{graph.fleet}-{graph.run.value}-{content[:8]}",
@@ -136,18 +162,29 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         deadline_seconds=plan.deadline_seconds,
         # Later than the plan's slack is too late; a head that takes half an hour to start will not start.
         pre_running_seconds=min(1800, max(60, int(pre_running))),
-        head_cpu=2,
-        head_memory="8Gi",
+        sizes=SizesContext(),
+        autoscaled=autoscaled,
+        queue=None if queue is None else queue.name,
+        priority=spec.queue.priority if spec.queue is not None else None,
+        account=f"{graph.fleet}-run",
+        metrics_port=METRICS_PORT if spec.cluster.metrics == "podmonitor" else None,
     )
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
-    return Context(job, worker_groups(plan, layouts), config, mig if mig.layouts else None)
+    standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
+    return Context(job, groups, config, mig if mig.layouts else None, queue, standing)
+
+
+def is_autoscaled(spec: FleetSpec) -> bool:
+    """Whether Ray's autoscaler owns the number of workers. Kueue admits a whole run, so in a queue it is fixed."""
+    return (spec.cluster.workers or ("fixed" if spec.queue is not None else "autoscaled")) == "autoscaled"
 
 
 def entrypoint(spec: FleetSpec) -> str:
     """The driver's command line, safe in the shell line the operator pastes it into."""
     words = ["python", "-m", "fleetspec.runtime", "--config", CONFIG_FOLDER, "--store", spec.cluster.store]
     folder = _data_folder(spec)
-    return shlex.join(words + (["--data", folder] if folder is not None else []))
+    words += ["--data", folder] if folder is not None else []
+    return shlex.join(words + (["--metrics", f"0.0.0.0:{METRICS_PORT}"] if spec.cluster.metrics != "none" else []))
 
 
 def _data_folder(spec: FleetSpec) -> str | None:

@@ -16,8 +16,12 @@ from typing import Any
 
 import yaml
 
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import Report, Source
+from fleetspec.lint import queued
+from fleetspec.lint.linting import lint
+from fleetspec.renderer.amounts import RAYJOB, amount_faults
 from fleetspec.renderer.context import CONFIG_LIMIT, Context
+from fleetspec.renderer.ownership import is_owned
 from fleetspec.rules import manifests as rules
 
 JOB_NAME_LIMIT = 47
@@ -58,9 +62,10 @@ def parse_manifest(text: str) -> Any:
 
 def check_rendered(files: dict[str, str], context: Context, report: Report) -> None:
     """Add FS410 for every rule that a rendered file breaks."""
+    found: dict[str, dict[str, Any]] = {}
     for name, text in sorted(files.items()):
         try:
-            parsed = parse_manifest(text)
+            parsed = found[name] = parse_manifest(text)
         except yaml.YAMLError as error:
             _add(report, name, str(error).replace("\n", " "))
             continue
@@ -70,6 +75,18 @@ def check_rendered(files: dict[str, str], context: Context, report: Report) -> N
             findings = [f"not shaped as a manifest must be: {type(error).__name__} {error}"]
         for finding in findings:
             _add(report, name, finding)
+    if not len(report):
+        for name, finding in [*amount_faults(found, context), *_linted(files)]:
+            _add(report, name, finding)
+
+
+def _linted(files: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What our own linter calls an error, over all files together."""
+    report = Report()
+    lint([Source(name, text) for name, text in sorted(files.items())], [], report)
+    for error in report.errors:
+        name = error.place.source.name if error.place is not None else RAYJOB
+        yield name, f"{error.rule.code} {error.message}"
 
 
 def _add(report: Report, name: str, finding: str) -> None:
@@ -77,14 +94,20 @@ def _add(report: Report, name: str, finding: str) -> None:
 
 
 def _object(name: str, parsed: dict[str, Any], context: Context, files: dict[str, str]) -> Findings:
-    if name == "rayjob.yaml":
+    if name.endswith("kustomization.yaml"):
+        folder = name.removesuffix("kustomization.yaml")
+        known = files.keys() | {path.rpartition("/")[0] for path in files}
+        if missing := [entry for entry in parsed["resources"] if folder + entry not in known]:
+            yield f"resources that were not rendered: {missing}"
+        return
+    if not is_owned(parsed, context.job.fleet):
+        yield "the object does not say whose it is"
+    if name == RAYJOB:
         yield from _rayjob(parsed, context)
     elif name == "configmap.yaml":
         yield from _config_map(parsed, context)
-    elif name == "mig-config.yaml":
+    elif name == "platform/mig-config.yaml":
         yield from _mig_config(parsed, context)
-    elif missing := [entry for entry in parsed["resources"] if entry not in files]:
-        yield f"resources that were not rendered: {missing}"
 
 
 def _labels(value: Any, path: str = "") -> Findings:
@@ -123,8 +146,12 @@ def _rayjob(job: dict[str, Any], context: Context) -> Findings:
     if spec["shutdownAfterJobFinishes"] is not True or "suspend" in spec:
         yield "the cluster must end with its job, and only a queue may suspend it"
     cluster = spec["rayClusterSpec"]
-    if (cluster["enableInTreeAutoscaling"], cluster["autoscalerOptions"]["version"]) != (True, "v2"):
+    if cluster["enableInTreeAutoscaling"] is not context.job.autoscaled:
+        yield "the cluster is autoscaled, or is not, other than the spec has it"
+    if context.job.autoscaled and cluster["autoscalerOptions"]["version"] != "v2":
         yield "the cluster has no autoscaler v2"
+    if meta["labels"].get(queued.QUEUE) != context.job.queue:
+        yield "the job waits in another queue than the spec's"
     head = cluster["headGroupSpec"]
     if head["resources"]["CPU"] != "0":
         yield "the head offers CPUs to jobs"
@@ -143,8 +170,11 @@ def _worker_groups(groups: list[dict[str, Any]], context: Context) -> Findings:
         what = f"worker group {name}"
         if not _DNS_1123.fullmatch(name) or len(name) > 40 or name in ("head", "headgroup"):
             yield f"{what} has a name that its pods cannot carry"
-        if "replicas" in group or not 0 <= group["minReplicas"] <= group["maxReplicas"] or group["maxReplicas"] < 1:
+        least, most = group["minReplicas"], group["maxReplicas"]
+        if context.job.autoscaled and ("replicas" in group or not 0 <= least < most):
             yield f"{what} leaves the autoscaler no range"
+        if not context.job.autoscaled and not 1 <= group["replicas"] == least == most:
+            yield f"{what} has no fixed number of workers"
         resources = group["resources"]
         if not all(isinstance(value, str) for value in resources.values()) or int(resources["CPU"]) < 1:
             yield f"{what} declares no whole CPUs, or a resource that is no string"

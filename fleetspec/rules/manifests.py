@@ -82,6 +82,36 @@ FOREIGN_FILE = Rule(
     bad="fleetspec render fleet.yaml --to deploy   # deploy/kustomization.yaml is written by hand",
     good="fleetspec render fleet.yaml --to deploy/nightly",
 )
+QUEUE_GROUPS = Rule(
+    code="FS412",
+    title="more worker groups than a queue admits",
+    why="Kueue takes 18 sets of pods in one workload: the head, the submitter, and 16 groups of workers.",
+    bad="queue: {kueue: quant-prod}   # and a plan over 17 pools",
+    good="queue: {kueue: quant-prod}   # and 16 pools at most, or fewer MIG layouts in each",
+)
+QUEUED_AUTOSCALER = Rule(
+    code="FS413",
+    title="a run in a queue is autoscaled",
+    why="Kueue admits a run that grows only with its gate ElasticJobsViaWorkloadSlices, which is off by default.",
+    bad="queue: {kueue: quant-prod}\ncluster: {workers: autoscaled}",
+    good="queue: {kueue: quant-prod}\ncluster: {workers: fixed}",
+    severity=Severity.WARNING,
+)
+FIXED_WORKERS = Rule(
+    code="FS414",
+    title="fixed workers cost more than the plan",
+    why="A plan counts nodes stage by stage; workers whose number is fixed hold the plan's peak from start to end.",
+    bad="queue: {kueue: quant-prod}   # 4 GPU nodes of which one stage of five has need",
+    good="cluster: {workers: autoscaled}   # Ray's autoscaler lets nodes go between stages",
+    severity=Severity.WARNING,
+)
+NOT_AS_RENDERED = Rule(
+    code="FS415",
+    title="the folder is not what the spec renders",
+    why="What a cluster is given was reviewed as a folder; one that is behind its spec runs what nobody planned.",
+    bad="fleetspec render fleet.yaml --check deploy   # the spec was changed, or a file was",
+    good="fleetspec render fleet.yaml --to deploy   # then commit what changed",
+)
 NOT_A_PLAN_FILE = Rule(
     code="FS421",
     title="not a saved plan",

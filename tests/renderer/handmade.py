@@ -56,9 +56,11 @@ def _strings(value: Any) -> Any:
     return value if isinstance(value, str) else str(value)
 
 
-def make_spec(**cluster: str) -> FleetSpec:
+def make_spec(queue: dict[str, str] | None = None, **cluster: str) -> FleetSpec:
     value = _strings(yaml.safe_load(SPEC))
     value["cluster"] |= cluster
+    if queue is not None:
+        value["queue"] = queue
     return FleetSpec.model_validate(value)
 
 

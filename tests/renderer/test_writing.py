@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from fleetspec.diagnostics import Rejected
-from fleetspec.renderer.manifests import MARK, NAMES, Manifests, write_manifests
+from fleetspec.renderer.folder import MARK, write_manifests
+from fleetspec.renderer.layout import is_name
+from fleetspec.renderer.manifests import Manifests
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {path.name: path.read_text() for path in folder.iterdir()}
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_files_are_written_as_rendered(manifests: Manifests, tmp_path: Path) -> None:
@@ -23,7 +25,7 @@ def test_the_files_are_written_as_rendered(manifests: Manifests, tmp_path: Path)
 
 
 def test_every_file_says_who_wrote_it(manifests: Manifests) -> None:
-    assert sorted(manifests.files) == sorted(NAMES)
+    assert all(map(is_name, manifests.files))
     assert all(text.startswith(MARK) for text in manifests.files.values())
 
 
@@ -31,15 +33,9 @@ def test_a_file_that_is_no_longer_rendered_goes(manifests: Manifests, tmp_path: 
     write_manifests(manifests, tmp_path)
     (tmp_path / "README.md").write_text("# by hand\n")
     (tmp_path / "rayjob-old.yaml").write_text(manifests.files["rayjob.yaml"])
-    fewer = Manifests({name: text for name, text in manifests.files.items() if name != "mig-config.yaml"})
+    fewer = Manifests({name: text for name, text in manifests.files.items() if name != "platform/mig-config.yaml"})
     write_manifests(fewer, tmp_path)
-    assert sorted(contents(tmp_path)) == [
-        "README.md",
-        "configmap.yaml",
-        "kustomization.yaml",
-        "rayjob-old.yaml",
-        "rayjob.yaml",
-    ]
+    assert sorted(contents(tmp_path)) == sorted([*fewer.files, "README.md", "rayjob-old.yaml"])
 
 
 def test_a_file_by_hand_is_neither_replaced_nor_removed(manifests: Manifests, tmp_path: Path) -> None:
@@ -50,10 +46,11 @@ def test_a_file_by_hand_is_neither_replaced_nor_removed(manifests: Manifests, tm
     (error,) = caught.value.report.errors
     assert error.rule.code == "FS411"
     assert contents(tmp_path) == {"kustomization.yaml": "resources: [../other]\n"}
-    by_hand.rename(tmp_path / "mig-config.yaml")
-    fewer = Manifests({name: text for name, text in manifests.files.items() if name != "mig-config.yaml"})
+    (tmp_path / "platform").mkdir()
+    by_hand.rename(tmp_path / "platform/mig-config.yaml")
+    fewer = Manifests({name: text for name, text in manifests.files.items() if name != "platform/mig-config.yaml"})
     write_manifests(fewer, tmp_path)
-    assert (tmp_path / "mig-config.yaml").read_text() == "resources: [../other]\n"
+    assert (tmp_path / "platform/mig-config.yaml").read_text() == "resources: [../other]\n"
 
 
 def test_a_link_is_not_followed(manifests: Manifests, tmp_path: Path) -> None:
