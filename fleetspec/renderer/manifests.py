@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.diagnostics import Diagnostic, Report
 from fleetspec.renderer import layout
+from fleetspec.renderer.amounts import RAYJOB, requested
 from fleetspec.renderer.context import image_is_pinned, is_autoscaled, make_context
 from fleetspec.renderer.ownership import wave_of
+from fleetspec.renderer.pods import MadePod, pods_of
+from fleetspec.renderer.quantities import CPU, MEMORY
 from fleetspec.renderer.readback import check_rendered, parse_manifest
 from fleetspec.rules import manifests as rules
 
@@ -32,6 +35,21 @@ class Manifests:
         """What a cluster is sent, as plain data in the order of applying: every file but the kustomizations."""
         parsed = [parse_manifest(text) for _, text in sorted(self.files.items())]
         return sorted((value for value in parsed if value["kind"] != "Kustomization"), key=wave_of)
+
+    def pods(self) -> list[MadePod]:
+        """The pods that the operator makes of the RayJob."""
+        return pods_of(parse_manifest(self.files[RAYJOB]))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the run asks a cluster for at its peak, a row for each kind of pod: ``cpu`` in cores and ``memory_mib``
+        of one pod, ``devices`` by resource name."""
+        rows = []
+        for pod in self.pods():
+            asked = requested([replace(pod, count=1)])
+            devices = {name: amount for name, amount in sorted(asked.items()) if name not in (CPU, MEMORY)}
+            row = {"pod": pod.what, "count": pod.count, "cpu": asked[CPU] / 1000, "memory_mib": asked[MEMORY]}
+            rows.append(row | {"devices": devices})
+        return rows
 
 
 def render(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Manifests:

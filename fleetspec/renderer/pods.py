@@ -23,8 +23,10 @@ _WAIT = {"cpu": "200m", "memory": "256Mi"}
 
 @dataclass(frozen=True, slots=True)
 class MadePod:
-    """A pod, and how many of it there are at the plan's peak. ``pool`` is None for head and submitter."""
+    """A pod, and how many of it there are at the plan's peak. ``what`` is head, submitter or the group's name, ``pool``
+    None for the first two."""
 
+    what: str
     value: dict[str, Any]
     count: int
     pool: str | None
@@ -53,7 +55,9 @@ def _head(cluster: dict[str, Any], name: str, rayjob: dict[str, Any]) -> MadePod
     if cluster["enableInTreeAutoscaling"]:
         _mount(spec, main, "ray-logs", "/tmp/ray", {"emptyDir": {}})
         spec["containers"].append(_autoscaler(cluster["autoscalerOptions"], main, name))
-    return MadePod(_pod(f"{name}-head", "head", "headgroup", name, cluster["headGroupSpec"], spec, rayjob, 1), 1, None)
+    return MadePod(
+        "head", _pod(f"{name}-head", "head", "headgroup", name, cluster["headGroupSpec"], spec, rayjob, 1), 1, None
+    )
 
 
 def _worker(group: dict[str, Any], name: str, rayjob: dict[str, Any]) -> MadePod:
@@ -74,7 +78,7 @@ def _worker(group: dict[str, Any], name: str, rayjob: dict[str, Any]) -> MadePod
     pod_name = f"{name}-{group['groupName']}-worker"
     count = group["maxReplicas"]
     pod = _pod(pod_name, "worker", group["groupName"], name, group, spec, rayjob, count)
-    return MadePod(pod, count, group["labels"]["fleetspec.dev/pool"])
+    return MadePod(group["groupName"], pod, count, group["labels"]["fleetspec.dev/pool"])
 
 
 def _submitter(rayjob: dict[str, Any], name: str) -> MadePod:
@@ -94,7 +98,7 @@ def _submitter(rayjob: dict[str, Any], name: str) -> MadePod:
         "labels": rayjob["spec"]["submitterPodTemplate"]["metadata"]["labels"],
         "annotations": {COUNT: "1"},
     }
-    return MadePod({"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}, 1, None)
+    return MadePod("submitter", {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}, 1, None)
 
 
 def _spec(group: dict[str, Any]) -> dict[str, Any]:
