@@ -5,9 +5,6 @@ Templates hold the shapes of Kubernetes; every decision and every number is made
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
 import json
 import re
 import shlex
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
+from fleetspec.renderer.carried import ConfigContext, carried
 from fleetspec.renderer.groups import GroupContext, LayoutContext, digest, mig_layouts, worker_groups
 from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
 from fleetspec.renderer.queueing import QueueContext, queue_context
@@ -22,6 +20,8 @@ from fleetspec.renderer.standing import StandingContext, standing_context
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_hardware import Cluster
@@ -31,10 +31,6 @@ CONFIG_FOLDER = "/etc/fleetspec"
 DRIVER_RESOURCE = "fleetspec_driver"
 METRICS_PORT = 9464
 """Where the driver serves its metrics; Ray serves its own on 8080."""
-CONFIG_LIMIT = 1_000_000
-"""Bytes of keys and values, below the API server's 1 MiB so that metadata fits too."""
-PACK_ABOVE = 64 * 1024
-"""An entry longer than this is stored as gzip: a ConfigMap of a few of them still passes client-side apply."""
 OLDEST_RAY = (2, 54, 0)
 
 _LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
@@ -65,7 +61,7 @@ class JobContext:
     ray: str
     store: str
     claim: str
-    config_map: str
+    config_maps: tuple[str, ...]
     config_folder: str
     entrypoint: str
     data_folder: str | None
@@ -100,18 +96,10 @@ class MigContext:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigContext:
-    """ConfigMap entries: (name, text) as they are, and (name + ``.gz``, base64 of gzip)."""
-
-    texts: tuple[tuple[str, str], ...]
-    packed: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     job: JobContext
     groups: tuple[GroupContext, ...]
-    config: ConfigContext
+    config: tuple[ConfigContext, ...]
     mig: MigContext | None
     queue: QueueContext | None
     standing: StandingContext
@@ -127,7 +115,7 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     report.require()
     run = {"run": graph.run.value, "session": graph.session.isoformat(), "graph": graph.content}
     content = digest(plan.to_bytes(), graph.content.encode(), resolved_text.encode(), lock_bytes)
-    config = _config(
+    config = carried(
         {
             "fleet.lock": lock_bytes.decode(),
             "fleet.yaml": resolved_text,
@@ -153,7 +141,7 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         ray=spec.cluster.ray,
         store=spec.cluster.store,
         claim=f"{graph.fleet}-store",
-        config_map=f"{graph.fleet}-config-{digest(repr(config).encode())[:8]}",
+        config_maps=tuple(_config_names(graph.fleet, config)),
         config_folder=CONFIG_FOLDER,
         entrypoint=entrypoint(spec),
         data_folder=_data_folder(spec),
@@ -172,6 +160,13 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
     standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
     return Context(job, groups, config, mig if mig.layouts else None, queue, standing)
+
+
+def _config_names(fleet: str, config: tuple[ConfigContext, ...]) -> Iterator[str]:
+    """Names with a digest of the content, so that no run reads another's; those after the first are numbered."""
+    for number, each in enumerate(config, start=1):
+        name = f"{fleet}-config-{digest(repr(each).encode())[:8]}"
+        yield name if number == 1 else f"{name}-{number}"
 
 
 def is_autoscaled(spec: FleetSpec) -> bool:
@@ -262,35 +257,3 @@ def _check_label(text: str, route: tuple[str, ...], what: str, report: Report) -
             route=route,
             help="use at most 63 letters, digits and '-'",
         )
-
-
-def _config(entries: dict[str, str]) -> ConfigContext:
-    texts: list[tuple[str, str]] = []
-    packed: list[tuple[str, str]] = []
-    sizes: dict[str, int] = {}
-    for name, text in sorted(entries.items()):
-        raw = text.encode()
-        if len(raw) <= PACK_ABOVE:
-            texts.append((name, text))
-            sizes[name] = len(name) + len(raw)
-            continue
-        small = _gzipped(raw)
-        packed.append((name + ".gz", base64.b64encode(small).decode()))
-        sizes[name] = len(name) + 3 + len(small)
-    total = sum(sizes.values())
-    if total > CONFIG_LIMIT:
-        largest = max(sizes, key=lambda name: sizes[name])
-        raise reject(
-            rules.CONFIG_TOO_LARGE,
-            f"the run's files take {total:,} bytes, a ConfigMap holds {CONFIG_LIMIT:,}; "
-            f"{largest} alone takes {sizes[largest]:,}",
-            help="split the fleet into two specs, or narrow its universes to the series that are modelled",
-        )
-    return ConfigContext(tuple(texts), tuple(packed))
-
-
-def _gzipped(raw: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as stream:  # no name, no time: same bytes
-        stream.write(raw)
-    return buffer.getvalue()

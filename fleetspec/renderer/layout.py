@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fleetspec.renderer.context import Context
 
 FOLDERS = ("fleet", "platform")
-_RUN = ("configmap.yaml", "rayjob.yaml")
+_CONFIG = re.compile(r"configmap(?:-([2-9]|\d\d))?\.yaml")
 _LAUNCHER = (
     "launcher-account.yaml",
     "launcher-binding.yaml",
@@ -35,7 +35,7 @@ _BY_HAND = ("argocd-cm.yaml", "mig-config.yaml")
 """Parts of objects that others own, in namespaces of theirs: no kustomization applies them."""
 
 _NAMES = re.compile(
-    r"(?:kustomization|configmap|rayjob|mig-config)\.yaml"  # an older rendering had mig-config.yaml at the top
+    rf"{_CONFIG.pattern}|(?:kustomization|rayjob|mig-config)\.yaml"  # an older rendering had mig-config.yaml at the top
     rf"|fleet/(?:kustomization\.yaml|{'|'.join(map(re.escape, _FLEET))})"
     rf"|platform/(?:kustomization\.yaml|resourceflavor-[a-z0-9-]+\.yaml|{'|'.join(map(re.escape, _PLATFORM))})"
 )
@@ -46,11 +46,22 @@ def is_name(name: str) -> bool:
     return _NAMES.fullmatch(name) is not None
 
 
+def config_number(name: str) -> int:
+    """Which of a run's ConfigMaps a file holds, from 0 on."""
+    found = _CONFIG.fullmatch(name)
+    assert found is not None
+    return int(found[1] or 1) - 1
+
+
 def files(context: Context) -> dict[str, str]:
     """The text of every file by its path below the folder."""
     values = asdict(context)
-    made = {name: render_template(f"{name}.j2", values) for name in _RUN}
-    made["kustomization.yaml"] = _kustomization("kustomization.yaml", ["fleet", *_RUN], values)
+    made = {}
+    for number, (name, config) in enumerate(zip(context.job.config_maps, values["config"], strict=True), start=1):
+        file = "configmap.yaml" if number == 1 else f"configmap-{number}.yaml"
+        made[file] = render_template("configmap.yaml.j2", values | {"config_name": name, "config": config})
+    made["rayjob.yaml"] = render_template("rayjob.yaml.j2", values)
+    made["kustomization.yaml"] = _kustomization("kustomization.yaml", ["fleet", *made], values)
     fleet = [name for name in _FLEET if _is_needed(name, context)]
     made |= {f"fleet/{name}": render_template(f"fleet/{name}.j2", values) for name in fleet}
     made["fleet/kustomization.yaml"] = _kustomization("fleet/kustomization.yaml", fleet, values)

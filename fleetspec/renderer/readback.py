@@ -7,7 +7,6 @@ of :mod:`~fleetspec.renderer.context`, not of the spec.
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
 import shlex
@@ -20,7 +19,9 @@ from fleetspec.diagnostics import Report, Source
 from fleetspec.lint import queued
 from fleetspec.lint.linting import lint
 from fleetspec.renderer.amounts import RAYJOB, amount_faults
-from fleetspec.renderer.context import CONFIG_LIMIT, Context
+from fleetspec.renderer.carried import CONFIG_LIMIT
+from fleetspec.renderer.context import Context
+from fleetspec.renderer.layout import config_number
 from fleetspec.renderer.ownership import is_owned
 from fleetspec.rules import manifests as rules
 
@@ -104,8 +105,8 @@ def _object(name: str, parsed: dict[str, Any], context: Context, files: dict[str
         yield "the object does not say whose it is"
     if name == RAYJOB:
         yield from _rayjob(parsed, context)
-    elif name == "configmap.yaml":
-        yield from _config_map(parsed, context)
+    elif name.startswith("configmap"):
+        yield from _config_map(parsed, config_number(name), context)
     elif name == "platform/mig-config.yaml":
         yield from _mig_config(parsed, context)
 
@@ -224,14 +225,15 @@ def _pod(what: str, pod: dict[str, Any], context: Context, *, mounted: bool = Tr
             yield f"{what} mounts {mounts}, the pod has {volumes}"
 
 
-def _config_map(config: dict[str, Any], context: Context) -> Findings:
-    if config["metadata"]["name"] != context.job.config_map or not _DNS_1123.fullmatch(context.job.config_map):
+def _config_map(config: dict[str, Any], number: int, context: Context) -> Findings:
+    name, content = context.job.config_maps[number], context.config[number]
+    if config["metadata"]["name"] != name or not _DNS_1123.fullmatch(name):
         yield "the ConfigMap is not the one the RayJob mounts"
-    data, packed = config["data"], config.get("binaryData", {})
+    data, packed = config.get("data", {}), config.get("binaryData", {})
     raw = {key: base64.b64decode(value, validate=True) for key, value in packed.items()}
-    if data != dict(context.config.texts) or packed != dict(context.config.packed):
+    if data != dict(content.texts) or packed != dict(content.packed):
         yield "an entry does not read back as it was"
-    if any(not gzip.decompress(value) for value in raw.values()):
+    if not all(raw.values()):
         yield "a packed entry is empty"
     size = sum(len(key) + len(value.encode()) for key, value in data.items()) + sum(map(len, (*raw, *raw.values())))
     if size > CONFIG_LIMIT:

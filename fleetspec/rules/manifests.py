@@ -6,8 +6,8 @@ from fleetspec.diagnostics import Rule, Severity
 
 CONFIG_TOO_LARGE = Rule(
     code="FS401",
-    title="the run's files do not fit into a ConfigMap",
-    why="Kubernetes refuses a ConfigMap above 1 MiB, and the pods read the spec, the lock and the plan from one.",
+    title="the run's files do not fit into eight ConfigMaps",
+    why="A ConfigMap holds 1 MiB, and every pod reads the spec, the lock and the plan from those of its run.",
     bad="universes: {all: {data: bars, series: all, calendar: XNYS, bar: 1 session}}   # 60,000 series in one fleet",
     good="two fleets of 30,000 series, each with its own spec and lock",
 )

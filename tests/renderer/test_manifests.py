@@ -205,10 +205,27 @@ def test_a_long_lock_is_packed_and_the_pod_reads_it(made: Made, tmp_path: Any) -
 
 
 def test_what_does_not_fit_a_config_map_is_refused(made: Made) -> None:
-    noise = random.Random(1).randbytes(1_100_000).hex().encode()
+    noise = random.Random(1).randbytes(8_100_000).hex().encode()
     code, message = refusal(replace(made, lock=noise))
     assert code == "FS401"
     assert "fleet.lock alone takes" in message
+
+
+def test_files_that_one_config_map_does_not_hold_are_cut_and_the_pod_joins_them(made: Made, tmp_path: Any) -> None:
+    lock = random.Random(1).randbytes(1_300_000).hex().encode()
+    rendered = replace(made, lock=lock).render()
+    maps = [name for name in rendered.files if name.startswith("configmap")]
+    assert maps == ["configmap-2.yaml", "configmap.yaml"]
+    pod = parsed(rendered, "rayjob.yaml")["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    sources = next(volume for volume in pod["volumes"] if volume["name"] == "config")["projected"]["sources"]
+    names = [parsed(rendered, name)["metadata"]["name"] for name in maps]
+    assert sorted(source["configMap"]["name"] for source in sources) == sorted(names)
+    for name in maps:
+        unpack_config(rendered.files[name], tmp_path)
+    assert read_in_pod(tmp_path / "fleet.lock") == lock.decode()
+    (tmp_path / "fleet.lock.gz.00").unlink()
+    with pytest.raises(Rejected, match=r"fleet\.lock"):
+        read_in_pod(tmp_path / "fleet.lock")
 
 
 def test_the_config_map_is_named_after_its_content(made: Made) -> None:
