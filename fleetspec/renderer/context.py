@@ -33,7 +33,7 @@ METRICS_PORT = 9464
 """Where the driver serves its metrics; Ray serves its own on 8080."""
 OLDEST_RAY = (2, 54, 0)
 
-_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(
     r"(?:[a-zA-Z0-9](?:[-a-zA-Z0-9.]*[a-zA-Z0-9])?(?::\d{1,5})?/)?"  # registry
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"  # repository
@@ -111,7 +111,11 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     report = Report()
     _check_cluster(spec.cluster, report)
     for pool in plan.pools:
-        _check_label(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
+        _check_name(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
+    if spec.queue is not None:
+        for key, name in (("kueue", spec.queue.kueue), ("priority", spec.queue.priority)):
+            if name is not None:
+                _check_name(name, ("queue", key), f"{key} '{name}'", report)
     report.require()
     run = {"run": graph.run.value, "session": graph.session.isoformat(), "graph": graph.content}
     content = digest(plan.to_bytes(), graph.content.encode(), resolved_text.encode(), lock_bytes)
@@ -241,7 +245,7 @@ def _check_cluster(cluster: Cluster, report: Report) -> None:
             route=("cluster", "ray"),
             help="write the release that the image holds in full: 2.60.0",
         )
-    _check_label(cluster.namespace, ("cluster", "namespace"), f"namespace '{cluster.namespace}'", report)
+    _check_name(cluster.namespace, ("cluster", "namespace"), f"namespace '{cluster.namespace}'", report)
 
 
 def image_is_pinned(image: str) -> bool:
@@ -249,11 +253,11 @@ def image_is_pinned(image: str) -> bool:
     return found is not None and found["digest"] is not None
 
 
-def _check_label(text: str, route: tuple[str, ...], what: str, report: Report) -> None:
-    if not _LABEL.fullmatch(text):
+def _check_name(text: str, route: tuple[str, ...], what: str, report: Report) -> None:
+    if not _DNS_LABEL.fullmatch(text):
         report.add(
             rules.KUBERNETES_NAME,
-            f"{what} is not a Kubernetes label value",
+            f"{what} is no name that Kubernetes takes",
             route=route,
-            help="use at most 63 letters, digits and '-'",
+            help="use at most 63 small letters, digits and '-'",
         )

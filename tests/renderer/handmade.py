@@ -196,4 +196,4 @@ def make() -> Made:
 
 def parsed(manifests: Manifests, name: str) -> Any:
     """A rendered file read by plain YAML, without the renderer's own reader."""
-    return yaml.safe_load(manifests.files[name])
+    return yaml.load(manifests.files[name], Loader=yaml.CSafeLoader)

@@ -20,6 +20,8 @@ RELEASES = [f"1.{minor}" for minor in range(25, 38)]
 NO_SCHEMA = {"PodMonitor"}
 """Kinds of a project whose schema is not at hand: names and labels are all that is checked of them."""
 
+VOLUMES = {"configMap", "persistentVolumeClaim", "emptyDir", "projected"}
+
 
 @pytest.fixture(scope="module")
 def rendered() -> dict[str, Manifests]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fleetspec.diagnostics import Rejected
-from fleetspec.renderer.folder import MARK, write_manifests
+from fleetspec.renderer.folder import MARK, differences, write_manifests
 from fleetspec.renderer.layout import is_name
 from fleetspec.renderer.manifests import Manifests
 
@@ -78,3 +78,54 @@ def test_an_interrupted_write_leaves_whole_files(
     with pytest.raises(OSError, match="disk full"):
         write_manifests(changed, tmp_path)
     assert contents(tmp_path) == before
+
+
+def test_what_no_rendering_has_is_nobodys_to_remove(manifests: Manifests, tmp_path: Path) -> None:
+    write_manifests(manifests, tmp_path)
+    kept = tmp_path / "fleet" / "mine.yaml"
+    kept.write_text(MARK + " a copy under another name\n")
+    (tmp_path / "platform" / "resourceflavor-old.yaml").write_text(MARK + "\n")
+    write_manifests(manifests, tmp_path)
+    assert kept.is_file()
+    assert not (tmp_path / "platform" / "resourceflavor-old.yaml").exists()
+
+
+def test_no_file_is_replaced_before_all_texts_are_on_the_disk(
+    manifests: Manifests, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_manifests(manifests, tmp_path)
+    before, calls = contents(tmp_path), []
+
+    def fail_late(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == len(manifests.files):
+            raise OSError(28, "no space left")
+
+    monkeypatch.setattr("os.fsync", fail_late)
+    changed = Manifests({name: text + "# more\n" for name, text in manifests.files.items()})
+    with pytest.raises(OSError, match=r"rayjob\.yaml"):
+        write_manifests(changed, tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_folder_is_held_against_what_would_be_written(manifests: Manifests, tmp_path: Path) -> None:
+    assert {each.state for each in differences(manifests, tmp_path)} == {"missing"}
+    write_manifests(manifests, tmp_path)
+    assert differences(manifests, tmp_path) == []
+    job = tmp_path / "rayjob.yaml"
+    job.write_text(job.read_text().replace("backoffLimit: 1", "backoffLimit: 9"))
+    (tmp_path / "kustomization.yaml").write_text("resources: []\n")
+    (tmp_path / "fleet" / "serviceaccount.yaml").unlink()
+    (tmp_path / "fleet" / "podmonitor.yaml").write_text(MARK + "\n")
+    (tmp_path / "README.md").write_text("# by hand\n")
+    found = {each.name: each for each in differences(manifests, tmp_path)}
+    assert {name: each.state for name, each in found.items()} == {
+        "rayjob.yaml": "changed",
+        "kustomization.yaml": "foreign",
+        "fleet/serviceaccount.yaml": "missing",
+        "fleet/podmonitor.yaml": "stale",
+    }
+    assert {"-  backoffLimit: 9", "+  backoffLimit: 1"} <= set(found["rayjob.yaml"].lines)
+    (tmp_path / "kustomization.yaml").unlink()
+    write_manifests(manifests, tmp_path)
+    assert differences(manifests, tmp_path) == []
