@@ -31,7 +31,6 @@ WAITING = (
     Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
     Waiting(("publish",), "copy forecasts to where others read them",
             "take them from the store with `fleetspec results`"),
-    Waiting(("queue",), "hand runs to Kueue", "set the queue's label on the rendered RayJob"),
     Waiting(("objective", "minimize"), "choose the quickest plan within the budget",
             "bring the deadline forward: a plan is the cheapest that meets it", "time"),
     Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",

@@ -129,10 +129,18 @@ class Publish(Shape):
 
 class Cluster(Shape):
     """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
-    the first node boots. ``ray`` is the Ray release inside the image."""
+    the first node boots. ``ray`` is the Ray release inside the image.
+
+    ``workers`` says whether Ray's autoscaler owns their number or the plan's peak stands for the whole run; left out,
+    a queue decides. ``launch`` is who creates the nightly RayJob, ``gitops`` and ``metrics`` who else is there.
+    """
 
     namespace: Name = "fleetspec"
     image: str = "fleetspec-worker:latest"
     ray: str = "2.60.0"
     store: str = "/var/lib/fleetspec"
     startup: DurationText = Duration(120)
+    workers: Literal["autoscaled", "fixed"] | None = None
+    launch: Literal["cli", "cronjob"] = "cli"
+    gitops: Literal["none", "argocd"] = "none"
+    metrics: Literal["none", "podmonitor"] = "none"

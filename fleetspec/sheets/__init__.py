@@ -85,6 +85,7 @@ _SHEETS: Mapping[str, str] = {
     "diffs": "reviewing",
     "comment": "commenting",
     "render": "running",
+    "rendered": "running",
     "lint": "linting",
     "apply": "running",
     "status": "running",
