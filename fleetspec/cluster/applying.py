@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from fleetspec.cluster.connection import Fault
-from fleetspec.cluster.fields import at, changed, holders, is_applied, said
+from fleetspec.cluster.fields import changed, is_applied, managers, said
 from fleetspec.cluster.objects import Object, Ref, refused
 from fleetspec.cluster.record import Record, record_of
 from fleetspec.diagnostics import Rejected, Report
@@ -79,6 +79,9 @@ def _step(
         _say_refusal(fault, ref, report)
         return None
     except Rejected as ending:
+        if any(finding.rule is rules.UNREACHABLE for finding in ending.report):
+            # The next object would wait as long for the same silence.
+            raise
         report.findings += ending.report.findings
         return None
     if live is None:
@@ -90,19 +93,13 @@ def _step(
 def _say_foreign(live: Object, ref: Ref, report: Report) -> None:
     labels = live["metadata"].get("labels") or {}
     whose = f"it is of fleet '{labels[FLEET]}'" if FLEET in labels else "it has no label of a fleet"
-    held = holders(live, ("metadata", "name")) or tuple(sorted({name for name, _ in _managers(live)}))
-    by = f", written by {', '.join(held)}" if held else ""
+    writers = sorted({name for name, _ in managers(live)})
+    by = f", written by {', '.join(writers)}" if writers else ""
     report.add(
         rules.NOT_OURS,
         f"{ref} is there already and not this fleet's: {whose}{by}",
         help="remove or rename it, or write over it with --take-over",
     )
-
-
-def _managers(live: Object) -> list[tuple[str, dict[str, Any]]]:
-    from fleetspec.cluster.fields import managers
-
-    return managers(live)
 
 
 def _say_refusal(fault: Fault, ref: Ref, report: Report) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fleetspec.cluster.fields import managers
 from fleetspec.cluster.objects import Object, Ref
 from fleetspec.diagnostics import Report
-from fleetspec.renderer.ownership import is_owned, scope_of
+from fleetspec.renderer.ownership import SCOPE, is_owned
 from fleetspec.rules import cluster as rules
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def _stays(live: Object | None, ref: Ref, fleet: str, needed: set[Ref], platform
         return "another run uses it"
     if not is_owned(live, fleet):
         return "it does not carry this fleet's labels any more"
-    if scope_of(live) == "platform" and not platform:
+    if live["metadata"]["labels"].get(SCOPE) == "platform" and not platform:
         return "it serves more than this fleet (--platform removes it)"
     return None
 
@@ -107,16 +108,24 @@ def _gone(objects: Objects, ref: Ref, fleet: str, end: float, clock: Callable[[]
     """None once the object is gone; else the object, as it is when time is up."""
     while True:
         live = objects.get(ref)
-        if live is None or not is_owned(live, fleet) or not live["metadata"].get("deletionTimestamp"):
-            # One that is there and not going was made anew in the meantime, by whoever wanted it.
+        if live is None or not is_owned(live, fleet):
             return None
-        if clock() >= end:
+        # One that is there and not going was made anew in the meantime: waiting longer changes nothing.
+        if clock() >= end or not live["metadata"].get("deletionTimestamp"):
             return live
         objects.connection.pause(_LOOKS_EVERY)
 
 
 def _say_left(live: Object, ref: Ref, seconds: float, report: Report) -> None:
     finalizers = live["metadata"].get("finalizers") or []
+    if not live["metadata"].get("deletionTimestamp"):
+        makers = ", ".join(sorted({name for name, _ in managers(live)})) or "somebody"
+        report.add(
+            rules.STILL_THERE,
+            f"{ref} was made again by {makers} while it was removed",
+            help="stop what applies it (Argo CD, a schedule, another shell), then destroy again",
+        )
+        return
     why = f"it waits for {', '.join(finalizers)}" if finalizers else "the cluster has not finished"
     report.add(
         rules.STILL_THERE,
