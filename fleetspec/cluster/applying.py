@@ -1,4 +1,4 @@
-"""Server-side apply of the objects of one run: asked for as a dry run first, and recorded before anything is written."""
+"""Server-side apply of the objects of one run: a dry run first, and a record before anything is written."""
 
 from __future__ import annotations
 
@@ -62,9 +62,7 @@ def preview(objects: Objects, values: Sequence[Object], *, take_over: bool = Fal
     return Preview(tuple(step for step in steps if step is not None), record, take_over)
 
 
-def _step(
-    objects: Objects, value: Object, fleet: str, made: set[str], take_over: bool, report: Report
-) -> Step | None:
+def _step(objects: Objects, value: Object, fleet: str, made: set[str], take_over: bool, report: Report) -> Step | None:
     ref = Ref.of(value)
     try:
         live = objects.get(ref)

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.diagnostics import reject
@@ -27,6 +28,7 @@ LONGEST_PAUSE = 30.0
 MAY_PASS = (408, 425, 429, 500, 502, 503, 504)
 
 Query = Mapping[str, str | int]
+NO_QUERY: Query = MappingProxyType({})
 
 
 class Fault(Exception):
@@ -59,11 +61,11 @@ class Connection:
         """The same cluster, asked for ten minutes before it counts as silent: for waits that last hours."""
         return Connection(self._client, self.name, self.pause, max(self._tries, PATIENT_TRIES))
 
-    def get(self, path: str, query: Query = {}) -> dict[str, Any]:
+    def get(self, path: str, query: Query = NO_QUERY) -> dict[str, Any]:
         """The object or list at a path. Fault (404) where there is none."""
         return self._json("GET", path, query)
 
-    def text(self, path: str, query: Query = {}) -> str:
+    def text(self, path: str, query: Query = NO_QUERY) -> str:
         """What lies at a path as text, such as a pod's log."""
         return self._asked("GET", path, query).decode(errors="replace")
 
@@ -90,7 +92,12 @@ class Connection:
         return found
 
     def _asked(
-        self, method: str, path: str, query: Query, body: Mapping[str, Any] | None = None, content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        query: Query,
+        body: Mapping[str, Any] | None = None,
+        content_type: str | None = None,
     ) -> bytes:
         """The body of an answer below 300. Fault for a refusal; Rejected (FS651) when all tries are spent."""
         from urllib3.exceptions import HTTPError, MaxRetryError
@@ -156,7 +163,9 @@ class Connection:
         from kubernetes.client.exceptions import ApiException
 
         try:
-            found: BaseHTTPResponse = self._client.call_api(*request, _request_timeout=(CONNECT_SECONDS, seconds)).response
+            found: BaseHTTPResponse = self._client.call_api(
+                *request, _request_timeout=(CONNECT_SECONDS, seconds)
+            ).response
         except ApiException as error:
             # The client's word for a certificate that does not fit: no later try will change it.
             raise reject(

@@ -1,4 +1,4 @@
-"""How a cluster differs from what is rendered: objects missing, changed and by whom, or there beside the rendered ones."""
+"""How a cluster differs from what is rendered: missing, changed and by whom, or there beside."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Fields of an object: which differ between two states of it, and which manager holds one.
 
-A path is a tuple of keys and indices; ``managedFields`` say who holds it in the ``fieldsV1`` format of server-side apply.
+A path is a tuple of keys and indices; ``managedFields`` say who holds it, in the format ``fieldsV1``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,7 @@ def said(path: Path) -> str:
     """``spec.groups[0].max``; a key with a dot stands in brackets."""
     text = ""
     for part in path:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        elif "." in part or "/" in part:
+        if isinstance(part, int) or "." in part or "/" in part:
             text += f"[{part}]"
         else:
             text += f".{part}" if text else part

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.cluster.connection import Fault
-from fleetspec.diagnostics import reject
+from fleetspec.diagnostics import Rejected, reject
 from fleetspec.renderer.ownership import FLEET, MANAGED_BY, MANAGER
 from fleetspec.rules import cluster as rules
 
@@ -71,7 +71,9 @@ class Objects:
                     raise refused(f"list the kinds of {api_version}", fault) from fault
                 listed = []
             self._kinds[api_version] = {
-                one["kind"]: Kind(root, one["name"], bool(one["namespaced"])) for one in listed if "/" not in one["name"]
+                one["kind"]: Kind(root, one["name"], bool(one["namespaced"]))
+                for one in listed
+                if "/" not in one["name"]
             }
         return self._kinds[api_version].get(kind)
 
@@ -159,7 +161,7 @@ def of_fleet(fleet: str) -> str:
     return f"{MANAGED_BY}={MANAGER},{FLEET}={fleet}"
 
 
-def refused(what: str, fault: Fault) -> Exception:
+def refused(what: str, fault: Fault) -> Rejected:
     """Rejected (FS652): the cluster does not let this account do ``what``."""
     return reject(
         rules.REFUSED,

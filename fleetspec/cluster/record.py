@@ -1,4 +1,4 @@
-"""What was applied, kept on the cluster: one ConfigMap a run, written before its first object and deleted after its last.
+"""What was applied, kept on the cluster: one ConfigMap a run, written first and deleted last.
 
 Whatever breaks in between, every object of a run is named by a record, carries the fleet's labels, or both.
 """
@@ -57,7 +57,12 @@ class Record:
             "job": self.job,
             "objects": [ref.to_json() for ref in self.objects],
         }
-        labels = {"app.kubernetes.io/name": MANAGER, MANAGED_BY: MANAGER, FLEET: self.fleet, RUN: self.run, SCOPE: RECORD}
+        labels = {
+            MANAGED_BY: MANAGER,
+            FLEET: self.fleet,
+            RUN: self.run,
+            SCOPE: RECORD,
+        }
         return {
             "apiVersion": "v1",
             "kind": "ConfigMap",

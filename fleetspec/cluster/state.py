@@ -55,6 +55,11 @@ class RunState:
     finished: str | None
     groups: tuple[Group, ...]
     why: tuple[str, ...]
+    there: bool = True
+
+    @property
+    def goes_on(self) -> bool:
+        return self.there and not self.ended
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -62,6 +67,7 @@ class RunState:
             "run": self.run,
             "session": self.session,
             "words": self.words,
+            "there": self.there,
             "ended": self.ended,
             "succeeded": self.succeeded,
             "started": self.started,
@@ -84,7 +90,7 @@ def state_of(objects: Objects, record: Record, job: Object | None) -> RunState:
     """A run as it is now; ``job`` is its RayJob, None where that is not there."""
     if job is None:
         words = "not there: applying stopped before it, or somebody removed it"
-        return RunState(record.job, record.run, record.session, words, False, False, None, None, (), ())
+        return RunState(record.job, record.run, record.session, words, False, False, None, None, (), (), there=False)
     status = job.get("status") or {}
     ended = status.get("jobDeploymentStatus") in ENDED
     groups, why = ((), ()) if ended else _below(objects, record, job, status.get("rayClusterName"))

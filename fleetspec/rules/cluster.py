@@ -1,4 +1,4 @@
-"""FS6xx: from FS650 on, what a cluster has to say when a fleet is applied, watched or removed, and what `doctor` finds."""
+"""FS6xx: from FS650 on, what a cluster says when a fleet is applied, watched or removed, and what `doctor` finds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fleetspec.diagnostics import Rule, Severity
 NO_CONTEXT = Rule(
     "FS650",
     "it is not known which cluster is meant",
-    "The kubeconfig says where the cluster is and who asks. Without one, a context in it, or a pod around, nobody does.",
+    "The kubeconfig says where the cluster is and who asks. Outside a pod there is no other way to know.",
     bad="fleetspec apply fleet.yaml --context prodution",
     good="fleetspec apply fleet.yaml --context production   # as `kubectl config get-contexts` lists it",
 )
@@ -37,7 +37,7 @@ NO_NAMESPACE = Rule(
     "the namespace is not there",
     "A namespace has quotas, policies and an owner, so no run makes or removes one on its own.",
     bad="fleetspec apply fleet.yaml --on cluster    # cluster: {namespace: quant}, which nobody made",
-    good="kubectl create namespace quant && kubectl label namespace quant pod-security.kubernetes.io/enforce=restricted",
+    good="kubectl create namespace quant",
 )
 NOT_OURS = Rule(
     "FS655",
@@ -49,7 +49,7 @@ NOT_OURS = Rule(
 FIELD_CONFLICT = Rule(
     "FS656",
     "a field is held by another manager",
-    "Server-side apply keeps who set which field. Overwriting another's silently starts a fight that neither side sees.",
+    "Server-side apply keeps who set which field. Overwriting another's starts a fight that neither side sees.",
     bad="kubectl edit rayjob/demo-nightly-1e6d0858    # then fleetspec apply",
     good="fleetspec apply fleet.yaml --on cluster --take-over    # sets the field as the spec renders it",
 )
@@ -147,4 +147,11 @@ NO_CLIENT = Rule(
     "Planning and rendering need no cluster, so the client that speaks to one is an extra.",
     bad="pip install fleetspec && fleetspec apply fleet.yaml --on cluster",
     good="pip install 'fleetspec[kube]' && fleetspec apply fleet.yaml --on cluster",
+)
+OTHER_RUN = Rule(
+    "FS670",
+    "another run of this fleet is going on there",
+    "Two runs of a kind share one store, which one driver holds at a time: the second would get nodes and fail.",
+    bad="fleetspec apply fleet.yaml --on cluster    # edited, while last night's run goes on",
+    good="fleetspec destroy fleet.yaml --job demo-nightly-1e6d0858 && fleetspec apply fleet.yaml --on cluster",
 )

@@ -40,7 +40,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
 }
 
 Fault = Callable[[int, web.Request], str | int | None]
-"""What breaks at the n-th request: ``before`` or ``after`` it is carried out the connection is cut, a status, nothing."""
+"""What breaks at the n-th request: its connection, ``before`` or ``after`` it is carried out; a status; or nothing."""
 
 
 @dataclass

@@ -169,7 +169,9 @@ class Store:
             found = [
                 copy.deepcopy(value)
                 for key, value in sorted(self.objects.items())
-                if key[:2] == (root, plural) and (not namespace or key[2] == namespace) and selected(value, labels, fields)
+                if key[:2] == (root, plural)
+                and (not namespace or key[2] == namespace)
+                and selected(value, labels, fields)
             ]
         for value in found:
             # Items of a typed list carry no kind of their own.
@@ -281,7 +283,7 @@ class Store:
 
     def _collect(self) -> None:
         """The garbage collector: what is owned goes first, then its owner, once no finalizer is left."""
-        for key, value in list(self.objects.items()):
+        for value in list(self.objects.values()):
             meta = value["metadata"]
             if "foregroundDeletion" in meta.get("finalizers", []):
                 for owned in self._owned_by(meta["uid"]):
