@@ -44,7 +44,8 @@ def _fields(objects: Objects, value: Object, live: Object, ref: Ref) -> list[dic
     except Fault as fault:
         raise refused(f"compare {ref}", fault) from fault
     fields = [_field(path, live, at(wanted, path), holders(live, path)) for path in changed(live, wanted)]
-    return fields + [_field(path, live, None, (name,)) for path, name in sorted(added(live).items(), key=_by_path)]
+    beside = [entry for entry in sorted(added(live).items(), key=_by_path) if at(value, entry[0]) is None]
+    return fields + [_field(path, live, None, (name,)) for path, name in beside]
 
 
 def _by_path(entry: tuple[Path, str]) -> str:
