@@ -46,7 +46,9 @@ def fit(fake: FakeCluster) -> FakeCluster:
     add(fake, "v1", "PersistentVolumeClaim", "demo-store", "quant", spec={"accessModes": ["ReadWriteMany"]},
         status={"phase": "Bound"})  # fmt: skip
     hard = {"requests.cpu": "100", "requests.memory": "500Gi", "pods": "10"}
-    add(fake, "v1", "ResourceQuota", "night", "quant", spec={"hard": hard}, status={"hard": hard, "used": {"pods": "1"}})
+    add(
+        fake, "v1", "ResourceQuota", "night", "quant", spec={"hard": hard}, status={"hard": hard, "used": {"pods": "1"}}
+    )
     kueue = "kueue.x-k8s.io/v1beta2"
     add(fake, kueue, "LocalQueue", "night", "quant", spec={"clusterQueue": "all"})
     flavors = [{"name": "f", "resources": [{"name": name, "nominalQuota": most} for name, most in QUOTA.items()]}]
