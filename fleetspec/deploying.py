@@ -124,8 +124,8 @@ class Outcome:
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 succeeded or still going, else what the driver said (6 too much quarantined), 1 where it said nothing."""
-        if self.state.succeeded or self.state.goes_on:
+        """0 succeeded; what the driver said of a run that failed (6 too much quarantined); 1 for any other state."""
+        if self.state.succeeded:
             return ExitCode.OK
         said = (self.summary or {}).get("exit_code")
         return ExitCode(said) if said in set(ExitCode) and said else ExitCode.ERROR

@@ -85,9 +85,10 @@ def deploy(
         "results": f"in the volume mounted at {cluster.store}; where it is: fleetspec results SPEC --store FOLDER",
     }
     answer("deployed", data, format_, no_color)
+    if not wait and outcome.state.goes_on:
+        raise SystemExit(int(ExitCode.OK))
     said = Report()
-    if wait or outcome.state.ended:
-        outcome.tell(said)
+    outcome.tell(said)
     show_findings(said, no_color)
     raise SystemExit(int(outcome.exit_code))
 

@@ -168,13 +168,14 @@ def _short_of(resource: str) -> str:
     return f"the nodes have too little free {resource}"
 
 
-def _selector(pod: Object) -> str:
+def _unlabelled(pod: Object) -> str:
     chosen = (pod.get("spec") or {}).get("nodeSelector") or {}
-    return ", ".join(f"{key}={value}" for key, value in sorted(chosen.items())) or "its affinity"
+    wanted = ", ".join(f"{key}={value}" for key, value in sorted(chosen.items()))
+    return f"the other nodes are not labelled {wanted}" if wanted else "the other nodes do not match its affinity"
 
 
 _NODE_FAULTS: tuple[tuple[str, Callable[[Object], str]], ...] = (
-    ("node affinity/selector", lambda pod: f"no node that would do is labelled {_selector(pod)}"),
+    ("node affinity/selector", _unlabelled),
     ("untolerated taint", lambda pod: "the other nodes are tainted for other work"),
     ("unschedulable", lambda pod: "nodes are cordoned"),
     ("volume node affinity", lambda pod: "its volume lies in another zone than the nodes"),

@@ -86,8 +86,7 @@ NOT_YET = Rule(
     "the run has not ended in the time given",
     "Waiting ended, not the run: it goes on, and stands in the run's record.",
     bad="fleetspec apply fleet.yaml --on cluster --timeout 1m",
-    good="fleetspec status fleet.yaml --on cluster",
-    severity=Severity.WARNING,
+    good="fleetspec apply fleet.yaml --on cluster --timeout 8h",
 )
 NO_SUMMARY = Rule(
     "FS662",

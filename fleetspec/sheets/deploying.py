@@ -87,7 +87,7 @@ def drift_sheet(data: dict[str, Any]) -> list[Block]:
     where = f"{data['fleet']} on {data['context']}, namespace {data['namespace']}"
     if not data["differing"]:
         return [Line(f"{where}: {plural(data['compared'], 'object')} as rendered", "good")]
-    blocks: list[Block] = [Line(f"{where}: {plural(len(data['differing']), 'object')} differ", "warn")]
+    blocks: list[Block] = [Line(f"{where}: {plural(len(data['differing']), 'difference')}", "warn")]
     for one in data["differing"]:
         blocks.append(Line(f"{one['object']}: {_WORDS[one['state']]}", "warn"))
         if one["fields"]:

@@ -235,3 +235,9 @@ def test_two_fleets_in_one_namespace_do_not_meet(fake: FakeCluster, here: Path) 
     assert call("apply", "fleet.yaml", "--on", "cluster", "--yes")[0] == 0
     assert call("destroy", "fleet.yaml", "--yes")[0] == 0
     assert fake.store.names() == {"configmaps/other"}
+
+
+def test_time_that_runs_out_is_no_success(fake: FakeCluster, here: Path) -> None:
+    plays(fake, {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, None)
+    code, _, err = call("apply", "fleet.yaml", "--on", "cluster", "--yes", "--timeout", "1s")
+    assert (code, "FS661" in err) == (1, True)

@@ -32,7 +32,7 @@ def unscheduled(message: str) -> dict[str, Any]:
         (
             "0/5 nodes are available: 2 Insufficient nvidia.com/mig-1g.10gb, 3 node(s) didn't match Pod's node "
             "affinity/selector. preemption: 0/5 nodes are available: 5 Preemption is not helpful for scheduling.",
-            ["no node that would do is labelled fleetspec.dev/pool=gpu-h100", "mig-1g.10gb: no GPU is cut that way"],
+            ["the other nodes are not labelled fleetspec.dev/pool=gpu-h100", "mig-1g.10gb: no GPU is cut that way"],
         ),
         ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", ["no GPU node is up"]),
         ("0/3 nodes are available: 3 Insufficient cpu, 2 Insufficient memory.", ["free cpu", "free memory"]),
