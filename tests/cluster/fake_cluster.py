@@ -203,6 +203,10 @@ def serving() -> Iterator[FakeCluster]:
         started.set()
         loop.run_forever()
         loop.run_until_complete(runner.cleanup())
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
