@@ -14,6 +14,7 @@ from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
 from fleetspec.planner.plans import Plan
 from fleetspec.review.reasons import Pair, Reasons
+from fleetspec.review.ruling import Ruling
 from fleetspec.review.settings import SettingChange
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class PlanSide:
 class Review:
     """Two specs compared. ``groups`` holds only groups in which something changes, ``settings`` every value of the
     spec that means something else, whether or not it reaches a model of this run. A spec that only one side has is
-    None on the other."""
+    None on the other. ``policies`` is what they say of it, nothing where nothing changes."""
 
     run: str
     settings: tuple[SettingChange, ...]
@@ -84,6 +85,7 @@ class Review:
     work: tuple[TaskWork, ...]
     base: PlanSide | None
     head: PlanSide | None
+    policies: tuple[Ruling, ...] = ()
 
     @property
     def jobs_to_run(self) -> int:
