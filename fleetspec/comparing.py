@@ -215,19 +215,19 @@ def judged(
     from fleetspec.policies.judging import Bench, rulings
     from fleetspec.policies.sides import case_of, side_of
 
-    reads = [None if side is None else side.compiled.read for side in (base, head)]
-    if found.is_empty or not any(read is not None and read.spec.policies for read in reads):
+    before, after = (None if side is None else side.compiled.read for side in (base, head))
+    if found.is_empty or not any(read is not None and read.spec.policies for read in (before, after)):
         return found
     approvals = read_approvals(how.approvals or folder / NAME, report, required=how.approvals is not None)
     last = head or base
     assert last is not None
     today, catalog = how.today or last.compiled.session, world().catalog
-    both = [None if side is None else side_of(side.compiled, side, catalog) for side in (base, head)]
-    check_expiry(approvals, {side.fleet for side in both if side is not None}, today, report)
-    case = case_of(found.run, today, *both, found.groups, approvals)
+    old, new = (None if side is None else side_of(side.compiled, side, catalog) for side in (base, head))
+    check_expiry(approvals, {side.fleet for side in (old, new) if side is not None}, today, report)
+    case = case_of(found.run, today, old, new, found.groups, approvals)
     only = not found.groups and found.base == found.head
     only = only and all(one.route.partition(".")[0] == "policies" for one in found.settings)
-    return with_(found, policies=rulings(case, Bench(*reads, approvals, alone=only)))
+    return with_(found, policies=rulings(case, Bench(before, after, approvals, alone=only)))
 
 
 def compare(base: Planned, head: Planned, report: Report, store: Path | None = None) -> Review:

@@ -327,9 +327,9 @@ class _Reviewing(Struct):
         said = report if added else Report()
         made = first_side(file, self.how.run, self.how.session, said, self.how.given)
         found = alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
-        both = (None, made) if added else (made, None)
+        base, head = (None, made) if added else (made, None)
         folder = self.head.file(str(PurePosixPath(path).parent))
-        return judged(found, *both, folder, self.how, report)
+        return judged(found, base, head, folder, self.how, report)
 
     def _same(self, before: str, after: str) -> bool:
         files = ((before, after), (_lock(before), _lock(after)))

@@ -43,8 +43,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Side:
     """One side of a change. ``cost_usd`` is that of the run compared; ``on_time`` the share of replayed nights that end
-    by the deadline, None where nothing runs. ``slack_seconds`` is below 0 for a plan that is late. Without ``planned`` no plan holds
-    at all, and its figures say nothing."""
+    by the deadline, None where nothing runs. ``slack_seconds`` is below 0 for a plan that is late. Without ``planned``
+    no plan holds at all, and its figures say nothing."""
 
     fleet: str
     owner: str

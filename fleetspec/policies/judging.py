@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleetspec.compiler.shape import listed
@@ -17,10 +18,12 @@ from fleetspec.policies.rules import NEEDS_BASE, NEEDS_HEAD, NEEDS_PLAN, RULES, 
 from fleetspec.review.ruling import Override, Ruling
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from fleetspec.compiler.approvals import Approvals
     from fleetspec.compiler.document import Document
     from fleetspec.compiler.spec_hardware import Policy
-    from fleetspec.diagnostics import Route
+    from fleetspec.diagnostics import Place, Route
     from fleetspec.stages import Read
 
 Rule = Callable[[Case, Terms], Judgement]
@@ -59,23 +62,21 @@ def failing(found: Sequence[Ruling]) -> bool:
     return any(one.outcome == "fail" for one in found)
 
 
-def _answers(
-    case: Case, bench: Bench, name: str, policy: Policy, document: Document, said: str
-) -> Iterator[Ruling]:
+def _answers(case: Case, bench: Bench, name: str, policy: Policy, document: Document, said: str) -> Iterator[Ruling]:
     judgement = _judged(case, bench, name, policy)
     if judgement is None:
         return
-    stated = _line(document, ("policies", name), key=True)
+    stated = place_of(document, ("policies", name))
     if not judgement.findings:
         yield Ruling(name, policy.owner, policy.rule, stated, said + judgement.passed, "", "pass", stated)
-    override = _override(case, bench.approvals, name, policy)
+    override = override_of(case.side.fleet, case.today, bench.approvals, name, may_override(policy))
     for finding in judgement.findings:
         outcome = "overridden" if override is not None else policy.on_fail
         yield Ruling(
             id=name,
             owner=policy.owner,
             rule=policy.rule,
-            where=_where(finding, bench) or stated,
+            place=_place(finding, bench) or stated,
             what=said + finding.what,
             fix=finding.fix,
             outcome=outcome,
@@ -93,7 +94,8 @@ def _judged(case: Case, bench: Bench, name: str, policy: Policy) -> Judgement | 
     if not bench.changing and policy.rule in NEEDS_BASE:
         return None
     names = policy.gpu_names if policy.rule == "gpus" else policy.pool_names
-    terms = Terms(name, policy.owner, policy.limit, names, dict(policy.options), listed(policy.approvers))
+    options = MappingProxyType(dict(policy.options))
+    terms = Terms(name, policy.owner, policy.limit, names, options, may_override(policy))
     if policy.rule == "plugin":
         return plugins.judge(policy.plugin or "", case, terms)
     none = unplanned(case) if policy.rule in NEEDS_PLAN else None
@@ -101,7 +103,7 @@ def _judged(case: Case, bench: Bench, name: str, policy: Policy) -> Judgement | 
 
 
 def _concerns(case: Case, policy: Policy) -> bool:
-    """Whether either side is of a tier, an owner and a run that the policy is for: a change that leaves them is, too."""
+    """Whether either side is of a tier, an owner and a run that the policy is for: a change cannot leave them."""
     sides = [side for side in (case.base, case.head) if side is not None]
     owners = listed(policy.owners)
     return (
@@ -111,16 +113,17 @@ def _concerns(case: Case, policy: Policy) -> bool:
     )
 
 
-def _override(case: Case, approvals: Approvals, name: str, policy: Policy) -> Override | None:
+def may_override(policy: Policy | None) -> tuple[str, ...]:
+    """Who may override or approve; nobody named is anybody."""
+    return () if policy is None else listed(policy.approvers)
+
+
+def override_of(fleet: str, today: date, approvals: Approvals, name: str, may: tuple[str, ...]) -> Override | None:
     """The override that counts: of this policy and fleet, by somebody who may, not expired; the one that lasts."""
-    may = listed(policy.approvers)
     counting = [
         (one.expires, number, one)
         for number, one in enumerate(approvals.said.overrides)
-        if one.policy == name
-        and one.fleet == case.side.fleet
-        and one.expires >= case.today
-        and (not may or one.by in may)
+        if one.policy == name and one.fleet == fleet and one.expires >= today and (not may or one.by in may)
     ]
     if not counting:
         return None
@@ -128,11 +131,11 @@ def _override(case: Case, approvals: Approvals, name: str, policy: Policy) -> Ov
     return Override(one.by, one.reason, one.expires.isoformat(), approvals.where(("overrides", number)))
 
 
-def _where(finding: Finding, bench: Bench) -> str | None:
+def _place(finding: Finding, bench: Bench) -> Place | None:
     read = bench.base if finding.in_base or bench.head is None else bench.head
-    return None if read is None or not finding.route else _line(read.document, finding.route, key=True)
+    return None if read is None or not finding.route else place_of(read.document, finding.route)
 
 
-def _line(document: Document, route: Route, *, key: bool) -> str | None:
-    place = document.place(route, key=key)
-    return None if place is None else f"{place.source.name}:{place.line}"
+def place_of(document: Document, route: Route) -> Place | None:
+    """Where the key of a route stands, else what is nearest above it."""
+    return document.place(route, key=isinstance(route[-1], str))

@@ -212,7 +212,7 @@ def _approved(part: Part, fleet: str, removals: Iterable[Signed], terms: Terms) 
     for one in removals:
         if one.fleet not in ("*", fleet) or not _may(one.by, terms.approvers):
             continue
-        pattern = "/".join((one.subject.split("/") + ["*", "*"])[:3])
+        pattern = "/".join([*one.subject.split("/"), "*", "*"][:3])
         if fnmatchcase(part.name, pattern):
             return True
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from fleetspec.policies.case import Case, Part, PoolUsed, Side, Signed
@@ -33,7 +34,7 @@ def side_of(compiled: Compiled, plan: Planned | None, catalog: Catalog) -> Side:
         on_time=None if made is None or made.chance is None else made.chance.p_on_time,
         verdict="" if made is None else made.verdict,
         planned=made is not None and (bool(made.stages) or not made.jobs),
-        families=families,
+        families=MappingProxyType(families),
         pools=() if plan is None else tuple(_pools(plan, catalog)),
     )
 

@@ -97,7 +97,13 @@ class Review:
         return not self.groups and not self.settings and self.base == self.head
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {
+        return {
+            "run": self.run,
+            "unchanged": self.unchanged,
+            "work": [asdict(one) for one in self.work],
+            "base": None if self.base is None else asdict(self.base),
+            "head": None if self.head is None else asdict(self.head),
+            "policies": [ruling.to_json() for ruling in self.policies],
             "settings": [change.to_json() for change in self.settings],
             "groups": [asdict(group) | {"changed": group.changed} for group in self.groups],
             "jobs_to_run": self.jobs_to_run,
@@ -151,6 +157,14 @@ def alone(side: Reviewed, *, added: bool) -> Review:
         base=None if added else own,
         head=own if added else None,
     )
+
+
+def counted(changed: Changes) -> tuple[GroupChange, ...]:
+    """Models that came and went by group, without what became of the others and why."""
+    found: dict[Key, dict[str, int]] = {}
+    _count(changed.head, _blocks(changed.head)[changed.new], "added", found)
+    _count(changed.base, _blocks(changed.base)[changed.gone], "removed", found)
+    return tuple(_group(key, counts, None, ()) for key, counts in sorted(found.items()))
 
 
 def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:
