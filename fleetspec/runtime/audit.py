@@ -80,7 +80,7 @@ def place(store: Path, fleet: str) -> Path:
     return Store.of(store, fleet).root / "audit.jsonl"
 
 
-def append(store: Path, fleet: str, event: str, by: str, **about: Any) -> Entry:
+def append(store: Path, fleet: str, event: str, by: str, /, **about: Any) -> Entry:
     """Add a line and wait until it is on disk. Other processes that write at once come after one another.
 
     ``about`` is plain data without secrets. Raises OSError where the store cannot be written.

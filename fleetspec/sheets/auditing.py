@@ -44,7 +44,8 @@ def audited_sheet(data: dict[str, Any]) -> list[Block]:
 def _row(said: dict[str, Any]) -> tuple[str, ...]:
     run = f"{said['run']} {said['session']}"
     event = _EVENTS.get(said["event"], said["event"])
-    return str(said["n"]), said["at"], said["by"], event, run, said["plan"][:_SHOWN], _what(said)
+    at = said["at"][:16].replace("T", " ")
+    return str(said["n"]), at, said["by"], event, run, said["plan"][:_SHOWN], _what(said)
 
 
 def _what(said: dict[str, Any]) -> str:

@@ -5,33 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from fleetspec.sheets import Block, Heading, Line, Table
+from fleetspec.sheets import Block, Heading, Line, Table, Tone
 from fleetspec.sheets.figures import plural
 
 _ORDER = ("fail", "warn", "overridden")
 _WORDS = {"fail": "stops", "warn": "warns", "overridden": "overridden"}
+_TONES: dict[str, Tone] = {"fail": "bad", "warn": "warn", "overridden": "dim"}
 _LONGEST = 300
 """Characters of an objection that a table has room for; the JSON has all of it."""
 
 
-def policy_blocks(rulings: Sequence[dict[str, Any]], shown: int = 50) -> list[Block]:
-    """A table of objections, the worst first and at most ``shown``, and a line for what passes; nothing for none.
-
-    A ruling may say the ``spec`` that it is about, where it stands beside those of others.
-    """
+def policy_blocks(rulings: Sequence[dict[str, Any]]) -> list[Block]:
+    """Each objection with what to do, the worst first, and a line for what passes; nothing for no rulings."""
     if not rulings:
         return []
-    objecting = sorted((one for one in rulings if one["outcome"] in _ORDER), key=lambda o: _ORDER.index(o["outcome"]))
+    blocks: list[Block] = [Heading("Policies")]
+    for one in _objecting(rulings):
+        where = f" ({one['where']})" if one["where"] else ""
+        tone = _TONES[one["outcome"]]
+        blocks.append(Line(f"{_WORDS[one['outcome']]}: {one['id']}, of {one['owner']}: {one['what']}{where}", tone))
+        blocks.append(Line(f"  {'' if one['overridden_by'] else 'to do: '}{_way_out(one)}"))
+    return [*blocks, *_passing(rulings)]
+
+
+def policy_table(rulings: Sequence[dict[str, Any]], shown: int) -> list[Block]:
+    """The same as a table of at most so many rows. A ruling may say the ``spec`` that it is about."""
+    if not rulings:
+        return []
+    objecting = _objecting(rulings)
     blocks: list[Block] = [Heading("Policies")]
     if objecting:
         columns = ("policy", "owner", "", "what", "what to do", "line")
         blocks.append(Table(columns, tuple(map(_row, objecting[:shown]))))
     if len(objecting) > shown:
         blocks.append(Line(f"and {plural(len(objecting) - shown, 'more objection', 'more objections')}", "dim"))
-    passing = list(dict.fromkeys(one["id"] for one in rulings if one["outcome"] == "pass"))
-    if passing:
-        blocks.append(Line(f"Nothing to object: {', '.join(passing)}", "good"))
-    return blocks
+    return [*blocks, *_passing(rulings)]
 
 
 def objections(rulings: Sequence[dict[str, Any]], outcome: str) -> list[str]:
@@ -40,12 +48,27 @@ def objections(rulings: Sequence[dict[str, Any]], outcome: str) -> list[str]:
     return list(dict.fromkeys(named))
 
 
+def _objecting(rulings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found = (one for one in rulings if one["outcome"] in _ORDER)
+    return sorted(found, key=lambda one: _ORDER.index(one["outcome"]))
+
+
+def _passing(rulings: Sequence[dict[str, Any]]) -> list[Block]:
+    passing = list(dict.fromkeys(one["id"] for one in rulings if one["outcome"] == "pass"))
+    return [Line(f"nothing to object: {', '.join(passing)}", "good")] if passing else []
+
+
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    what = one["what"] if len(one["what"]) <= _LONGEST else one["what"][: _LONGEST - 1] + "…"
-    if one.get("spec"):
-        what = f"{one['spec']}: {what}"
+    what = f"{one['spec']}: {one['what']}" if one.get("spec") else one["what"]
+    return one["id"], one["owner"], _WORDS[one["outcome"]], _cut(what), _cut(_way_out(one)), one["where"] or ""
+
+
+def _way_out(one: dict[str, Any]) -> str:
     override = one["overridden_by"]
-    fix = one["fix"] if len(one["fix"]) <= _LONGEST else one["fix"][: _LONGEST - 1] + "…"
-    if override is not None:
-        fix = f"overridden by {override['by']} until {override['expires']}: {override['reason']}"[:_LONGEST]
-    return one["id"], one["owner"], _WORDS[one["outcome"]], what, fix, one["where"] or ""
+    if override is None:
+        return str(one["fix"])
+    return f"overridden by {override['by']} until {override['expires']}: {override['reason']} ({override['where']})"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from fleetspec.sheets import Block, Line, Table
 from fleetspec.sheets.figures import plural, span, usd
-from fleetspec.sheets.policies import objections, policy_blocks
+from fleetspec.sheets.policies import objections, policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
     assumed,
@@ -111,7 +111,7 @@ def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     ]
     if found["work"]:
         lines.append(markdown([necessary(found["work"], data["run"])]))
-    if judged := policy_blocks(_rulings(data), shown=_OBJECTIONS):
+    if judged := policy_table(_rulings(data), _OBJECTIONS):
         lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
 
