@@ -112,7 +112,7 @@ def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "unchanged": sum(review["unchanged"] for review in reviews),
         "work": [{"task": task, **sums} for task, sums in work.items()],
         "jobs_to_run": sum(review["jobs_to_run"] for review in reviews),
-        "policies": _outcomes([ruling for review in reviews for ruling in review["policies"]]),
+        "policies": _outcomes([ruling for review in reviews for ruling in review.get("policies", ())]),
         "cost_usd": cost,
         "models": models,
     }

@@ -89,7 +89,7 @@ def _base_and_head(files: list[Path]) -> tuple[Path | None, Path]:
 def stopped(found: dict[str, Any]) -> bool:
     """Whether a policy stops what the JSON of a comparison tells of."""
     reviews = [one["review"] for one in found["specs"]] if "specs" in found else [found]
-    return any(ruling["outcome"] == "fail" for review in reviews if review for ruling in review["policies"])
+    return any(ruling["outcome"] == "fail" for review in reviews if review for ruling in review.get("policies", ()))
 
 
 @click.command(

@@ -29,7 +29,7 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
     return [
         Line(f"Models: {headline(total([data]))}", "strong"),
         *([necessary(data["work"], data["run"])] if data["work"] else ()),
-        *policy_blocks(data["policies"]),
+        *policy_blocks(data.get("policies", ())),
         *groups_blocks(data),
         *causes_blocks(data),
         *settings_blocks(data),
