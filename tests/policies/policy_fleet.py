@@ -16,9 +16,11 @@ data:
 universes:
   equities: {data: market, calendar: XNYS, bar: 1 session}
 horizons: [1 bar]
+features:
+  tech: [momentum(5)]
 models:
-  vol: {family: garch, target: variance, train: 250 bars, refit: 5 sessions}
-  more: {family: gjr, target: variance, train: 250 bars, refit: 5 sessions}
+  vol: {family: ridge, target: return, features: tech, train: 250 bars, refit: 5 sessions}
+  more: {family: lasso, target: return, features: tech, train: 250 bars, refit: 5 sessions}
 fleet:
   - {universes: equities, models: [vol, more]}
 schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}

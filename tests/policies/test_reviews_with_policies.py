@@ -11,7 +11,7 @@ GONE = "  gone: {rule: removal, owner: risk}\n"
 NEW = "  new: {rule: new-family, owner: risk, tiers: [high, medium]}\n"
 LATE = "  late: {rule: slack, owner: ops, limit: 30d, on_fail: warn}\n"
 LESS = SPEC.replace("models: [vol, more]", "models: [vol]").replace(
-    "  more: {family: gjr, target: variance, train: 250 bars, refit: 5 sessions}\n", ""
+    "  more: {family: lasso, target: return, features: tech, train: 250 bars, refit: 5 sessions}\n", ""
 )
 RANGE = "main~1..main"
 
@@ -41,12 +41,12 @@ def test_a_removal_without_approval_stops_a_change(less: Fleet, run: Run) -> Non
     assert outcomes(less, run) == ({"gone": "fail", "late": "warn"}, 4)
     shown = run("diff", RANGE)
     assert shown.code == 4
-    assert "stops: gone, of risk: 4 models of equities/more/gjr are removed" in " ".join(shown.out.split())
-    assert "(main~1:prod.yaml:13)" in " ".join(shown.out.split())
+    assert "stops: gone, of risk: 4 models of equities/more/lasso are removed" in " ".join(shown.out.split())
+    assert "(main~1:prod.yaml:15)" in " ".join(shown.out.split())
     answer = run("diff", RANGE, "--format", "json").json["specs"][0]["review"]["policies"]
     gone = next(one for one in answer if one["id"] == "gone")
-    assert gone["where"] == "main~1:prod.yaml:13"
-    assert gone["stated"] == "main:prod.yaml:20"
+    assert gone["where"] == "main~1:prod.yaml:15"
+    assert gone["stated"] == "main:prod.yaml:22"
     assert gone["owner"] == "risk"
     assert gone["rule"] == "removal"
     assert "approvals.yaml" in gone["fix"]
@@ -97,7 +97,7 @@ def test_a_change_cannot_widen_its_own_limits(fleet: Fleet, run: Run) -> None:
     answer = run("diff", RANGE, "--format", "json")
     assert answer.code == 4
     (ruling,) = answer.json["specs"][0]["review"]["policies"]
-    assert ruling["what"].startswith("as the base has it: 4 models of equities/more/gjr are removed")
+    assert ruling["what"].startswith("as the base has it: 4 models of equities/more/lasso are removed")
     # Policies that change alone are their owners' business.
     fleet.write(policies=GONE)
     fleet.git("reset", "-q", "--hard", "HEAD~1")
@@ -110,9 +110,9 @@ def test_a_new_family_of_an_added_fleet_and_its_validation(fleet: Fleet, run: Ru
     fleet.write(LESS, policies=NEW)
     fleet.commit("first")
     fleet.write(SPEC, policies=NEW)
-    fleet.commit("gjr")
+    fleet.commit("lasso")
     assert outcomes(fleet, run) == ({"new": "fail"}, 4)
-    entry = "{{fleet: prod, family: gjr, by: mo, on: {}, outcome: {}, record: docs/gjr.pdf}}"
+    entry = "{{fleet: prod, family: lasso, by: mo, on: {}, outcome: {}, record: docs/lasso.pdf}}"
     for day, outcome, wanted in (
         ("2025-11-01", "accepted", "pass"),
         ("2025-11-01", "rejected", "fail"),
@@ -144,7 +144,7 @@ FAULTS = {
     "overrides: [{policy: dear, fleet: prod, by: ana, expires: 2026-01-31}]": "'reason' is missing",
     "overrides: [{policy: dear, fleet: prod, reason: why, by: ana, expires: soon}]": "'soon' is not a date",
     "plans: [{fleet: prod, digest: abc, by: ana}]": "'abc' is not the digest of a plan",
-    "validations: [{fleet: prod, family: gjr, by: mo, on: 2025-11-01, outcome: good, record: x}]": "not a choice",
+    "validations: [{fleet: prod, family: lasso, by: mo, on: 2025-11-01, outcome: good, record: x}]": "not a choice",
     "overides: []": "'overides' is not a key of",
     "overrides: {}": "overrides is a map, not a list",
     "overrides: [": "FS0",
