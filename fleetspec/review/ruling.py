@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal
 
 from fleetspec.rules import policies as rules
 
@@ -60,7 +60,7 @@ class Ruling:
         if self.outcome not in ("fail", "warn"):
             return
         rule = rules.FAILS if self.outcome == "fail" else rules.WARNS
-        related = [] if self.stated in (None, self.place) else [(cast("Place", self.stated), "the policy is here")]
+        related = [] if self.stated in (None, self.place) else [(self.stated, "the policy is here")]
         message = f"policy '{self.id}' of {self.owner}: {self.what}"
         report.add(rule, message, place=self.place, help=self.fix, related=related)
 
