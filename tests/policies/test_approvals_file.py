@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 
 from fleetspec.compiler.approvals import read_approvals
+from fleetspec.compiler.document import parse
 from fleetspec.compiler.schema import schema
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import Report, Source
 
 SCHEMA = Draft202012Validator(schema("approvals"))
 DOCS = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
@@ -21,7 +21,9 @@ SHOWN = re.findall(r"```yaml\n(apiVersion: fleetspec/v1\nkind: Approvals\n.*?)``
 
 def plain(text: str) -> Any:
     """As an editor of YAML 1.2 reads it: days are texts."""
-    return yaml.load(text, Loader=yaml.BaseLoader)
+    document = parse(Source("approvals.yaml", text), Report())
+    assert document is not None
+    return document.value
 
 
 def read(text: str, folder: Path) -> Report:
@@ -62,4 +64,4 @@ def test_where_there_is_no_file_nothing_is_said(tmp_path: Path) -> None:
     assert not len(report)
     assert approvals.said.overrides == ()
     read_approvals(tmp_path / "approvals.yaml", report, required=True)
-    assert [found.rule.code for found in report] == ["FS002"]
+    assert [found.rule.code for found in report] == ["FS001"]
