@@ -112,9 +112,17 @@ def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "unchanged": sum(review["unchanged"] for review in reviews),
         "work": [{"task": task, **sums} for task, sums in work.items()],
         "jobs_to_run": sum(review["jobs_to_run"] for review in reviews),
+        "policies": _outcomes([ruling for review in reviews for ruling in review.get("policies", ())]),
         "cost_usd": cost,
         "models": models,
     }
+
+
+def _outcomes(rulings: Sequence[dict[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(("pass", "warn", "fail", "overridden"), 0)
+    for ruling in rulings:
+        counts[ruling["outcome"]] += 1
+    return counts
 
 
 @contextmanager
@@ -278,7 +286,7 @@ class _Reviewing(Struct):
 
     def _compared(self, before: str, after: str, report: Report) -> Review | Rejected:
         """The review; what is wrong with the base where that is why there is none. Rejected for the head's faults."""
-        from fleetspec.comparing import compare, first_side, second_side
+        from fleetspec.comparing import compare, first_side, judged, second_side
 
         how = self.how
         try:
@@ -287,7 +295,8 @@ class _Reviewing(Struct):
             return fault
         head = self.head.file(after)
         right = second_side(left, head, how.run, how.session, report, how.given, data=how.data)
-        return compare(left, right, report, how.store)
+        found = compare(left, right, report, how.store)
+        return judged(found, left, right, head.parent, how, report)
 
     def _alone(self, before: str | None, after: str | None) -> SpecReview:
         if after is not None:
@@ -295,28 +304,32 @@ class _Reviewing(Struct):
         assert before is not None
         report = Report()
         try:
-            review = self._sole(self.base.file(before), report, added=False)
+            review = self._sole(before, self.base.file(before), report, added=False)
         except Rejected:
             # It is gone; what was wrong with it is no longer of interest.
-            review = None
-        return SpecReview("deleted", before, None, True, review, Report())
+            review, report = None, Report()
+        return SpecReview("deleted", before, None, True, review, self.naming.report(report))
 
     def _added(self, after: str, was: str | None, relocked: bool, mends: Report | None = None) -> SpecReview:
         report = Report()
         try:
-            review = self._sole(self.head.file(after), report, added=True)
+            review = self._sole(after, self.head.file(after), report, added=True)
         except Rejected as ending:
             return SpecReview("broken", after, was, relocked, None, self.naming.report(ending.report))
         if mends is None:
             return SpecReview("added", after, was, relocked, review, self.naming.report(report))
         return SpecReview("mended", after, was, relocked, review, self.naming.report(mends))
 
-    def _sole(self, file: Path, report: Report, *, added: bool) -> Review:
-        from fleetspec.comparing import first_side
+    def _sole(self, path: str, file: Path, report: Report, *, added: bool) -> Review:
+        from fleetspec.comparing import first_side, judged
         from fleetspec.review.diff import Reviewed, alone
 
-        made = first_side(file, self.how.run, self.how.session, report, self.how.given)
-        return alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
+        said = report if added else Report()
+        made = first_side(file, self.how.run, self.how.session, said, self.how.given)
+        found = alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
+        base, head = (None, made) if added else (made, None)
+        folder = self.head.file(str(PurePosixPath(path).parent))
+        return judged(found, base, head, folder, self.how, report)
 
     def _same(self, before: str, after: str) -> bool:
         files = ((before, after), (_lock(before), _lock(after)))

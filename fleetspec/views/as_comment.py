@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from fleetspec.sheets import Block, Line, Table
 from fleetspec.sheets.figures import plural, span, usd
+from fleetspec.sheets.policies import objections, policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
     assumed,
@@ -36,9 +37,11 @@ _NOTE = 1_000
 """Bytes kept for saying what is left out."""
 _NAMED = 5
 _FINDINGS = 3
+_OBJECTIONS = 10
 
 DROPPED = ("values that differ", "models by group", "causes", "bills", "findings", "rows of specs")
-"""What is left out first, second …; verdict, total and the names of broken specs always stay."""
+"""What is left out first, second …; verdict, total and the names of broken specs always stay, as does what
+policies say, ten objections of it."""
 
 
 class Written(Struct, frozen=True):
@@ -108,6 +111,8 @@ def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     ]
     if found["work"]:
         lines.append(markdown([necessary(found["work"], data["run"])]))
+    if judged := policy_table(_rulings(data), _OBJECTIONS):
+        lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
 
 
@@ -119,9 +124,24 @@ def _verdict(data: dict[str, Any]) -> str:
     late = [spec["path"] for spec, head in heads if head["verdict"] != "feasible"]
     if late:
         return f"❌ does not hold: {_listed(late)}"
+    stopped = objections(_rulings(data), "fail")
+    if stopped:
+        return f"❌ stopped by policy: {_listed(stopped)}"
     if not data["changes"]:
         return "✅ no change"
-    return f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
+    changed = f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
+    warned = objections(_rulings(data), "warn")
+    return changed + (f"; policy warns: {_listed(warned)}" if warned else "")
+
+
+def _rulings(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """Of all specs, each with the spec it is about where there are several."""
+    reviewed = [spec for spec in data["specs"] if spec["review"]]
+    return [
+        ruling | {"spec": spec["path"] if len(reviewed) > 1 else None}
+        for spec in reviewed
+        for ruling in spec["review"].get("policies", ())
+    ]
 
 
 def _listed(paths: list[str]) -> str:
