@@ -176,7 +176,8 @@ def reviews(asked: Between, paths: Sequence[str], how: Asking) -> Reviews:
         below = [from_top(path, repo.prefix, here=True) for path in paths]
         for path, place in zip(paths, below, strict=True):
             if not any(is_below(known, [place]) for tree in (base, head) for known in tree.blobs):
-                raise _missing(f"'{path}' at {base.label} or {head.label}", [*base.fleets(), *head.fleets()], path)
+                known = list(dict.fromkeys([*base.fleets(), *head.fleets()]))
+                raise _missing(f"'{path}' at {base.label} or {head.label}", known, path)
         alike = git.renamed(repo, base.commit, head.commit)
         return _reviewed(base, head, pairs(base, head, below, alike), how, Naming.of((base, head)))
 

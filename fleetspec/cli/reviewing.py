@@ -19,6 +19,7 @@ from fleetspec.cli.options import (
     session_option,
     show_findings,
 )
+from fleetspec.cli.writing import Wanted, write, write_option
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
@@ -92,7 +93,7 @@ def _base_and_head(files: list[Path]) -> tuple[Path | None, Path]:
 @click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
               help="Folder of results: what it holds is not made necessary, and what is deployed in it is the base of "
                    "a single spec [default there: .fleetspec].")  # fmt: skip
-@options(data_option, given_options, run_option, session_option, format_option, color_option)
+@options(data_option, given_options, run_option, session_option, write_option, format_option, color_option)
 def diff_command(
     sides: tuple[str, ...],
     paths: tuple[str, ...],
@@ -102,6 +103,7 @@ def diff_command(
     given: Given,
     run: str,
     session: date | None,
+    wanted: Wanted,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -120,8 +122,13 @@ def diff_command(
     from fleetspec.compiler.jobgraph import RunKind
 
     view, found, report, failed = compared(sides, paths, Asking(RunKind(run), session, given, data, store), format_)
+    if wanted and view != "diffs":
+        raise click.UsageError("--write is about states of a repository, or two folders: main...HEAD -- specs/")
     show_findings(report, no_color)
-    answer(view, found, format_, no_color)
+    # Whoever has a form written to stdout wants that alone there.
+    if all(str(path) != "-" for _, path in wanted):
+        answer(view, found, format_, no_color)
+    write(found, wanted)
     if failed:
         raise SystemExit(int(ExitCode.ERROR))
     if detailed_exitcode and found["changes"]:
