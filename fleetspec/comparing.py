@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 class Asking(Struct, frozen=True):
     """How the sides of a comparison are compiled. Without ``data`` both have the data of the base's lock.
 
-    What ``store`` holds is not made necessary.
+    What ``store`` holds is not made necessary. ``whole`` asks of a review of many specs for what a page shows, and
+    ``plans`` is the folder that the head's saved plans go to.
     """
 
     run: RunKind
@@ -47,6 +48,8 @@ class Asking(Struct, frozen=True):
     given: Given = NOTHING
     data: bool = True
     store: Path | None = None
+    whole: bool = False
+    plans: Path | None = None
 
 
 def start_of(

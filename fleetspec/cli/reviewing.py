@@ -19,7 +19,7 @@ from fleetspec.cli.options import (
     session_option,
     show_findings,
 )
-from fleetspec.cli.writing import Wanted, write, write_option
+from fleetspec.cli.writing import Wanted, asking, write, write_option
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
@@ -121,14 +121,17 @@ def diff_command(
     from fleetspec.comparing import Asking
     from fleetspec.compiler.jobgraph import RunKind
 
-    view, found, report, failed = compared(sides, paths, Asking(RunKind(run), session, given, data, store), format_)
+    how = Asking(RunKind(run), session, given, data, store, **asking(wanted))
+    # Whoever has a form written to stdout wants that alone there, and findings on stderr as with JSON.
+    alone = any(str(path) == "-" for _, path in wanted)
+    view, found, report, failed = compared(sides, paths, how, "json" if alone else format_)
     if wanted and view != "diffs":
         raise click.UsageError("--write is about states of a repository, or two folders: main...HEAD -- specs/")
+    weighed = [spec.pop("sides", None) for spec in found.get("specs", ())]
     show_findings(report, no_color)
-    # Whoever has a form written to stdout wants that alone there.
-    if all(str(path) != "-" for _, path in wanted):
+    if not alone:
         answer(view, found, format_, no_color)
-    write(found, wanted)
+    write(found, wanted, weighed)
     if failed:
         raise SystemExit(int(ExitCode.ERROR))
     if detailed_exitcode and found["changes"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,9 @@ _TEXTS: Mapping[str, Callable[[dict[str, Any]], str]] = {
 }
 _APPENDED = frozenset({"summary", "outputs"})
 """Kinds of which a CI job's steps share one file."""
-KINDS = (*_TEXTS, "outputs")
+_WHOLE = ("page", "charts")
+"""Kinds that need both plans whole, and more plans beside them."""
+KINDS = (*_TEXTS, *_WHOLE, "plans", "outputs")
 
 Wanted = tuple[tuple[str, Path], ...]
 
@@ -68,27 +70,44 @@ def _wanted(ctx: click.Context, param: click.Parameter, listed: tuple[str, ...])
             raise click.BadParameter(f"'{kind}' is none of {', '.join(KINDS)}", ctx, param)
         if kind in found:
             raise click.BadParameter(f"'{kind}' is given twice; keep one of the two", ctx, param)
+        if path == "-" and kind in ("charts", "plans"):
+            raise click.BadParameter(f"{kind} are files; name a folder: {kind}=out/{kind}", ctx, param)
         found[kind] = Path(path)
     return tuple(found.items())
 
 
 write_option = click.option(
     "--write", "wanted", multiple=True, metavar="KIND=PATH", callback=_wanted,
-    help=f"Also write the review as {', '.join(KINDS)}; '-' is stdout. May be repeated. Summary and outputs are "
-         "appended to, as $GITHUB_STEP_SUMMARY and $GITHUB_OUTPUT want it.",
+    help=f"Also write the review as {', '.join(KINDS)}; '-' is stdout, charts and plans are folders. May be repeated. "
+         "Summary and outputs are appended to, as $GITHUB_STEP_SUMMARY and $GITHUB_OUTPUT want it.",
 )  # fmt: skip
 
 
-def write(data: dict[str, Any], wanted: Wanted) -> None:
-    """Write the JSON of a diff between two states in every form that is asked for; outputs, which name them, last."""
+def asking(wanted: Wanted) -> dict[str, Any]:
+    """What a comparison has to be asked for beside its JSON."""
+    plans = dict(wanted).get("plans")
+    return {"whole": any(kind in _WHOLE for kind, _ in wanted), "plans": plans}
+
+
+def write(data: dict[str, Any], wanted: Wanted, sides: Sequence[dict[str, Any] | None]) -> None:
+    """Write the JSON of a diff between two states in every form that is asked for; outputs, which name them, last.
+
+    ``sides`` are what was weighed of each spec, for a page and charts.
+    """
+    from fleetspec.views import as_outputs, as_review_page
+
     for kind, path in wanted:
         if kind in _TEXTS:
             _put(path, _TEXTS[kind](data), appended=kind in _APPENDED)
+        elif kind == "page":
+            _put(path, as_review_page.view(data, sides), appended=False)
+        elif kind == "charts":
+            for name, drawing in as_review_page.pictures(data, sides):
+                _put(path / name, drawing, appended=False)
     for kind, path in wanted:
         if kind == "outputs":
-            from fleetspec.views import as_outputs
-
-            others = {other: str(place) for other, place in wanted if other not in _APPENDED and str(place) != "-"}
+            # Of a spec that cannot be compared there is no plan and no chart.
+            others = {other: str(place) for other, place in wanted if other not in _APPENDED and place.exists()}
             _put(path, as_outputs.view(data, others), appended=True)
 
 
