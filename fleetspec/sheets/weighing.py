@@ -23,7 +23,7 @@ def undone_blocks(undone: list[dict[str, Any]], head: dict[str, Any]) -> list[Bl
         Heading("What each edit does by itself"),
         Table(columns, (first, *rows), frozenset({"cost", "against all edits", "end"})),
         Line(
-            "Each row is the head's plan with that one value as it was, from nothing, per run; keys added or taken away are not undone.",
+        Line("Each row is the head's plan of one run with that value as it was; added and removed keys stay.", "dim"),
             "dim",
         ),
     ]
