@@ -23,7 +23,9 @@ def undone_blocks(undone: list[dict[str, Any]], head: dict[str, Any]) -> list[Bl
         Heading("What each edit does by itself"),
         Table(columns, (first, *rows), frozenset({"cost", "against all edits", "end"})),
         Line(
-        Line("Each row is the head's plan of one run with that value as it was; added and removed keys stay.", "dim"),
+            Line(
+                "Each row is the head's plan of one run with that value as it was; added and removed keys stay.", "dim"
+            ),
             "dim",
         ),
     ]
