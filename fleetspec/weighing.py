@@ -40,7 +40,7 @@ def weighed(
 def _undone(base: Planned, head: Path, review: Review, how: Asking) -> list[dict[str, Any]]:
     """The head's plan with one value at a time as it was: what that edit alone costs. ``cost_usd`` is None where the
     head cannot be had without it, as where another edit needs it."""
-    found = []
+    found: list[dict[str, Any]] = []
     for change in review.settings:
         if change.klass not in _ACTING or change.base is None or change.head is None or change.base.endswith("…"):
             continue

@@ -22,12 +22,7 @@ def undone_blocks(undone: list[dict[str, Any]], head: dict[str, Any]) -> list[Bl
     blocks: list[Block] = [
         Heading("What each edit does by itself"),
         Table(columns, (first, *rows), frozenset({"cost", "against all edits", "end"})),
-        Line(
-            Line(
-                "Each row is the head's plan of one run with that value as it was; added and removed keys stay.", "dim"
-            ),
-            "dim",
-        ),
+        Line("Each row is the head's plan of one run with that value as it was; added and removed keys stay.", "dim"),
     ]
     if len(undone) > len(planned):
         blocks.append(Line(f"{plural(len(undone) - len(planned), 'edit')} more, not planned by themselves", "dim"))

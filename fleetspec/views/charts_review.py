@@ -47,7 +47,7 @@ def _most(data: dict[str, Any], key: str) -> _Specs:
 
     def moves(one: tuple[str, dict[str, dict[str, Any]]]) -> float:
         values = [one[1][side][key] if side in one[1] else 0.0 for side in ("base", "head")]
-        return -abs(values[1] - values[0])
+        return -abs(float(values[1]) - float(values[0]))
 
     return sorted(sorted(found, key=moves)[:MOST])
 
