@@ -115,9 +115,17 @@ def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "unchanged": sum(review["unchanged"] for review in reviews),
         "work": [{"task": task, **sums} for task, sums in work.items()],
         "jobs_to_run": sum(review["jobs_to_run"] for review in reviews),
+        "policies": _outcomes([ruling for review in reviews for ruling in review.get("policies", ())]),
         "cost_usd": cost,
         "models": models,
     }
+
+
+def _outcomes(rulings: Sequence[dict[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(("pass", "warn", "fail", "overridden"), 0)
+    for ruling in rulings:
+        counts[ruling["outcome"]] += 1
+    return counts
 
 
 @contextmanager
@@ -288,7 +296,7 @@ class _Reviewing(Struct):
 
         Rejected for the head's faults.
         """
-        from fleetspec.comparing import compare, first_side, second_side
+        from fleetspec.comparing import compare, first_side, judged, second_side
 
         how = self.how
         try:
@@ -298,6 +306,7 @@ class _Reviewing(Struct):
         head = self.head.file(after)
         right = second_side(left, head, how.run, how.session, report, how.given, data=how.data)
         found = compare(left, right, report, how.store)
+        found = judged(found, left, right, head.parent, how, report)
         return found, self._weighed(left, right, head, found)
 
     def _weighed(
@@ -332,29 +341,33 @@ class _Reviewing(Struct):
         assert before is not None
         report = Report()
         try:
-            review, sides = self._sole(self.base.file(before), report, added=False)
+            review, sides = self._sole(before, self.base.file(before), report, added=False)
         except Rejected:
             # It is gone; what was wrong with it is no longer of interest.
-            review, sides = None, None
-        return SpecReview("deleted", before, None, True, review, Report(), sides)
+            review, sides, report = None, None, Report()
+        return SpecReview("deleted", before, None, True, review, self.naming.report(report), sides)
 
     def _added(self, after: str, was: str | None, relocked: bool, mends: Report | None = None) -> SpecReview:
         report = Report()
         try:
-            review, sides = self._sole(self.head.file(after), report, added=True)
+            review, sides = self._sole(after, self.head.file(after), report, added=True)
         except Rejected as ending:
             return SpecReview("broken", after, was, relocked, None, self.naming.report(ending.report))
         self._save(after, report)
         state, told = ("added", report) if mends is None else ("mended", mends)
         return SpecReview(state, after, was, relocked, review, self.naming.report(told), sides)
 
-    def _sole(self, file: Path, report: Report, *, added: bool) -> tuple[Review, dict[str, Any] | None]:
-        from fleetspec.comparing import first_side
+    def _sole(self, path: str, file: Path, report: Report, *, added: bool) -> tuple[Review, dict[str, Any] | None]:
+        from fleetspec.comparing import first_side, judged
         from fleetspec.review.diff import Reviewed, alone
 
-        made = first_side(file, self.how.run, self.how.session, report, self.how.given)
+        said = report if added else Report()
+        made = first_side(file, self.how.run, self.how.session, said, self.how.given)
         found = alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
-        return found, self._weighed(None if added else made, made if added else None, None, found)
+        base, head = (None, made) if added else (made, None)
+        folder = self.head.file(str(PurePosixPath(path).parent))
+        found = judged(found, base, head, folder, self.how, report)
+        return found, self._weighed(base, head, None, found)
 
     def _same(self, before: str, after: str) -> bool:
         files = ((before, after), (_lock(before), _lock(after)))

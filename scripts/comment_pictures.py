@@ -27,12 +27,15 @@ COMMITS = (
 )  # fmt: skip
 WIDTHS = {"phone": 375, "page": 800}
 STYLE = """
-body { font: 14px/1.5 -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; color: #1f2328; margin: 0; padding: 16px; }
+body { font: 14px/1.5 -apple-system, "Segoe UI", "Noto Sans", Helvetica, Arial, sans-serif; color: #1f2328;
+       margin: 0; padding: 16px; }
 h3 { font-size: 1.25em; margin: 0 0 16px; font-weight: 600; } p, table, details, pre { margin: 0 0 16px; }
 table { border-collapse: collapse; display: block; width: max-content; max-width: 100%; overflow: auto; }
-th, td { border: 1px solid #d1d9e0; padding: 6px 13px; } tr:nth-child(2n) { background: #f6f8fa; } th { font-weight: 600; }
+th, td { border: 1px solid #d1d9e0; padding: 6px 13px; } tr:nth-child(2n) { background: #f6f8fa; }
+th { font-weight: 600; }
 code { background: #818b981f; border-radius: 6px; padding: .2em .4em; font-size: 85%; overflow-wrap: anywhere; }
-pre { background: #f6f8fa; border-radius: 6px; padding: 16px; overflow: auto; } pre code { background: none; padding: 0; }
+pre { background: #f6f8fa; border-radius: 6px; padding: 16px; overflow: auto; }
+pre code { background: none; padding: 0; }
 """
 
 
@@ -51,7 +54,9 @@ def picture(html: Path, png: Path, width: int, height: int) -> None:
         sys.exit("no chromium here: apt-get install chromium")
     # A window is never narrower than 500 pixels: a phone is a frame of its width.
     frame = html.with_suffix(f".{width}.html")
-    frame.write_text(f'<body style="margin:0"><iframe src="{html.name}" width="{width}" height="{height}" style="border:0">')
+    frame.write_text(
+        f'<body style="margin:0"><iframe src="{html.name}" width="{width}" height="{height}" style="border:0">'
+    )
     subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--screenshot={png}",
          f"--window-size={max(width, 500)},{height}", frame.as_uri()],

@@ -84,6 +84,14 @@ run_option = click.option(
 session_option = click.option(
     "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
 )
+approvals_option = click.option(
+    "--approvals", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+    help="Overrides, approvals and validations [default: approvals.yaml beside the spec].",
+)  # fmt: skip
+today_option = click.option(
+    "--today", type=Day(), default=None,
+    help="The day by which overrides expire and prices grow old [default: the session].",
+)  # fmt: skip
 base_option = click.option(
     "--base", callback=_base, default=None, metavar="BASE",
     help="Spec or saved plan to compare with [default: what is deployed in the store].",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from functools import partial
@@ -12,6 +13,7 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    approvals_option,
     base_option,
     color_option,
     exclude_option,
@@ -24,6 +26,7 @@ from fleetspec.cli.options import (
     show_findings,
     spec_argument,
     store_option,
+    today_option,
 )
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
@@ -58,6 +61,9 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 @click.option("--metrics", "address", metavar="[HOST:]PORT", default=None, callback=_address,
               help="Serve metrics for Prometheus at /metrics while it runs.")  # fmt: skip
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
+@options(approvals_option, today_option)
+@click.option("--as", "as_", metavar="NAME", default=None,
+              help="Who applies [default: FLEETSPEC_ACTOR, the CI job's user, git's].")  # fmt: skip
 @options(quiet_option, format_option, color_option)
 def apply_command(
     spec: Path,
@@ -70,6 +76,9 @@ def apply_command(
     log: str | None,
     address: tuple[str, int] | None,
     yes: bool,
+    approvals: Path | None,
+    today: date | None,
+    as_: str | None,
     quiet: bool,
     format_: str,
     no_color: bool,
@@ -78,10 +87,12 @@ def apply_command(
 
     A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
-    plan does not hold, 5 when the data moved since the lock, 6 when too many models are quarantined.
+    plan does not hold, 4 when a policy stops it or a second person has to approve it, 5 when the data moved since the
+    lock, 6 when too many models are quarantined.
     """
-    from fleetspec import comparing, pipeline
+    from fleetspec import comparing, pipeline, policing
     from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.revisions.person import person
     from fleetspec.runtime.listening import listening
 
     if log == "-" and format_ != "text":
@@ -91,13 +102,23 @@ def apply_command(
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
+    who = person(as_, os.environ, Path.cwd())
+    rulings = policing.rulings(planned, base, store, policing.Watch(approvals, today, who), report, given)
+    stopped = policing.failing(rulings, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
         raise SystemExit(int(ExitCode.INFEASIBLE))
+    if stopped:
+        raise SystemExit(int(ExitCode.POLICY))
     if not planned.done.all():
         _present(planned, no_color, yes, quiet)
-    with listening(log, address, partial(click.echo, err=True)) as heard, _progress(planned, quiet) as tell:
+    with (
+        policing.applied(planned, rulings, store, who) as ended,
+        listening(log, address, partial(click.echo, err=True)) as heard,
+        _progress(planned, quiet) as tell,
+    ):
         summary = pipeline.run(planned, store, executor, tell, heard)
+        ended |= {"code": summary.exit_code, "run_record": summary.run}
     outcome = Report()
     summary.tell(outcome)
     answer("apply", summary.to_json(), format_, no_color, err=log == "-")

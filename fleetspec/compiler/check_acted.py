@@ -28,7 +28,6 @@ WAITING = (
     Waiting(("data", "*", "options"), "reach object stores and databases", "read the data from a file beside the spec"),
     Waiting(("gates",), "hold back forecasts of groups whose backtest fails a test",
             "read the tests with `fleetspec results SPEC --run backtest` and decide by hand"),
-    Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
     Waiting(("publish",), "copy forecasts to where others read them",
             "take them from the store with `fleetspec results`"),
     Waiting(("queue",), "hand runs to Kueue", "set the queue's label on the rendered RayJob"),

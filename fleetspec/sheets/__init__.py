@@ -96,6 +96,8 @@ _SHEETS: Mapping[str, str] = {
     "reproduce": "operating",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "audit": "auditing",
+    "audited": "auditing",
 }
 
 

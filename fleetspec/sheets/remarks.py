@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from fleetspec.sheets.figures import plural, span, usd
-from fleetspec.sheets.verdicts import heads, policies, standing
+from fleetspec.sheets.verdicts import heads, rulings
 
 SHOWN = 10
 """Remarks a forge shows of one step: GitHub takes ten of each severity, and a reader no more."""
@@ -25,7 +25,7 @@ def remarks(data: dict[str, Any]) -> list[Remark]:
     label = f"{data['head']['ref']}:"
     found = [
         *(_finding(one, label) for spec in data["specs"] if spec["state"] != "mended" for one in spec["findings"]),
-        *(_policy(one, label) for one in policies(data) if standing(one) in ("fail", "warn")),
+        *(_policy(one, label) for one in rulings(data) if one["outcome"] in ("fail", "warn")),
         *(_verdict(spec["path"], head) for spec, head in heads(data) if head["verdict"] != "feasible"),
         *(one for spec in data["specs"] if spec["review"] is not None for one in _values(spec["review"], label)),
     ]
@@ -61,8 +61,9 @@ def _finding(found: Remark, label: str) -> Remark:
 
 
 def _policy(one: dict[str, Any], label: str) -> Remark:
-    severity = "error" if standing(one) == "fail" else "warning"
-    return _remark(str(one["id"]), severity, str(one["what"]), one.get("fix"), _place(one.get("where"), label))
+    severity = "error" if one["outcome"] == "fail" else "warning"
+    message = f"policy {one['id']} of {one['owner']}: {one['what']}"
+    return _remark(str(one["rule"]), severity, message, one["fix"], _place(one["where"], label))
 
 
 def _verdict(path: str, head: dict[str, Any]) -> Remark:

@@ -7,11 +7,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-Kind = Literal["broken", "policy", "late", "unchanged", "holds"]
+from fleetspec.sheets.policies import objections
+
+Kind = Literal["broken", "late", "policy", "unchanged", "holds"]
 
 
 class Verdict(Struct, frozen=True):
-    """The worst that is true of a review, and of which specs (for ``policy``: of which policies, by id)."""
+    """The worst that is true of a review, and of which specs (for ``policy``: of which policies, with their owners)."""
 
     kind: Kind
     about: tuple[str, ...] = ()
@@ -23,16 +25,16 @@ class Verdict(Struct, frozen=True):
 
 
 def verdict(data: dict[str, Any]) -> Verdict:
-    """Of the JSON of a diff between two states: broken before a policy that fails, before a run that does not hold."""
+    """Of the JSON of a diff between two states: broken before a run that does not hold, before a policy."""
     broken = [spec["path"] for spec in data["specs"] if spec["state"] == "broken"]
     if broken:
         return Verdict("broken", tuple(broken))
-    failing = [str(one["id"]) for one in policies(data) if standing(one) == "fail"]
-    if failing:
-        return Verdict("policy", tuple(dict.fromkeys(failing)))
     late = [spec["path"] for spec, head in heads(data) if head["verdict"] != "feasible"]
     if late:
         return Verdict("late", tuple(late))
+    stopped = objections(rulings(data), "fail")
+    if stopped:
+        return Verdict("policy", tuple(stopped))
     return Verdict("holds" if data["changes"] else "unchanged")
 
 
@@ -48,18 +50,17 @@ def least_slack(data: dict[str, Any]) -> tuple[float, str] | None:
     return min(((head["slack_seconds"], spec["path"]) for spec, head in heads(data)), default=None)
 
 
-def policies(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """What policies say of all specs of a review, in order."""
-    own = [one for spec in data["specs"] for one in (spec["review"] or {}).get("policies", ())]
-    return [*data.get("policies", ()), *own]
+def rulings(data: dict[str, Any]) -> list[dict[str, Any]]:
+    """What policies say of all specs of a review, each with the spec it is about where there are several."""
+    reviewed = [spec for spec in data["specs"] if spec["review"] is not None]
+    return [
+        ruling | {"spec": spec["path"] if len(reviewed) > 1 else None}
+        for spec in reviewed
+        for ruling in spec["review"].get("policies", ())
+    ]
 
 
-def standing(policy: dict[str, Any]) -> str:
-    """``fail``, ``warn``, ``pass``, or ``overridden`` where somebody answers for it."""
-    return "overridden" if policy.get("overridden_by") else str(policy["outcome"])
-
-
-def policy_standing(data: dict[str, Any]) -> str:
+def policy_outcome(data: dict[str, Any]) -> str:
     """The worst of all policies; ``none`` where there are none."""
-    found = {standing(one) for one in policies(data)}
-    return next((kind for kind in ("fail", "warn", "overridden", "pass") if kind in found), "none")
+    found = {ruling["outcome"] for ruling in rulings(data)}
+    return next((outcome for outcome in ("fail", "warn", "overridden", "pass") if outcome in found), "none")

@@ -1,4 +1,4 @@
-"""Each edit of a spec undone by itself, and policies, as blocks."""
+"""Each edit of a spec undone by itself, as blocks."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from typing import Any
 
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import plural, span, usd
-from fleetspec.sheets.verdicts import policies, standing
-
-_STANDINGS = ("fail", "warn", "overridden", "pass")
 
 
 def undone_blocks(undone: list[dict[str, Any]], head: dict[str, Any]) -> list[Block]:
@@ -36,30 +33,3 @@ def _row(one: dict[str, Any], head: dict[str, Any]) -> tuple[str, ...]:
     sign = "+" if change > 0 else "-"
     dearer = f"{sign}{usd(abs(change))}" if abs(change) >= 1e-6 else "the same"
     return one["route"], one["base"], usd(one["cost_usd"]), dearer, span(one["end_seconds"]), one["verdict"]
-
-
-def policy_blocks(data: dict[str, Any]) -> list[Block]:
-    """What policies say, the worst first; those that are kept are counted."""
-    found = sorted(policies(data), key=lambda one: _STANDINGS.index(standing(one)))
-    told = [one for one in found if standing(one) != "pass"]
-    if not found:
-        return []
-    kept = plural(len(found) - len(told), "policy is kept", "policies are kept")
-    rows = tuple(
-        (
-            str(one["id"]),
-            _standing(one),
-            str(one["owner"] or ""),
-            str(one["what"]),
-            one["where"] or "",
-            one["fix"] or "",
-        )
-        for one in told
-    )
-    table = [Table(("policy", "outcome", "owner", "what", "where", "way out"), rows)] if rows else []
-    return [Heading("Policies"), *table, Line(f"{kept}.", "dim")]
-
-
-def _standing(one: dict[str, Any]) -> str:
-    by = one.get("overridden_by")
-    return standing(one) if not by else f"overridden by {by}"

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from fleetspec.sheets import Block, Line, Table
 from fleetspec.sheets.figures import plural, span, usd
+from fleetspec.sheets.policies import objections, policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
     assumed,
@@ -28,7 +29,7 @@ from fleetspec.sheets.reviewing import (
     states,
     title_of,
 )
-from fleetspec.sheets.verdicts import heads, least_slack, verdict
+from fleetspec.sheets.verdicts import heads, least_slack, rulings, verdict
 from fleetspec.views.as_markdown import escape, markdown
 
 LIMIT = 60_000
@@ -37,9 +38,11 @@ _NOTE = 1_000
 """Bytes kept for saying what is left out."""
 _NAMED = 5
 _FINDINGS = 3
+_OBJECTIONS = 10
 
 DROPPED = ("values that differ", "models by group", "causes", "bills", "findings", "rows of specs")
-"""What is left out first, second …; verdict, total and the names of broken specs always stay."""
+"""What is left out first, second …; verdict, total and the names of broken specs always stay, as does what
+policies say, ten objections of it."""
 
 
 class Written(Struct, frozen=True):
@@ -109,6 +112,8 @@ def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     ]
     if found["work"]:
         lines.append(markdown([necessary(found["work"], data["run"])]))
+    if judged := policy_table(rulings(data), _OBJECTIONS):
+        lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
 
 
@@ -118,16 +123,15 @@ def _verdict(data: dict[str, Any]) -> str:
     match found.kind:
         case "broken":
             return f"❌ cannot be compared: {_listed(found.about)}"
-        case "policy":
-            return f"❌ {'policies' if len(found.about) > 1 else 'a policy'} objects: {_listed(found.about)}"
         case "late":
             return f"❌ does not hold: {_listed(found.about)}"
+        case "policy":
+            return f"❌ stopped by policy: {_listed(found.about)}"
         case "unchanged":
             return "✅ no change"
-        case _:
-            return (
-                f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
-            )
+    changed = f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
+    warned = objections(rulings(data), "warn")
+    return changed + (f"; policy warns: {_listed(warned)}" if warned else "")
 
 
 def _listed(paths: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from fleetspec.sheets.verdicts import least_slack, policy_standing, verdict
+from fleetspec.sheets.verdicts import least_slack, policy_outcome, verdict
 
 _PLAIN = re.compile(r"[\w .,:/+@-]*", re.ASCII)
 
@@ -38,7 +38,7 @@ def outputs(data: dict[str, Any], paths: Mapping[str, str]) -> dict[str, str]:
         "cost-head": _decimal(cost["head"]),
         "cost-delta": _decimal(cost["head"] - cost["base"]),
         "slack": "" if slack is None else f"{slack[0]:.0f}",
-        "policy": policy_standing(data),
+        "policy": policy_outcome(data),
     }
     return made | {f"{kind}-path": path for kind, path in paths.items()}
 

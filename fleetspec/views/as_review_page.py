@@ -7,6 +7,7 @@ from typing import Any
 
 from fleetspec.sheets import Block
 from fleetspec.sheets.figures import count, plural, span, usd
+from fleetspec.sheets.policies import policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
     assumed,
@@ -20,14 +21,15 @@ from fleetspec.sheets.reviewing import (
     states,
     title_of,
 )
-from fleetspec.sheets.verdicts import least_slack, policy_standing, verdict
-from fleetspec.sheets.weighing import policy_blocks, undone_blocks
+from fleetspec.sheets.verdicts import least_slack, policy_outcome, rulings, verdict
+from fleetspec.sheets.weighing import undone_blocks
 from fleetspec.views import charts, charts_plan, charts_review
 from fleetspec.views.as_html import rendered
 from fleetspec.views.as_svg import svg
 from fleetspec.views.chart_parts import Figure
 
 _TEMPLATE = "review.html.j2"
+_OBJECTIONS = 50
 _HALF, _WHOLE = 500, 960
 """Pixels that a chart is drawn for, one of two beside each other, and alone; the page scales both."""
 
@@ -52,7 +54,11 @@ def view(data: dict[str, Any], sides: Sides) -> str:
         between=states(data),
         run=data["run"],
         cards=_cards(data),
-        summary=[*policy_blocks(data), specs_table(data), *_work(data["total"]["work"], data["run"])],
+        summary=[
+            *policy_table(rulings(data), _OBJECTIONS),
+            specs_table(data),
+            *_work(data["total"]["work"], data["run"]),
+        ],
         drawings=drawings,
         sections=[_section(spec, weighed) for spec, weighed in zip(data["specs"], sides, strict=True)],
         assumed=assumed(data),
@@ -104,7 +110,7 @@ def _headline(data: dict[str, Any]) -> str:
     changed = plural(sum(spec["changes"] for spec in data["specs"]), "spec")
     return {
         "broken": f"Cannot be compared: {about}",
-        "policy": f"Policies object: {about}",
+        "policy": f"Stopped by policy: {about}",
         "late": f"Does not hold: {about}",
         "unchanged": "No change",
         "holds": f"{changed} changed, every run ends in time",
@@ -125,7 +131,7 @@ def _cards(data: dict[str, Any]) -> list[tuple[str, str]]:
     ]
     if slack is not None:
         cards.append((span(slack[0]), f"least slack before a deadline ({slack[1]})"))
-    policy = policy_standing(data)
+    policy = policy_outcome(data)
     return [*cards, (policy, "the worst outcome of a policy")] if policy != "none" else cards
 
 

@@ -38,14 +38,17 @@ def read_outputs(text: str) -> dict[str, str]:
     return found
 
 
-def policy(number: int, outcome: str, by: str | None = None) -> dict[str, Any]:
+def policy(number: int, outcome: str) -> dict[str, Any]:
+    by = {"by": "Ada", "reason": "once", "expires": "2026-12-01", "where": "approvals.yaml:3"}
     return {"id": f"p{number}", "owner": "platform", "rule": "cost", "where": f"HEAD:specs/a.yaml:{number}",
             "what": f"too dear by {number} USD", "fix": "buy less",
-            "outcome": outcome, "overridden_by": by}  # fmt: skip
+            "outcome": outcome, "overridden_by": by if outcome == "overridden" else None}  # fmt: skip
 
 
 def with_policies(data: dict[str, Any], *found: dict[str, Any]) -> dict[str, Any]:
-    return data | {"policies": list(found)}
+    """The policies are those of the first spec that is reviewed."""
+    next(spec["review"] for spec in data["specs"] if spec["review"] is not None)["policies"] = list(found)
+    return data
 
 
 def test_outputs_are_what_the_review_comes_to() -> None:
@@ -77,7 +80,7 @@ def test_a_text_that_knows_the_format_ends_nothing() -> None:
         ([], "holds", "none"),
         ([policy(1, "pass")], "holds", "pass"),
         ([policy(1, "warn"), policy(2, "pass")], "holds", "warn"),
-        ([policy(1, "fail", "Ada, until 2026-12-01")], "holds", "overridden"),
+        ([policy(1, "overridden"), policy(2, "pass")], "holds", "overridden"),
         ([policy(1, "fail"), policy(2, "warn")], "policy", "fail"),
     ],
 )
@@ -129,5 +132,5 @@ def test_code_quality_issues_are_told_apart_and_stay_the_same_when_they_move() -
 def test_annotations_cannot_be_broken_out_of() -> None:
     found = with_policies(answer(spec("a.yaml", review(0, 0))), policy(1, "fail") | {"what": "a\n::error::b\r%0A"})
     (line,) = as_github.view(worst(found)).splitlines()
-    assert line.startswith("::error title=p1,file=specs/a.yaml,line=1,")
-    assert re.search(r"::a%0A::error::b%0D%250A%0Ahelp: buy less$", line)
+    assert line.startswith("::error title=cost,file=specs/a.yaml,line=1,")
+    assert re.search(r"p1 of platform: a%0A::error::b%0D%250A%0Ahelp: buy less$", line)

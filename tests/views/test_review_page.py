@@ -106,7 +106,8 @@ def test_the_page_has_both_sides_and_needs_nothing_from_outside() -> None:
     page = as_review_page.view(data, [WEIGHED])
     assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//""", page)
     assert page.count("<figcaption>base</figcaption>") == page.count("<figcaption>head</figcaption>") == 4
-    for said in ("1 spec changed, every run ends in time", "too dear by 1 USD", "1 policy is kept.", "not by itself",
+    for said in ("1 spec changed, every run ends in time", "too dear by 1 USD", "nothing to object: p2",
+                 "not by itself",
                  "1 edit more, not planned by themselves", "-0.50 USD", "Cost against deadline, head",
                  "The bill of the nightly run"):  # fmt: skip
         assert said in page, said
