@@ -185,7 +185,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    if summary.exit_code is ExitCode.OK:
+    if summary.outcome is ExitCode.OK:
         texts = made.texts
         record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)

@@ -69,16 +69,16 @@ class Pointer:
     session: str
     state: str
     reasons: tuple[str, ...]
-    edition: str | None
-    made_for: str | None
-    age: int
-    models: int
-    current: int
-    carried: int
-    held: int
-    absent: int
-    rows: int
-    digest: str
+    edition: str | None = None
+    made_for: str | None = None
+    age: int = 0
+    models: int = 0
+    current: int = 0
+    carried: int = 0
+    held: int = 0
+    absent: int = 0
+    rows: int = 0
+    digest: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {"format": FORMAT, **asdict(self)}
