@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from pyarrow import fs
 
 BUCKETS = ("s3://", "gs://")
-OPTIONS: Mapping[str, frozenset[str]] = {
-    "s3://": frozenset({"endpoint", "region", "access_key", "secret_key", "session_token", "anonymous"}),
-    "gs://": frozenset({"endpoint", "anonymous", "access_token"}),
-}
-"""What may be said of a bucket beside its name; what is left out comes from the environment, as the vendors have it."""
 SECRET = "FLEETSPEC_SECRET_"
 """How the environment variable begins that holds a secret; its name follows in capitals, every other sign as ``_``."""
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9][-A-Za-z0-9_./]*)\}")

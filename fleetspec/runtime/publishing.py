@@ -28,6 +28,7 @@ from fleetspec.runtime.editions import CARRIED, CURRENT, HELD, Pointer
 from fleetspec.runtime.gating import sessions_since, verdicts
 from fleetspec.runtime.ledger import State
 from fleetspec.runtime.places import Folder, PlaceError, open_place
+from fleetspec.runtime.store import Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,6 +44,10 @@ if TYPE_CHECKING:
 LATEST = "latest parameters on today's data"
 FOLDER = "published"
 """Where a store keeps its own editions, below the fleet's folder."""
+_REJECTED = (
+    "`fleetspec results SPEC --run backtest` shows the tests: mend the models or leave them out, and run the backtest "
+    "again; on_fail: warn publishes all the same"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +75,7 @@ class Publication:
                 report.add(
                     running.GATE_HOLDS if verdict.holds else running.GATE_WARNS,
                     f"gate {verdict.test} of '{verdict.group}': {verdict.reason}",
-                    help="run the backtest: `fleetspec apply SPEC --run backtest`; `fleetspec results SPEC --run "
-                    "backtest` shows the tests",
+                    help=_REJECTED if verdict.rejected else "run it: `fleetspec apply SPEC --run backtest`",
                 )
         gated = {verdict.group for verdict in self.holding}
         for group in self.groups:
@@ -98,7 +102,7 @@ def publish(
     judged = verdicts(spec, work.graph, store)
     if spec.publish is None:
         return Publication(verdicts=judged)
-    own = Folder(work.store.root / FOLDER)
+    own = _own(store, work.graph)
     night = _Night(Tonight(spec, work, store), ledger, own, judged, why_not)
     pointers = [night.group(name) for name in night.groups]
     keep, to = spec.publish.keep.count, spec.publish.to
@@ -179,7 +183,7 @@ class _Night:
 
     def _held(self, name: str, pointer: Pointer | None, reasons: tuple[str, ...], models: int) -> Pointer:
         session = self.graph.session
-        if pointer is None:
+        if pointer is None or pointer.edition is None:
             return Pointer(self.graph.fleet, name, session.isoformat(), HELD, reasons, models=models, absent=models)
         since = date.fromisoformat(pointer.made_for or pointer.session)
         age = sessions_since(self.tonight.spec.schedule.calendar, since, session)
@@ -225,7 +229,8 @@ class _Night:
             if self._carries:
                 made = self.carried.get(model, "it has no forecast job tonight")
                 if isinstance(made, str):
-                    reasons[address] += f"; earlier parameters gave nothing: {made}"
+                    if made not in reasons[address]:
+                        reasons[address] += f"; earlier parameters gave nothing: {made}"
                     continue
                 rows = carried_rows(tonight, model, made[0], made[1])
                 if not pc.any(pc.equal(rows["state"], HELD)).as_py():
@@ -272,6 +277,35 @@ def _earlier(rows: pa.Table) -> dict[str, Earlier]:
         address: Earlier(model, fit, to)
         for address, model, fit, to in zip(*columns, fitted["fitted_to"].to_numpy(), strict=True)
     }
+
+
+def standing(spec: FleetSpec, graph: JobGraph, store: Path) -> list[dict[str, Any]]:
+    """What is published of each group of a spec that publishes, as seen from the session of ``graph``: the pointer,
+    with the sessions since the edition's own night."""
+    if spec.publish is None:
+        return []
+    own, found = _own(store, graph), []
+    for name in sorted({setting.group for setting in graph.models.settings}):
+        pointer = editions.read_pointer(own, graph.fleet, name)
+        if pointer is not None and pointer.made_for is not None:
+            made_for = date.fromisoformat(pointer.made_for)
+            pointer = replace(pointer, age=sessions_since(spec.schedule.calendar, made_for, graph.session))
+        found.append({"group": name, "pointer": None if pointer is None else pointer.to_json()})
+    return found
+
+
+def published(graph: JobGraph, mask: NDArray[np.bool_], store: Path) -> pa.Table:
+    """Rows of the editions that count, of the masked models."""
+    own = _own(store, graph)
+    groups = sorted({graph.models.settings[int(code)].group for code in np.unique(graph.models.setting[mask])})
+    parts = [editions.read_edition(own, editions.read_pointer(own, graph.fleet, name)) for name in groups]
+    rows = pa.concat_tables([editions.EDITION.empty_table(), *parts])
+    addresses = pa.array([graph.address(int(m)) for m in np.flatnonzero(mask)], pa.string())
+    return rows.filter(pc.is_in(rows["address"], value_set=addresses))
+
+
+def _own(store: Path, graph: JobGraph) -> Place:
+    return Folder(Store.of(store, graph.fleet).folder(FOLDER))
 
 
 def publishes(run: RunKind) -> bool:
