@@ -5,9 +5,15 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from fleetspec.objects import ObjectPath, is_object
+
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` to a temporary name beside ``path``, make it durable, and rename. Raises OSError."""
+    """Write ``content`` to a temporary name beside ``path``, make it durable, and rename; in an object store, put it,
+    which is whole or nothing by itself. Raises OSError."""
+    if isinstance(path, ObjectPath):
+        path.put(content)
+        return
     partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with partial.open("wb") as sink:
@@ -28,7 +34,9 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable."""
+    """Make the renames in a folder durable. An object store has none, and answers when a write is."""
+    if is_object(folder):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

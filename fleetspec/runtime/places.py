@@ -11,14 +11,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fleetspec.files import write_atomically
+from fleetspec.objects import SCHEMES, connect, is_object
 
 if TYPE_CHECKING:
     from pyarrow import fs
 
-BUCKETS = ("s3://", "gs://")
 SECRET = "FLEETSPEC_SECRET_"
 """How the environment variable begins that holds a secret; its name follows in capitals, every other sign as ``_``."""
 _SECRET = re.compile(r"\$\{secret\.([A-Za-z0-9][-A-Za-z0-9_./]*)\}")
@@ -54,7 +54,7 @@ class Place(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A place on this machine."""
+    """A place that is a path: on this machine, or in an object store that the environment leads to."""
 
     root: Path
 
@@ -74,7 +74,9 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         here = self.root / folder
-        return sorted(p.name for p in here.iterdir() if p.name[0] != ".") if here.is_dir() else []
+        if not is_object(here) and not here.is_dir():
+            return []
+        return sorted(path.name for path in here.iterdir() if path.name[0] != ".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,48 +112,21 @@ class Bucket:
         return sorted(str(info.base_name) for info in found if info.type == fs.FileType.File)
 
 
-def is_bucket(text: str) -> bool:
-    """Whether a place is in an object store."""
-    return text.startswith(BUCKETS)
-
-
 def open_place(text: str, options: Mapping[str, str], root: Path) -> Place:
     """The place that ``text`` names: a bucket, or a folder, a relative one below ``root``.
 
     Values of ``options`` may hold ``${secret.name}``, taken from the environment now and kept nowhere. Raises
     :class:`PlaceError` for a bucket that cannot be opened.
     """
-    if not is_bucket(text):
+    if not text.startswith(SCHEMES):
         return Folder((root / text).resolve())
     told = {name: _revealed(value) for name, value in options.items()}
     scheme, rest = text[:5], text[5:].strip("/")
     try:
-        files = _s3(told) if scheme == "s3://" else _gcs(told)
+        files = connect(scheme, told)
     except (OSError, ValueError, NotImplementedError) as error:
         raise PlaceError(f"'{text}' cannot be opened: {error}", "correct its options, or the environment") from error
     return Bucket(files, rest)
-
-
-def _s3(told: dict[str, str]) -> fs.FileSystem:
-    from pyarrow import fs
-
-    endpoint = told.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
-    named: dict[str, Any] = {k: told[k] for k in ("region", "access_key", "secret_key", "session_token") if k in told}
-    if endpoint:
-        named["endpoint_override"] = endpoint
-    return fs.S3FileSystem(anonymous=told.get("anonymous") == "true", **named)
-
-
-def _gcs(told: dict[str, str]) -> fs.FileSystem:
-    from pyarrow import fs
-
-    named: dict[str, Any] = {}
-    if "endpoint" in told:
-        scheme, _, host = told["endpoint"].rpartition("://")
-        named |= {"endpoint_override": host, "scheme": scheme or "https"}
-    if "access_token" in told:
-        named["access_token"] = told["access_token"]
-    return fs.GcsFileSystem(anonymous=told.get("anonymous") == "true", **named)
 
 
 def _revealed(value: str) -> str:
