@@ -38,8 +38,10 @@ class ObjectPath(PosixPath):
     object, and :class:`io.UnsupportedOperation` where a bucket has no such thing."""
 
     def __str__(self) -> str:
-        scheme, _, rest = super().__str__().partition(":/")
-        return f"{scheme}://{rest}"
+        # A path keeps one slash of two; one relative to another has no scheme.
+        return (
+            super().__str__().replace(":/", "://", 1) if self.parts[:1] in (("s3:",), ("gs:",)) else super().__str__()
+        )
 
     @property
     def key(self) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 import toy_fleet
 
+from fleetspec.objects import ObjectPath, file_system
 from fleetspec.runtime.driver import RunRequest
 
 
@@ -47,3 +51,31 @@ def trace(tmp_path: Path) -> Callable[[], list[str]]:
     """The series whose fits were called, in any process, in order."""
     path = tmp_path / "trace.txt"
     return lambda: path.read_text().split() if path.exists() else []
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """The address of an object store on this machine that speaks S3: moto's server."""
+    server = pytest.importorskip("moto.server", reason="moto[server] is not installed: buckets are not tested")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    running = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    running.start()
+    yield "http://{}:{}".format(*running.get_host_and_port())
+    running.stop()
+
+
+@pytest.fixture
+def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectPath]:
+    """An empty bucket that the environment leads to."""
+    for name, value in (
+        ("AWS_ENDPOINT_URL", object_store),
+        ("AWS_ACCESS_KEY_ID", "anybody"),
+        ("AWS_SECRET_ACCESS_KEY", "anything"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ):
+        monkeypatch.setenv(name, value)
+    file_system.cache_clear()
+    name = f"lake-{uuid.uuid4().hex[:12]}"
+    urllib.request.urlopen(urllib.request.Request(f"{object_store}/{name}", method="PUT"), timeout=30).close()
+    yield ObjectPath(f"s3://{name}/store")
+    file_system.cache_clear()
