@@ -39,9 +39,8 @@ class ObjectPath(PosixPath):
 
     def __str__(self) -> str:
         # A path keeps one slash of two; one relative to another has no scheme.
-        return (
-            super().__str__().replace(":/", "://", 1) if self.parts[:1] in (("s3:",), ("gs:",)) else super().__str__()
-        )
+        text = super().__str__()
+        return text.replace(":/", "://", 1) if text.startswith(("s3:/", "gs:/")) else text
 
     @property
     def key(self) -> str:

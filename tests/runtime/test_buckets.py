@@ -147,7 +147,7 @@ def test_a_run_cut_at_a_write_goes_on_from_there(toys, bucket) -> None:
     here = toys.request("A")
     run(here)
     expected = forecasts(here)
-    for cut in range(1, 8, 2):
+    for cut in (1, 3, 6):
         there = in_bucket(here, bucket / str(cut))
         with pytest.raises(Cut), cut_after(cut):
             run(there)
@@ -171,7 +171,7 @@ def test_a_file_cut_at_any_byte_is_named_and_what_it_held_runs_again(toys, where
     place = Store.of(asked.store, "toys")
     (ledger,) = place.ledger_files()
     content = ledger.read_bytes()
-    lengths = {0, 1, 4, 11, *np.linspace(12, len(content) - 1, 12, dtype=int).tolist(), len(content) - 8}
+    lengths = {0, 1, 4, 11, *np.linspace(12, len(content) - 1, 4, dtype=int).tolist(), len(content) - 8}
     for length in sorted(lengths):
         damage(ledger, content[:length])
         with pytest.raises(Rejected) as named:
