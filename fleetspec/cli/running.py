@@ -107,8 +107,8 @@ def apply_command(
 
     A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
-    plan does not hold, 4 when a policy stops it or a second person has to approve it, 5 when the data moved since the
-    lock, 6 when too many models are quarantined.
+    plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
+    when the data moved since the lock, 6 when too many models are quarantined.
 
     On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of
     somebody else's; then it is followed to its end. Interrupted, the run goes on there.
@@ -251,7 +251,8 @@ def status_command(
 @click.command("results", short_help="Print forecasts, fits, trials or evaluations of selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
+@click.option("--table", default=None,
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -272,7 +273,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations or the quarantine.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
+    is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

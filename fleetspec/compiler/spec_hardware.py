@@ -17,11 +17,12 @@ from fleetspec.scalars import (
     MoneyText,
     Name,
     RateText,
+    SessionsText,
     SessionTimeText,
     ShareText,
     YearlyMoneyText,
 )
-from fleetspec.units import Duration
+from fleetspec.units import Duration, Sessions
 
 
 class OnMiss(Shape):
@@ -146,10 +147,11 @@ class Policy(Shape):
 
 
 class Publish(Shape):
-    """Where forecasts go after a run."""
+    """Where forecasts go after a night: a folder or a bucket, which keeps those of the last ``keep`` sessions."""
 
     to: str
     format: Literal["parquet", "csv"] = "parquet"
+    keep: SessionsText = Sessions(30)
     options: dict[str, str] = Field(default_factory=dict)
 
 
