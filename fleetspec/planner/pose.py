@@ -31,7 +31,7 @@ from fleetspec.planner.problem import (
     Placement,
     Slot,
 )
-from fleetspec.planner.soundness import require_sound
+from fleetspec.planner.soundness import require_pools, require_sound
 from fleetspec.rules import capacity as rules
 from fleetspec.sessions import shortest_night
 
@@ -62,6 +62,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     plan can be made with (FS320 to FS322).
     """
     pools = tuple(_pool(name, pool, catalog) for name, pool in spec.hardware.items())
+    require_pools(pools)
     settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
     each = np.ones(len(graph.classes), dtype=np.int64)
     each[graph.klass] = fits_of_trials(graph)

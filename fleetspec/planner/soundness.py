@@ -30,6 +30,15 @@ def require_sound(problem: CapacityProblem) -> None:
     report.require(ExitCode.INFEASIBLE)
 
 
+def require_pools(pools: tuple[CapacityPool, ...]) -> None:
+    """The same of pools alone: a class that fits nowhere because no node has room is a fault of the nodes."""
+    report = Report()
+    for pool in pools:
+        for rule, route, message, help in _pool_faults(pool):
+            report.add(rule, message, route=route, help=help)
+    report.require(ExitCode.INFEASIBLE)
+
+
 def faults(problem: CapacityProblem) -> Iterator[Fault]:
     """All faults of a problem, pools first."""
     yield from _twice("pool", [pool.name for pool in problem.pools], ("hardware",))
