@@ -54,7 +54,8 @@ def faults(problem: CapacityProblem) -> Iterator[Fault]:
 def _twice(what: str, names: list[str], route: Route) -> Iterator[Fault]:
     for name, count in Counter(names).items():
         if count > 1:
-            yield rules.CONTRADICTION, route, f"{count} times a {what} named '{name}'", f"give every {what} its own name"
+            message = f"{count} times a {what} named '{name}'"
+            yield rules.CONTRADICTION, route, message, f"give every {what} its own name"
 
 
 def _pool_faults(pool: CapacityPool) -> Iterator[Fault]:

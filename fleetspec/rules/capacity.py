@@ -9,7 +9,7 @@ INFEASIBLE = Rule(
     title="no allocation of the pools meets the deadline",
     why="Even if jobs could be cut at will and nodes booted at once, all pools at their maximum need longer. A run "
     "would be stopped by its deadline with work left.",
-    bad="schedule: {calendar: XNYS, start: open - 91m, deadline: open - 90m}",
+    bad="schedule: {calendar: XNYS, start: close + 15h59m, deadline: open - 90m}",
     good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
 )
 LATE = Rule(
