@@ -17,7 +17,7 @@ _EFFECTS = {
     "model": "fits anew",
     "data": "fits anew",
     "capacity": "plans anew, fits nothing",
-    "metadata": "nothing",
+    "metadata": "changes no result",
 }
 """What a change of a value brings with it, by class."""
 
@@ -128,8 +128,9 @@ def states(data: dict[str, Any]) -> str:
 
 def _state(side: dict[str, Any]) -> str:
     # A merge base is called by its commit; a folder has none.
-    plain = not side["commit"] or side["commit"].startswith(side["ref"])
-    return str(side["ref"]) if plain else f"{side['ref']} ({side['commit'][:8]})"
+    if side["commit"] and side["commit"].startswith(side["ref"]):
+        return str(side["ref"])[:12]
+    return str(side["ref"]) if not side["commit"] else f"{side['ref']} ({side['commit'][:8]})"
 
 
 def assumed(data: dict[str, Any]) -> str:
