@@ -11,8 +11,8 @@ from fleetspec.sheets.figures import count, percent, plural, span, usd
 from fleetspec.sheets.reviewing import total as totals
 from fleetspec.sheets.verdicts import heads, rulings, verdict
 
-_ALIKE = 0.001
-"""Share of a cost below which a change of it is none worth telling."""
+_ALIKE, _CENT = 0.001, 0.005
+"""Share of a cost, and USD, below which a change is none worth telling; of cents ten times that share."""
 _REASONS = (("model", "by their settings"), ("upstream", "by what they rest on"), ("data", "by their data"))
 _NAMED = 3
 
@@ -54,17 +54,24 @@ def cost_said(cost: dict[str, float], run: str) -> str:
 
 
 def _alike(before: float, after: float) -> bool:
-    return abs(after - before) <= _ALIKE * max(abs(before), abs(after))
+    change, most = abs(after - before), max(abs(before), abs(after))
+    return change <= _ALIKE * most or (change < _CENT and change <= 10 * _ALIKE * most)
 
 
 def _ends(data: dict[str, Any]) -> Iterator[str]:
-    """The run that ends closest to its deadline."""
-    found = [(head["slack_seconds"], spec["path"]) for spec, head in heads(data)]
+    """The run that ends closest to its deadline, and how that was before."""
+    found = [(head["slack_seconds"], spec) for spec, head in heads(data)]
     if not found:
         return
-    least, path = min(found)
-    far = f"{span(abs(least))} {'before' if least >= 0 else 'after'}"
-    yield f"It ends {far} its deadline." if len(found) == 1 else f"The tightest run, {path}, ends {far} its deadline."
+    least, spec = min(found, key=lambda one: (one[0], one[1]["path"]))
+    base = spec["review"]["base"]
+    was = "" if base is None or span(base["slack_seconds"]) == span(least) else f" (was: {_far(base['slack_seconds'])})"
+    who = "It" if len(found) == 1 else f"The tightest run, {spec['path']},"
+    yield f"{who} ends {_far(least)} its deadline{was}."
+
+
+def _far(slack: float) -> str:
+    return f"{span(abs(slack))} {'before' if slack >= 0 else 'after'}"
 
 
 def to_do(data: dict[str, Any]) -> str:
@@ -81,7 +88,7 @@ def to_do(data: dict[str, Any]) -> str:
             named = ", ".join(owners[:_NAMED]) + (f" and {len(owners) - _NAMED} more" if len(owners) > _NAMED else "")
             return f"To do, by the author: follow the policies below, or ask {named} for an override."
         case _:
-            return "To do: nothing; nothing here keeps it from being merged."
+            return "Nobody has to act: cost, deadlines and policies allow it."
 
 
 def narrow_table(data: dict[str, Any]) -> Table:
@@ -105,7 +112,7 @@ def _row(spec: dict[str, Any]) -> tuple[str, str, str]:
 
 def _counts(counts: dict[str, Any]) -> str:
     words = (("added", "added"), ("changed", "anew"), ("removed", "removed"), ("renamed", "renamed"))
-    return ", ".join(f"{count(counts[key])} {word}" for key, word in words if counts[key]) or "none"
+    return ", ".join(f"{count(counts[key])} {word}" for key, word in words if counts[key]) or "unchanged"
 
 
 def _cost(costs: dict[str, float]) -> str:

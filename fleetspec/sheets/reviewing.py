@@ -223,8 +223,8 @@ def necessary(work: Sequence[dict[str, Any]], run: str) -> Line:
     needed = [plural(one["needed"], one["task"], _PLURALS[one["task"]]) for one in work if one["needed"]]
     reused = sum(one["reused"] for one in work)
     stored = sum(one["stored"] for one in work)
-    said = f"Necessary for the {run} run: {', '.join(needed) if needed else 'nothing'}"
-    said += f"; {count(reused)} results of the base stay"
+    said = f"To compute for the {run} run: {', '.join(needed) if needed else 'nothing'}"
+    said += f"; {plural(reused, 'result')} of the base {'stays' if reused == 1 else 'stay'}"
     return Line(said + (f", {count(stored)} more are in the store" if stored else ""))
 
 

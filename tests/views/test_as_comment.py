@@ -80,16 +80,18 @@ def test_the_verdict_is_the_first_thing_read() -> None:
     assert lines[6] == (
         "A nightly run costs 2.00 USD, 1.00 USD more than before (+100.0 %). It ends 1h00m before its deadline."
     )
-    assert lines[8] == "**To do: nothing; nothing here keeps it from being merged.**"
+    assert lines[8] == "**Nobody has to act: cost, deadlines and policies allow it.**"
 
 
 @pytest.mark.parametrize(
     ("specs", "said"),
     [
-        ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "It ends 1m00s after its deadline."),
+        ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "It ends 1m00s after its deadline (was: 1h00m before)."),
         ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "fleetspec plan a.yaml says what would help."),
         ([spec("a.yaml", review(0, 1, head=1.0005))], "None of 4 models changes."),
         ([spec("a.yaml", review(0, 1, head=1.0005))], "A nightly run costs 1.00 USD, as before."),
+        ([spec("a.yaml", review(0, 1, slack=60.0))], "It ends 1m00s before its deadline (was: 1h00m before)."),
+        ([spec("a.yaml", review(0, 1, base=0.0006, head=0.00060001))], "as before"),
         ([spec("a.yaml", review(0, 1, head=0.5))], "0.50 USD less than before (-50.0 %)"),
         ([spec("a.yaml", None, "broken", 1)], "To do, by the author: mend what is told below"),
         ([spec("a.yaml", None, "broken", 1), spec("b.yaml", review(1, 1))], "The others: 3 of 7 models are made anew"),
