@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from fleetspec.cli.options import (
+    StorePath,
     answer,
     approvals_option,
     color_option,
@@ -98,7 +99,7 @@ def stopped(found: dict[str, Any]) -> bool:
 )
 @options(sides_argument)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something changes.")
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
+@click.option("--store", type=StorePath(), default=None,
               help="Folder of results: what it holds is not made necessary, and what is deployed in it is the base of "
                    "a single spec [default there: .fleetspec].")  # fmt: skip
 @options(data_option, given_options, run_option, session_option, approvals_option, today_option, write_option)
