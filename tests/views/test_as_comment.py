@@ -86,7 +86,10 @@ def test_the_verdict_is_the_first_thing_read() -> None:
 @pytest.mark.parametrize(
     ("specs", "said"),
     [
-        ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "It ends 1m00s after its deadline (was: 1h00m before)."),
+        (
+            [spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))],
+            "It ends 1m00s after its deadline (was: 1h00m before).",
+        ),
         ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "fleetspec plan a.yaml says what would help."),
         ([spec("a.yaml", review(0, 1, head=1.0005))], "None of 4 models changes."),
         ([spec("a.yaml", review(0, 1, head=1.0005))], "A nightly run costs 1.00 USD, as before."),
