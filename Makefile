@@ -54,6 +54,7 @@ rules: $(VENV)/run.stamp
 schema: $(VENV)/run.stamp
 	$(BIN)/fleetspec schema --kind fleet --out docs/fleet.schema.json
 	$(BIN)/fleetspec schema --kind defaults --out docs/defaults.schema.json
+	$(BIN)/fleetspec schema --kind approvals --out docs/approvals.schema.json
 
 # Builds the GARCH engine for this processor, where a C++ compiler is; nothing needs it.
 native: $(VENV)/run.stamp

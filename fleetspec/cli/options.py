@@ -101,6 +101,14 @@ run_option = click.option(
 session_option = click.option(
     "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
 )
+approvals_option = click.option(
+    "--approvals", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+    help="Overrides, approvals and validations [default: approvals.yaml beside the spec].",
+)  # fmt: skip
+today_option = click.option(
+    "--today", type=Day(), default=None,
+    help="The day by which overrides expire and prices grow old [default: the session].",
+)  # fmt: skip
 base_option = click.option(
     "--base", callback=_base, default=None, metavar="BASE",
     help="Spec or saved plan to compare with [default: what is deployed in the store].",
@@ -113,7 +121,28 @@ format_option = click.option(
     help="How to present the answer; md is markdown.",
 )  # fmt: skip
 color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
+on_option = click.option(
+    "--on", type=click.Choice(["here", "cluster"]), default=None,
+    help="This machine and its store, or a cluster [default: here; with --context cluster].",
+)  # fmt: skip
+context_option = click.option(
+    "--context", metavar="NAME", default=None, help="Cluster: a context of the kubeconfig [default: its current one]."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    from fleetspec.units import Duration, UnitError
+
+    try:
+        return None if value is None else Duration.parse(value).seconds
+    except UnitError as error:
+        raise click.BadParameter(f"{error}; write 90s, 45m or 8h", ctx, param) from None
+
+
+def timeout_option(default: str | None, help: str) -> Callable[[F], F]:
+    """``--timeout``, in seconds once it is read."""
+    return click.option("--timeout", metavar="DURATION", default=default, callback=_seconds, help=help)
 
 
 def given_options(function: F) -> F:

@@ -26,8 +26,6 @@ class Waiting(Struct, frozen=True):
 
 WAITING = (
     Waiting(("data", "*", "options"), "reach object stores and databases", "read the data from a file beside the spec"),
-    Waiting(("policies",), "stop changes that cost or grow too much", "read the cost in `fleetspec diff`"),
-    Waiting(("queue",), "hand runs to Kueue", "set the queue's label on the rendered RayJob"),
     Waiting(("objective", "minimize"), "choose the quickest plan within the budget",
             "bring the deadline forward: a plan is the cheapest that meets it", "time"),
     Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",

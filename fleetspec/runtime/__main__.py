@@ -1,8 +1,8 @@
 """``python -m fleetspec.runtime --config DIR --store DIR``: the entry point of a rendered RayJob.
 
 DIR holds what ``fleetspec render`` put into the ConfigMap: ``fleet.yaml`` (resolved), ``fleet.lock``, ``plan.json``
-and ``run.json`` (``run``, ``session``, ``graph``), each as it is or as ``<name>.gz``. The spec is compiled again, and
-only the planned graph is run.
+and ``run.json`` (``run``, ``session``, ``graph``), each as it is, as ``<name>.gz`` or as its
+pieces ``<name>.gz.00``, ``<name>.gz.01`` and so on. The spec is compiled again, and only the planned graph is run.
 """
 
 from __future__ import annotations
@@ -102,11 +102,13 @@ def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) 
 
 
 def _text(path: Path) -> str:
-    """A file of the folder; a long one lies there as ``<name>.gz``, as manifests pack it."""
-    packed = path.with_name(path.name + ".gz")
+    """A file of the folder; a long one lies there as ``<name>.gz``, or as its pieces, as manifests pack it."""
     try:
-        if packed.is_file() and not path.is_file():
-            return gzip.decompress(packed.read_bytes()).decode()
+        if not path.is_file():
+            packed = path.with_name(path.name + ".gz")
+            pieces = [packed] if packed.is_file() else sorted(path.parent.glob(f"{packed.name}.[0-9][0-9]"))
+            if pieces:
+                return gzip.decompress(b"".join(piece.read_bytes() for piece in pieces)).decode()
         return path.read_text(encoding="utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise reject(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
+from fleetspec.sheets import Block, Example, Facts, Heading, Line, Table, Tone
 from fleetspec.sheets.figures import count, percent, plural, span
 
 _SHOWN_ESTIMATES = 6
@@ -13,7 +13,39 @@ _SHOWN_ESTIMATES = 6
 def render_sheet(data: dict[str, Any]) -> list[Block]:
     """The files ``render`` wrote."""
     rows = tuple((file["name"], count(file["bytes"])) for file in data["files"])
-    return [Line(f"wrote {data['folder']}", "good"), Table(("file", "bytes"), rows, frozenset({"bytes"}))]
+    asked = tuple(
+        (row["pod"], count(row["count"]), f"{row['cpu']:g}", count(row["memory_mib"]), _devices(row["devices"]))
+        for row in data["requests"]
+    )
+    numbers = frozenset({"pods", "cores each", "MiB each"})
+    return [
+        Line(f"wrote {data['folder']}", "good"),
+        Table(("file", "bytes"), rows, frozenset({"bytes"})),
+        Heading("Asked of the cluster at the plan's peak"),
+        Table(("group", "pods", "cores each", "MiB each", "devices each"), asked, numbers),
+    ]
+
+
+def _devices(devices: dict[str, int]) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in devices.items()) or "none"
+
+
+def rendered_sheet(data: dict[str, Any]) -> list[Block]:
+    """What ``render --check`` found different in a folder."""
+    if not data["differences"]:
+        return [Line(f"{data['folder']} is what the spec renders: {plural(data['files'], 'file')}", "good")]
+    words = {
+        "changed": "is not as rendered",
+        "missing": "is missing",
+        "stale": "is no longer rendered",
+        "foreign": "was not rendered by fleetspec, and stands where a rendered file belongs",
+    }
+    blocks: list[Block] = []
+    for each in data["differences"]:
+        blocks.append(Line(f"{each['name']} {words[each['state']]}", "bad"))
+        if each["lines"]:
+            blocks.append(Example("\n".join(each["lines"])))
+    return blocks
 
 
 def apply_sheet(data: dict[str, Any]) -> list[Block]:
