@@ -5,9 +5,10 @@
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
-4. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-5. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
-6. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
+4. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
+5. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
+6. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+7. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free
 from fleetspec.planner.judge import judge
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
+from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.soundness import require_sound
@@ -83,11 +85,12 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     found = _sized(problem, first)
     if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
         return found
-    return assured(problem, lambda padded: _sized(padded, first), found)
+    # What polishing saves is slack that nights need: headroom is looked for without it.
+    return assured(problem, lambda padded: _sized(padded, first, rough=True), found)
 
 
-def _sized(problem: CapacityProblem, first: bool) -> Outcome:
-    """Bound and best replay of a problem whose jobs take the time they are said to."""
+def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcome:
+    """Bound and best replay of a problem whose jobs take the time they are said to. ``rough`` ones are not polished."""
     land = survey(problem)
     if not land.classes:
         return Outcome(land, "feasible", None, None, 0, "")
@@ -98,6 +101,8 @@ def _sized(problem: CapacityProblem, first: bool) -> Outcome:
     late = False
     if best is None or best.end > problem.deadline_seconds:
         best, late = _faster(best, _fastest(land)), True
+    if best is not None and not first and not rough:
+        best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
     if late and best.end > problem.deadline_seconds:

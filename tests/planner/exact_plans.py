@@ -2,9 +2,9 @@
 
 What may be executed: whole jobs on whole nodes of up to two stages; a job takes its cores and memory of a node, or one
 slot of a layout, for its whole time; the nodes of one pool and layout boot together, are paid until the last of their
-jobs ends and ``IDLE_SECONDS`` longer, or until the stage does, and serve the next stage if it begins before that. To keep
-them for it a group may be held longer than it works. Every active schedule of a node is tried (serial generation over
-all orders of its jobs: Kolisch, Sprecher, Drexl 1995), so no schedule is cheaper than the cheapest here.
+jobs ends and ``IDLE_SECONDS`` longer, or until the stage does, and serve the next stage if it begins before that. To
+keep them for it a group may be held longer than it works. Every active schedule of a node is tried (serial generation
+over all orders of its jobs: Kolisch, Sprecher, Drexl 1995), so no schedule is cheaper than the cheapest here.
 """
 
 from __future__ import annotations
@@ -79,9 +79,7 @@ def optimum(posed: CapacityProblem) -> float:
     first = list(_stage(posed, groups, stages[0], nothing))
     if len(stages) == 1:
         ended = [(used, max(one.end for one in used)) for used in first]
-        return min(
-            (_paid(groups, used, end) for used, end in ended if end <= posed.deadline_seconds), default=math.inf
-        )
+        return min((_paid(groups, used, end) for used, end in ended if end <= posed.deadline_seconds), default=math.inf)
     follow = {}
     best = math.inf
     for used in first:
@@ -225,9 +223,7 @@ def _free(
     return taken[0] + cores <= pool.cpu and taken[1] + memory <= pool.memory_mib
 
 
-def _slots(
-    posed: CapacityProblem, pool: CapacityPool, pattern: Pattern, rows: tuple[int, ...]
-) -> frozenset[float]:
+def _slots(posed: CapacityProblem, pool: CapacityPool, pattern: Pattern, rows: tuple[int, ...]) -> frozenset[float]:
     """Ends over all ways to give each job one of the layout's slots."""
     slots = [name for name, count in pattern.slots for _ in range(count)]
     found = set()
