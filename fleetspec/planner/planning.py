@@ -31,6 +31,8 @@ from fleetspec.planner.terrain import Terrain, survey
 ROUNDS = 4
 CANDIDATES = 3
 """Combinations of lengths tried per round."""
+EASES = (0.95, 0.9, 0.8, 0.65)
+"""Shares of the time for which fluid work is shared out when no lengths are found for all of it."""
 STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
 """How much longer than on paper the fastest allocation may get when whole nodes and jobs do not fit."""
 ENOUGH = 1.3
@@ -145,16 +147,33 @@ def _replays(land: Terrain, time: float, first: bool) -> list[Replay]:
     found: list[Replay] = []
     for one in (fluid, tighter):
         if one is not None:
-            patterns = few_patterns(land, one)
-            for lengths in vectors(land, one, time, CANDIDATES):
-                found += _replayed(land, lengths, patterns)
-                if first and _holds(land, found):
-                    return found
+            found += _lengthened(land, one, time, first)
+            if first and _holds(land, found):
+                return found
+    for ease in EASES:
+        if _holds(land, found):
+            break
+        # Work that fills a pool to its maximum all night leaves it no boots: shared out for a shorter night it does.
+        eased = free_lengths(land, time=time * ease, prices=prices)
+        if eased is None:
+            break
+        found += _lengthened(land, eased, time, first)
     whole = sum(fluid.lengths.values())
     if whole > 0 and not _holds(land, found):
         # All the time there is, shared out as the fluid work is: what exact packing needs.
         stretched = {s: length * time / whole for s, length in fluid.lengths.items()}
         found += _replayed(land, stretched, few_patterns(land, fluid))
+    return found
+
+
+def _lengthened(land: Terrain, fluid: Fluid, time: float, first: bool) -> list[Replay]:
+    """Replays of the cheapest combinations of lengths for a fluid answer; ``first`` stops at one that holds."""
+    found: list[Replay] = []
+    patterns = few_patterns(land, fluid)
+    for lengths in vectors(land, fluid, time, CANDIDATES):
+        found += _replayed(land, lengths, patterns)
+        if first and _holds(land, found):
+            break
     return found
 
 
