@@ -2,12 +2,12 @@
 
     python bench/baselines.py [hours …]
 
-About 42,500 jobs in 30 classes and 3 stages, most of the cost in neural fits that need 9 GiB of GPU memory, on two sizes
-of CPU nodes, H100s that may be cut, A100s and RTX 4090s (list prices of the shipped catalog or ASSUMED, as said below).
-Each way is a restriction of the problem that the planner then solves and replays like its own, so what is compared is
-the restriction and not the planning; it is FEASIBLE only if its replay ends in time within the same maxima. One way is a
-rule and is paid on paper, without a replay, which flatters it: *per task*, nodes of its own for every task from the
-offers that are cheapest for it, as SkyPilot picks them; a task is all jobs of a class.
+About 42,500 jobs in 30 classes and 3 stages, most of the cost in neural fits that need 9 GiB of GPU memory, on two
+sizes of CPU nodes, H100s and A100s that may be cut, and RTX 4090s (list prices of clouds, the A100's and the 4090's
+ASSUMED; runtimes ASSUMED). Each way is a restriction of the problem that the planner then solves and replays like its
+own, so what is compared is the restriction and not the planning; it is late if its best replay ends after the deadline
+within the same maxima. One way is a rule and is paid on paper, without a replay, which flatters it: *per task*, nodes of
+its own for every task from the offers that are cheapest for it, as SkyPilot picks them; a task is all jobs of a class.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "planner"))
 
-from capacity_problems import HEADER, cpu_pool, job_class, mig_pool, on_mig, whole_gpu_pool
+from capacity_problems import cpu_pool, job_class, mig_pool, on_mig, whole_gpu_pool
 
 from fleetspec.planner.formulation import IDLE_SECONDS
 from fleetspec.planner.planning import solve
@@ -83,8 +83,8 @@ def one_gpu(posed: CapacityProblem, name: str) -> CapacityProblem:
 
 
 def article(posed: CapacityProblem) -> CapacityProblem:
-    """One profile for all models of a GPU: of those that hold the largest model (its own rule, memory // 5 GB, would run
-    them out of memory), the one with the number of models nearest to that rule."""
+    """One profile for all models of a GPU: of those that hold the largest model (its own rule, memory // 5 GB, would
+    run it out of memory), the one with the number of models nearest to that rule."""
     least = max(one.gpu_memory_mib for one in posed.classes)
     layouts = {}
     for pool in posed.pools:

@@ -26,8 +26,8 @@ WORK = 1500
 """Replays times classes of one polish."""
 ENOUGH = 0.02
 """A plan in time that costs within this share of its bound is left as it is."""
-SMALLEST = 1e-6
-"""Share of the cost by which a change has to be better."""
+SMALLEST = 0.005
+"""Share of the cost by which a change has to be better: less is not worth other rooms and other assumptions."""
 
 Nodes = dict[tuple[int, str, int], int]
 Shares = dict[tuple[int, int], float]
