@@ -6,8 +6,9 @@ About 42,500 jobs in 30 classes and 3 stages, most of the cost in neural fits th
 sizes of CPU nodes, H100s and A100s that may be cut, and RTX 4090s (list prices of clouds, the A100's and the 4090's
 ASSUMED; runtimes ASSUMED). Each way is a restriction of the problem that the planner then solves and replays like its
 own, so what is compared is the restriction and not the planning; it is late if its best replay ends after the deadline
-within the same maxima. One way is a rule and is paid on paper, without a replay, which flatters it: *per task*, nodes of
-its own for every task from the offers that are cheapest for it, as SkyPilot picks them; a task is all jobs of a class.
+within the same maxima. One way is a rule and is paid on paper, without a replay, which flatters it: *per task*, nodes
+of its own for every task from the offers that are cheapest for it, as SkyPilot picks them; a task is all jobs of a
+class.
 """
 
 from __future__ import annotations
