@@ -110,6 +110,15 @@ def _earlier(store: Path | None, fleet: str, approvals: Approvals, report: Repor
     )
 
 
+def check_saved(path: Path, made: Planned, report: Report) -> None:
+    """Whether a saved plan may still be applied here: see :mod:`planorigin`, and what the store holds now."""
+    from fleetspec.planfile import read_planfile
+    from fleetspec.planorigin import check_current, check_results, from_json
+
+    check_current(from_json(read_planfile(path).meta.get("origin")), path, report)
+    check_results(path, made.plan.jobs, int((~made.done).sum()))
+
+
 def failing(found: tuple[Ruling, ...], report: Report) -> bool:
     """Whether any of them stops the plan; the report gets what each objects."""
     for one in found:

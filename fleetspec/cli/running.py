@@ -100,6 +100,8 @@ def apply_command(
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    if spec.suffix == ".fsp":
+        policing.check_saved(spec, planned, report)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
     who = person(as_, os.environ, Path.cwd())
