@@ -37,6 +37,7 @@ _COMMANDS = {
     "calibrate": ("calibrating", "Measure a few jobs of each class, so that plans need not guess."),
     "apply": ("running", "Run what is missing, on Ray, and store the results."),
     "status": ("running", "Say what the store holds of a fleet."),
+    "inventory": ("inventorying", "List groups with owner, tier, versions, last backtest and validation."),
     "audit": ("auditing", "Show or verify the audit log: plans, approvals, overrides, applies."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),

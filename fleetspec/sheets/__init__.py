@@ -96,6 +96,7 @@ _SHEETS: Mapping[str, str] = {
     "reproduce": "operating",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "inventory": "inventorying",
     "audit": "auditing",
     "audited": "auditing",
 }
