@@ -40,7 +40,8 @@ class Asking(Struct, frozen=True):
     """How the sides of a comparison are compiled. Without ``data`` both have the data of the base's lock.
 
     What ``store`` holds is not made necessary. ``approvals`` is the file of approvals where it is not beside the head,
-    and ``today`` the day by which they and prices grow old; the head's session where it is None.
+    and ``today`` the day by which they and prices grow old; the head's session where it is None. ``whole`` asks of a
+    review of many specs for what a page shows, and ``plans`` is the folder that the head's saved plans go to.
     """
 
     run: RunKind
@@ -50,6 +51,8 @@ class Asking(Struct, frozen=True):
     store: Path | None = None
     approvals: Path | None = None
     today: date | None = None
+    whole: bool = False
+    plans: Path | None = None
 
 
 def start_of(

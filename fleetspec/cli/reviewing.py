@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from fleetspec.cli.options import (
+    StorePath,
     answer,
     approvals_option,
     color_option,
@@ -21,6 +22,7 @@ from fleetspec.cli.options import (
     show_findings,
     today_option,
 )
+from fleetspec.cli.writing import Wanted, asking, write, write_option
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
@@ -97,10 +99,10 @@ def stopped(found: dict[str, Any]) -> bool:
 )
 @options(sides_argument)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something changes.")
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
+@click.option("--store", type=StorePath(), default=None,
               help="Folder of results: what it holds is not made necessary, and what is deployed in it is the base of "
                    "a single spec [default there: .fleetspec].")  # fmt: skip
-@options(data_option, given_options, run_option, session_option, approvals_option, today_option)
+@options(data_option, given_options, run_option, session_option, approvals_option, today_option, write_option)
 @options(format_option, color_option)
 def diff_command(
     sides: tuple[str, ...],
@@ -113,6 +115,7 @@ def diff_command(
     session: date | None,
     approvals: Path | None,
     today: date | None,
+    wanted: Wanted,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -131,10 +134,17 @@ def diff_command(
     from fleetspec.comparing import Asking
     from fleetspec.compiler.jobgraph import RunKind
 
-    how = Asking(RunKind(run), session, given, data, store, approvals, today)
-    view, found, report, failed = compared(sides, paths, how, format_)
+    how = Asking(RunKind(run), session, given, data, store, approvals, today, **asking(wanted))
+    # Whoever has a form written to stdout wants that alone there, and findings on stderr as with JSON.
+    alone = any(str(path) == "-" for _, path in wanted)
+    view, found, report, failed = compared(sides, paths, how, "json" if alone else format_)
+    if wanted and view != "diffs":
+        raise click.UsageError("--write is about states of a repository, or two folders: main...HEAD -- specs/")
+    weighed = [spec.pop("sides", None) for spec in found.get("specs", ())]
     show_findings(report, no_color)
-    answer(view, found, format_, no_color)
+    if not alone:
+        answer(view, found, format_, no_color)
+    write(found, wanted, weighed)
     if failed:
         raise SystemExit(int(ExitCode.ERROR))
     if stopped(found):

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from fleetspec.compiler.check_policies import check_policies
+from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning, meaning_operation
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def _check_budget(spec: FleetSpec, report: Report) -> None:
         )
 
 
-_STORES = ("s3://", "gs://")
+_OPTIONS = {
+    "s3://": ("access_key", "anonymous", "endpoint", "region", "secret_key", "session_token"),
+    "gs://": ("access_token", "anonymous", "endpoint"),
+}
+"""What may be said of a bucket beside its name; what is left out comes from the environment, as its vendor has it."""
+_STORES = tuple(_OPTIONS)
 
 
 def _check_publish(spec: FleetSpec, report: Report) -> None:
@@ -56,3 +62,19 @@ def _check_publish(spec: FleetSpec, report: Report) -> None:
         report.add(meaning_operation.PUBLISH, message, route=route, help=help)
     elif any(to == store or to.startswith(f"{store}/") for store in _STORES):
         report.add(meaning_operation.PUBLISH, f"'{to}' names no bucket", route=route, help=help)
+    else:
+        _check_options(spec.publish.options, next((store for store in _STORES if to.startswith(store)), ""), report)
+
+
+def _check_options(options: dict[str, str], store: str, report: Report) -> None:
+    known = _OPTIONS.get(store, ())
+    for name in options:
+        if name not in known:
+            where = f"a bucket of {store}" if store else "a folder"
+            report.add(
+                meaning_operation.PUBLISH,
+                f"{where} has no option '{name}'",
+                route=("publish", "options", name),
+                key=True,
+                help=did_you_mean(name, known) if known else "take it out: options are for buckets",
+            )

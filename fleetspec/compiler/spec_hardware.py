@@ -17,11 +17,12 @@ from fleetspec.scalars import (
     MoneyText,
     Name,
     RateText,
+    SessionsText,
     SessionTimeText,
     ShareText,
     YearlyMoneyText,
 )
-from fleetspec.units import Duration
+from fleetspec.units import Duration, Sessions
 
 
 class OnMiss(Shape):
@@ -146,19 +147,28 @@ class Policy(Shape):
 
 
 class Publish(Shape):
-    """Where forecasts go after a run."""
+    """Where forecasts go after a night: a folder or a bucket, which keeps those of the last ``keep`` sessions."""
 
     to: str
     format: Literal["parquet", "csv"] = "parquet"
+    keep: SessionsText = Sessions(30)
     options: dict[str, str] = Field(default_factory=dict)
 
 
 class Cluster(Shape):
     """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
-    the first node boots. ``ray`` is the Ray release inside the image."""
+    the first node boots. ``ray`` is the Ray release inside the image.
+
+    ``workers`` says whether Ray's autoscaler owns their number or the plan's peak stands for the whole run; left out,
+    a queue decides. ``launch`` is who creates the nightly RayJob, ``gitops`` and ``metrics`` who else is there.
+    """
 
     namespace: Name = "fleetspec"
     image: str = "fleetspec-worker:latest"
     ray: str = "2.60.0"
     store: str = "/var/lib/fleetspec"
     startup: DurationText = Duration(120)
+    workers: Literal["autoscaled", "fixed"] | None = None
+    launch: Literal["cli", "cronjob"] = "cli"
+    gitops: Literal["none", "argocd"] = "none"
+    metrics: Literal["none", "podmonitor"] = "none"

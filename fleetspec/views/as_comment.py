@@ -7,7 +7,7 @@ out in the order of :data:`DROPPED`, of each kind those of the last spec first; 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
@@ -29,6 +29,7 @@ from fleetspec.sheets.reviewing import (
     states,
     title_of,
 )
+from fleetspec.sheets.verdicts import heads, least_slack, rulings, verdict
 from fleetspec.views.as_markdown import escape, markdown
 
 LIMIT = 60_000
@@ -111,40 +112,29 @@ def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     ]
     if found["work"]:
         lines.append(markdown([necessary(found["work"], data["run"])]))
-    if judged := policy_table(_rulings(data), _OBJECTIONS):
+    if judged := policy_table(rulings(data), _OBJECTIONS):
         lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
 
 
 def _verdict(data: dict[str, Any]) -> str:
-    broken = [spec["path"] for spec in data["specs"] if spec["state"] == "broken"]
-    if broken:
-        return f"❌ cannot be compared: {_listed(broken)}"
-    heads = [(spec, spec["review"]["head"]) for spec in data["specs"] if spec["review"] and spec["review"]["head"]]
-    late = [spec["path"] for spec, head in heads if head["verdict"] != "feasible"]
-    if late:
-        return f"❌ does not hold: {_listed(late)}"
-    stopped = objections(_rulings(data), "fail")
-    if stopped:
-        return f"❌ stopped by policy: {_listed(stopped)}"
-    if not data["changes"]:
-        return "✅ no change"
+    """The headline, which is all that a notification on a phone shows."""
+    found = verdict(data)
+    match found.kind:
+        case "broken":
+            return f"❌ cannot be compared: {_listed(found.about)}"
+        case "late":
+            return f"❌ does not hold: {_listed(found.about)}"
+        case "policy":
+            return f"❌ stopped by policy: {_listed(found.about)}"
+        case "unchanged":
+            return "✅ no change"
     changed = f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
-    warned = objections(_rulings(data), "warn")
+    warned = objections(rulings(data), "warn")
     return changed + (f"; policy warns: {_listed(warned)}" if warned else "")
 
 
-def _rulings(data: dict[str, Any]) -> list[dict[str, Any]]:
-    """Of all specs, each with the spec it is about where there are several."""
-    reviewed = [spec for spec in data["specs"] if spec["review"]]
-    return [
-        ruling | {"spec": spec["path"] if len(reviewed) > 1 else None}
-        for spec in reviewed
-        for ruling in spec["review"].get("policies", ())
-    ]
-
-
-def _listed(paths: list[str]) -> str:
+def _listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(map(escape, paths[:_NAMED])) + more
 
@@ -158,12 +148,11 @@ def _dollars(cost: dict[str, float]) -> str:
 
 def _slack(data: dict[str, Any]) -> str:
     """The spec that ends closest to its deadline."""
-    heads = [(spec["review"]["head"], spec["path"]) for spec in data["specs"] if spec["review"]]
-    held = [(head["slack_seconds"], path) for head, path in heads if head is not None]
-    if not held:
+    found = least_slack(data)
+    if found is None:
         return ""
-    least, path = min(held)
-    where = f" ({escape(path)})" if len(held) > 1 else ""
+    least, path = found
+    where = f" ({escape(path)})" if sum(1 for _ in heads(data)) > 1 else ""
     return f" Least slack before the deadline: **{span(least)}**{where}."
 
 
