@@ -124,11 +124,20 @@ def apply_command(
         from fleetspec import deploying
         from fleetspec.cli.deploying import deploy
 
-        report = Report()
+        report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
         what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
-        deploy(what, objects, report, yes=yes, quiet=quiet, take_over=take_over, wait=not no_wait, seconds=timeout,
-               format_=format_, no_color=no_color)  # fmt: skip
+        if spec.suffix == ".fsp":
+            policing.check_saved(spec, what.planned, report, results=False)
+        rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
+        if policing.failing(rulings, report):
+            show_findings(report, no_color)
+            raise SystemExit(int(ExitCode.POLICY))
+        logged = policing.applied(what.planned, rulings, store, who, on=f"cluster {objects.connection.name}")
+        with logged as ended:
+            ended["outcome"] = "handed over" if no_wait else None
+            deploy(what, objects, report, yes=yes, quiet=quiet, take_over=take_over, wait=not no_wait,
+                   seconds=timeout, format_=format_, no_color=no_color)  # fmt: skip
     if take_over or platform or no_wait or timeout is not None:
         raise click.UsageError("--take-over, --platform, --no-wait and --timeout are for a cluster: add --on cluster")
     if log == "-" and format_ != "text":
