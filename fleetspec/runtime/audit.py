@@ -28,6 +28,7 @@ from typing import Any, BinaryIO
 from fleetspec.diagnostics import Rejected
 from fleetspec.files import sync_folder, write_atomically
 from fleetspec.objects import ObjectPath
+from fleetspec.rules import running
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.leases import EXPIRES_SECONDS, leased
 from fleetspec.runtime.store import Store
@@ -290,17 +291,15 @@ def _alone(path: Path) -> Iterator[None]:
 @contextmanager
 def _claimed(root: ObjectPath) -> Iterator[None]:
     """The same in a bucket; of a killed writer the claim runs out. Raises Rejected (FS502) where others never end."""
-    for left in reversed(range(_TRIES)):
-        claim = leased(root)
-        try:
-            claim.__enter__()
-        except Rejected:
-            if not left:
-                raise
-            # Two that saw each other's claim both went back: not for the same time again.
-            time.sleep(_PAUSE_SECONDS * (0.5 + secrets.randbelow(1000) / 1000))
-            continue
-        with ExitStack() as stack:
-            stack.push(claim)
-            yield
-        return
+    with ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(leased(root))
+                break
+            except Rejected as fault:
+                held = any(one.rule is running.STORE_HELD for one in fault.report)
+                if not held or not left:
+                    raise
+                # Two that saw each other's claim both went back: not for the same time again.
+                time.sleep(_PAUSE_SECONDS * (0.5 + secrets.randbelow(1000) / 1000))
+        yield
