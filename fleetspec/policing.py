@@ -141,17 +141,14 @@ def applied(
     made: Planned, found: tuple[Ruling, ...], store: Path, person: Person, *, on: str = "here"
 ) -> Iterator[dict[str, Any]]:
     """Log what an apply was let through by, that it begins, and how it ends. The block says its ``run_record`` and
-    ``code``, or ends the process with the code.
+    ``code``, or in words its ``outcome``.
 
-    A process that is killed leaves an apply that has begun and not ended. One on a cluster is logged where the store
-    is there.
+    A process that is killed leaves an apply that has begun and not ended. ``on`` is
+    the cluster that it is handed to.
     """
     from fleetspec.runtime import audit
 
     told: dict[str, Any] = {"run_record": None, "code": None, "outcome": None}
-    if on != "here" and not store.is_dir():
-        yield told
-        return
     fleet, about = made.plan.fleet, _about(made, person) | {"on": on}
     for one in found:
         if one.overridden_by is not None:
@@ -165,12 +162,9 @@ def applied(
     ending = "broken off"
     try:
         yield told
-        ending = _OUTCOMES.get(told["code"], "failed")
+        ending = told["outcome"] or _OUTCOMES.get(told["code"], "failed")
     except KeyboardInterrupt:
         ending = "interrupted"
-        raise
-    except SystemExit as exit_:
-        ending = told["outcome"] or _OUTCOMES.get(exit_.code, "failed")  # type: ignore[call-overload]
         raise
     except Rejected as fault:
         ending = f"rejected: {', '.join(sorted({one.rule.code for one in fault.report.errors}))}"
