@@ -22,6 +22,7 @@ from fleetspec.cli.options import (
     options,
     quiet_option,
     run_option,
+    scope_option,
     session_option,
     show_findings,
     spec_argument,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleetspec.pipeline import Planned
+    from fleetspec.renderer.ownership import Scope
     from fleetspec.runtime.driver import Progress
 
 
@@ -66,9 +68,8 @@ def _is_on_cluster(on: str | None, context: str | None) -> bool:
 )
 @click.option("--metrics", "address", metavar="[HOST:]PORT", default=None, callback=_address,
               help="Serve metrics for Prometheus at /metrics while it runs.")  # fmt: skip
-@options(on_option, context_option)
+@options(on_option, context_option, scope_option)
 @click.option("--take-over", is_flag=True, help="On a cluster: write over objects and fields that others hold.")
-@click.option("--platform", is_flag=True, help="On a cluster: apply what serves more than this fleet, such as queues.")
 @click.option("--no-wait", is_flag=True, help="On a cluster: do not wait for the end of the run.")
 @options(timeout_option(None, "On a cluster: wait at most so long; the run goes on."))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
@@ -86,7 +87,7 @@ def apply_command(
     on: str | None,
     context: str | None,
     take_over: bool,
-    platform: bool,
+    scope: Scope,
     no_wait: bool,
     timeout: int | None,
     yes: bool,
@@ -115,11 +116,11 @@ def apply_command(
 
         report = Report()
         objects = deploying.reach(context)
-        what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
         deploy(what, objects, report, yes=yes, quiet=quiet, take_over=take_over, wait=not no_wait, seconds=timeout,
                format_=format_, no_color=no_color)  # fmt: skip
-    if take_over or platform or no_wait or timeout is not None:
-        raise click.UsageError("--take-over, --platform, --no-wait and --timeout are for a cluster: add --on cluster")
+    if take_over or no_wait or timeout is not None:
+        raise click.UsageError("--take-over, --no-wait and --timeout are for a cluster: add --on cluster")
     if log == "-" and format_ != "text":
         raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)

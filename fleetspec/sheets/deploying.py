@@ -18,9 +18,7 @@ def steps_sheet(data: dict[str, Any]) -> list[Block]:
         Line(f"Cluster {data['context']}, namespace {data['namespace']}:", "strong"),
         Table(("", "object", "fields that change"), rows),
     ]
-    blocks += [
-        Line(f"left to whoever runs the cluster (--platform applies it too): {ref}", "dim") for ref in data["left"]
-    ]
+    blocks += [Line(f"not applied, its scope is wider (--scope): {ref}", "dim") for ref in data["left"]]
     return blocks
 
 
@@ -77,8 +75,10 @@ def on_cluster_sheet(data: dict[str, Any]) -> list[Block]:
             blocks.append(_groups(state))
         blocks += [Line(text, "warn") for text in state["why"]]
     if data["strays"]:
-        blocks += [Heading("In no run's record"), *(Line(ref, "warn") for ref in data["strays"])]
+        blocks += [Heading("The fleet's, of no run"), *(Line(ref) for ref in data["strays"])]
         blocks.append(Line("`fleetspec destroy` removes them with the fleet", "dim"))
+    if data["unseen"]:
+        blocks.append(Line(f"not looked through, for want of permission: {', '.join(data['unseen'])}", "dim"))
     return blocks
 
 

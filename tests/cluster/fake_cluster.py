@@ -35,6 +35,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
         "LocalQueue": ("localqueues", True),
         "Workload": ("workloads", True),
     },
+    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
     "/apis/ray.io/v1": {"RayCluster": ("rayclusters", True), "RayJob": ("rayjobs", True)},
 }

@@ -241,3 +241,16 @@ def test_time_that_runs_out_is_no_success(fake: FakeCluster, here: Path) -> None
     plays(fake, {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, None)
     code, _, err = call("apply", "fleet.yaml", "--on", "cluster", "--yes", "--timeout", "1s")
     assert (code, "FS661" in err) == (1, True)
+
+
+def test_an_account_that_may_create_runs_alone(fake: FakeCluster, here: Path) -> None:
+    """As a schedule inside the cluster has it: RayJobs, ConfigMaps, and nothing to look beside them."""
+    plays(fake, DONE, summary(0))
+    plurals = [plural for kinds in fake.store.plurals.values() for plural, _ in kinds.values()]
+    mine = {"rayjobs", "configmaps", "pods"}
+    fake.denied = {(verb, name) for verb in ("list", "get", "patch") for name in plurals if name not in mine}
+    code, _, err = call("apply", "fleet.yaml", "--on", "cluster", "--scope", "run", "--yes")
+    assert code == 0, err
+    code, out, _ = call("status", "fleet.yaml", "--on", "cluster")
+    assert code == 0
+    assert "for want of permission: CronJob" in out
