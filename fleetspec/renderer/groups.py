@@ -31,6 +31,7 @@ class GroupContext:
     workers: int
     cores: int
     memory: str
+    memory_mib: int
     object_store_bytes: int
     threads: int
     gpu_resource: str | None
@@ -110,6 +111,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 workers=line.workers,
                 cores=line.cores,
                 memory=f"{line.memory_mib}Mi",
+                memory_mib=line.memory_mib,
                 object_store_bytes=min(2048, max(96, line.memory_mib // 8)) * MIB,
                 # Jobs of a CPU node share its cores one by one; a GPU slot's cores all belong to its job.
                 threads=1 if gpu_resource is None else line.cores,

@@ -85,6 +85,7 @@ _SHEETS: Mapping[str, str] = {
     "diffs": "reviewing",
     "comment": "commenting",
     "render": "running",
+    "rendered": "running",
     "lint": "linting",
     "apply": "running",
     "status": "running",
@@ -102,6 +103,8 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "audit": "auditing",
+    "audited": "auditing",
 }
 
 
