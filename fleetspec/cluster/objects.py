@@ -113,7 +113,7 @@ class Objects:
             raise refused(f"list {kind} objects" + (f" in {namespace}" if namespace else ""), fault) from fault
 
     def seen(self, api_version: str, kind: str, namespace: str, labels: str = "") -> list[Object]:
-        """As :meth:`every`, but none where this account may not list the kind: for what is told where it can be seen."""
+        """As :meth:`every`, but none where this account may not list the kind."""
         try:
             return self.every(api_version, kind, namespace, labels)
         except Rejected as ending:

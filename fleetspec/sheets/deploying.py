@@ -43,10 +43,18 @@ def deployed_sheet(data: dict[str, Any]) -> list[Block]:
         blocks.append(_groups(state))
     blocks += [Line(text, "warn") for text in state["why"]]
     if data["summary"] is not None:
-        blocks += apply_sheet(data["summary"])
+        blocks += _summary(data["summary"])
     if state["ended"]:
         blocks.append(Line(f"results: {data['results']}", "dim"))
     return blocks
+
+
+def _summary(data: dict[str, Any]) -> list[Block]:
+    try:
+        return apply_sheet(data)
+    except (KeyError, TypeError):
+        # The image holds another release, whose summary has other figures.
+        return [Line("the driver is of another version of fleetspec: --format json shows its summary", "warn")]
 
 
 def _tone(state: dict[str, Any]) -> Tone:

@@ -91,12 +91,14 @@ LOST = {"jobDeploymentStatus": "Failed", "jobStatus": "FAILED", "reason": "AppFa
 def summary(exit_code: int) -> dict[str, Any]:
     figures = dict.fromkeys(("done", "reused", "newly_quarantined", "failed", "remaining", "cores", "wall_seconds"), 0)
     times = dict.fromkeys(("fit_seconds", "overhead_seconds", "startup_seconds"), 1.0)
+    nowhere = {"groups": [], "failed": None, "to": None}
     cause = {"reason": "no variance", "jobs": 3, "address": "demo/main/vol/garch/s0001/_"}
     return {
         **figures, **times, "fleet": "demo", "kind": "nightly", "session": "2026-11-23", "graph": "g", "run": "r1",
         "executor": "ray", "jobs": 8, "models": 4, "quarantined": 3 if exit_code else 0,
         "quarantined_models": 3 if exit_code else 0, "quarantined_share": 0.75 if exit_code else 0.0,
-        "max_quarantined": 0.02, "causes": [cause] if exit_code else [], "failures": [], "classes": [], "notes": [],
+        "max_quarantined": 0.02, "causes": [cause] if exit_code else [], "failures": [], "publication": nowhere,
+        "classes": [], "notes": [],
         "interrupted": False, "exit_code": exit_code,
     }  # fmt: skip
 
