@@ -66,6 +66,8 @@ def removal(objects: Objects, held: Inventory, chosen: Iterable[Record], *, stra
 def _stays(live: Object | None, ref: Ref, fleet: str, needed: set[Ref], platform: bool) -> str | None:
     if live is None:
         return None
+    if ref.kind == "Namespace":
+        return "no namespace is removed: the store's volume lies in it"
     if ref in needed:
         return "another run uses it"
     if not is_owned(live, fleet):
