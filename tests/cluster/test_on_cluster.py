@@ -256,3 +256,22 @@ def test_an_account_that_may_create_runs_alone(fake: FakeCluster, here: Path) ->
     code, out, _ = call("status", "fleet.yaml", "--on", "cluster")
     assert code == 0
     assert "for want of permission: CronJob" in out
+
+
+def test_a_fleet_of_tier_high_needs_a_second_person_there_too(fake: FakeCluster, here: Path) -> None:
+    plays(fake, DONE, summary(0))
+    Path("fleet.yaml").write_text(SPEC.replace("owner: research\n", "owner: research\ntier: high\n"))
+    assert call("lock", "fleet.yaml")[0] == 0
+    code, _, err = call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")
+    assert (code, fake.store.names()) == (4, set()), err
+    assert "approv" in err
+
+
+def test_an_apply_on_a_cluster_is_in_the_audit_log(fake: FakeCluster, here: Path) -> None:
+    plays(fake, LOST, summary(6))
+    assert call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")[0] == 6
+    code, out, err = call("audit", "show", "fleet.yaml", "--format", "json")
+    assert code == 0, err
+    kinds = [(entry["event"], entry["by"]) for entry in json.loads(out)["entries"]]
+    assert kinds == [("apply-begun", "ada"), ("apply-ended", "ada")]
+    assert json.loads(out)["entries"][-1]["outcome"] == "too much quarantined"
