@@ -33,9 +33,14 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
     "/apis/kueue.x-k8s.io/v1beta2": {
         "ClusterQueue": ("clusterqueues", False),
         "LocalQueue": ("localqueues", True),
+        "ResourceFlavor": ("resourceflavors", False),
         "Workload": ("workloads", True),
     },
+    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "/apis/policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
+    "/apis/rbac.authorization.k8s.io/v1": {"Role": ("roles", True), "RoleBinding": ("rolebindings", True)},
+    "/apis/scheduling.k8s.io/v1": {"PriorityClass": ("priorityclasses", False)},
     "/apis/ray.io/v1": {"RayCluster": ("rayclusters", True), "RayJob": ("rayjobs", True)},
 }
 
