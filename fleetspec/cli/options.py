@@ -96,7 +96,28 @@ format_option = click.option(
     help="How to present the answer; md is markdown.",
 )  # fmt: skip
 color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
+on_option = click.option(
+    "--on", type=click.Choice(["here", "cluster"]), default=None,
+    help="This machine and its store, or a cluster [default: here; with --context cluster].",
+)  # fmt: skip
+context_option = click.option(
+    "--context", metavar="NAME", default=None, help="Cluster: a context of the kubeconfig [default: its current one]."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    from fleetspec.units import Duration, UnitError
+
+    try:
+        return None if value is None else Duration.parse(value).seconds
+    except UnitError as error:
+        raise click.BadParameter(f"{error}; write 90s, 45m or 8h", ctx, param) from None
+
+
+def timeout_option(default: str | None, help: str) -> Callable[[F], F]:
+    """``--timeout``, in seconds once it is read."""
+    return click.option("--timeout", metavar="DURATION", default=default, callback=_seconds, help=help)
 
 
 def given_options(function: F) -> F:

@@ -81,7 +81,7 @@ FORECASTS = pa.schema(
         _column(
             "quantity",
             pa.string(),
-            "variance, mean, nu, skew, power, return or value_at_risk (a positive loss fraction)",
+            "variance, mean, nu, skew, power, return, value_at_risk or expected_shortfall (positive loss fractions)",
         ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),

@@ -95,6 +95,12 @@ _SHEETS: Mapping[str, str] = {
     "retry": "operating",
     "gc": "operating",
     "reproduce": "operating",
+    "steps": "deploying",
+    "deployed": "deploying",
+    "on_cluster": "deploying",
+    "drift": "deploying",
+    "destroy": "deploying",
+    "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
 }
