@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fleetspec.objects import ObjectPath, is_object
+
 
 @dataclass(frozen=True, slots=True)
 class Staged:
@@ -38,7 +40,11 @@ def stage(path: Path, content: bytes) -> Staged:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write ``content`` to a temporary name beside ``path``, make it durable, and rename. Raises OSError."""
+    """Write ``content`` to a temporary name beside ``path``, make it durable, and rename; in an object store, put it,
+    which is whole or nothing by itself. Raises OSError."""
+    if isinstance(path, ObjectPath):
+        path.put(content)
+        return
     stage(path, content).commit()
 
 
@@ -59,7 +65,9 @@ def _named(path: Path, partial: Path) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make the renames in a folder durable."""
+    """Make the renames in a folder durable. An object store has none, and answers when a write is."""
+    if is_object(folder):
+        return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -40,6 +40,7 @@ _COMMANDS = {
     "drift": ("deploying", "Compare what is on a cluster with what the spec renders."),
     "destroy": ("deploying", "Remove a fleet, or runs of it, from a cluster."),
     "doctor": ("deploying", "Check that a cluster is fit for a fleet."),
+    "audit": ("auditing", "Show or verify the audit log: plans, approvals, overrides, applies."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),
     "gc": ("operating", "Remove from a store what no ledger row or no deployed graph needs."),
@@ -82,8 +83,8 @@ def _root() -> None:
     """Compile, plan and run fleets of time-series models from one YAML spec.
 
     Start with `fleetspec init`, then `lock`, `plan` and `apply`. Data goes to stdout, progress and findings to
-    stderr. Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode of diff and drift), 3 infeasible, 5 stale,
-    6 too much quarantined, 64 usage, 130 interrupted.
+    stderr. Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode of diff and drift), 3 infeasible, 4
+    stopped by a policy, 5 stale, 6 too much quarantined, 64 usage, 130 interrupted.
     """
 
 

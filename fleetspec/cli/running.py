@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from functools import partial
@@ -12,6 +13,7 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    approvals_option,
     base_option,
     color_option,
     context_option,
@@ -27,6 +29,7 @@ from fleetspec.cli.options import (
     spec_argument,
     store_option,
     timeout_option,
+    today_option,
 )
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
@@ -72,6 +75,9 @@ def _is_on_cluster(on: str | None, context: str | None) -> bool:
 @click.option("--no-wait", is_flag=True, help="On a cluster: do not wait for the end of the run.")
 @options(timeout_option(None, "On a cluster: wait at most so long; the run goes on."))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
+@options(approvals_option, today_option)
+@click.option("--as", "as_", metavar="NAME", default=None,
+              help="Who applies [default: FLEETSPEC_ACTOR, the CI job's user, git's].")  # fmt: skip
 @options(quiet_option, format_option, color_option)
 def apply_command(
     spec: Path,
@@ -90,6 +96,9 @@ def apply_command(
     no_wait: bool,
     timeout: int | None,
     yes: bool,
+    approvals: Path | None,
+    today: date | None,
+    as_: str | None,
     quiet: bool,
     format_: str,
     no_color: bool,
@@ -98,13 +107,15 @@ def apply_command(
 
     A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
-    plan does not hold, 5 when the data moved since the lock, 6 when too many models are quarantined.
+    plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
+    when the data moved since the lock, 6 when too many models are quarantined.
 
     On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of
     somebody else's; then it is followed to its end. Interrupted, the run goes on there.
     """
-    from fleetspec import comparing, pipeline
+    from fleetspec import comparing, pipeline, policing
     from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.revisions.person import person
     from fleetspec.runtime.listening import listening
 
     if _is_on_cluster(on, context):
@@ -127,13 +138,23 @@ def apply_command(
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
+    who = person(as_, os.environ, Path.cwd())
+    rulings = policing.rulings(planned, base, store, policing.Watch(approvals, today, who), report, given)
+    stopped = policing.failing(rulings, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
         raise SystemExit(int(ExitCode.INFEASIBLE))
+    if stopped:
+        raise SystemExit(int(ExitCode.POLICY))
     if not planned.done.all():
         _present(planned, no_color, yes, quiet)
-    with listening(log, address, partial(click.echo, err=True)) as heard, _progress(planned, quiet) as tell:
+    with (
+        policing.applied(planned, rulings, store, who) as ended,
+        listening(log, address, partial(click.echo, err=True)) as heard,
+        _progress(planned, quiet) as tell,
+    ):
         summary = pipeline.run(planned, store, executor, tell, heard)
+        ended |= {"code": summary.exit_code, "run_record": summary.run}
     outcome = Report()
     summary.tell(outcome)
     answer("apply", summary.to_json(), format_, no_color, err=log == "-")
@@ -230,7 +251,8 @@ def status_command(
 @click.command("results", short_help="Print forecasts, fits, trials or evaluations of selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
+@click.option("--table", default=None,
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -251,7 +273,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations or the quarantine.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
+    is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_from_bytes
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
+from fleetspec.objects import as_path
 from fleetspec.planner.cuts import layout_of
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
@@ -129,7 +130,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--config", type=Path, required=True, help="folder with fleet.yaml, fleet.lock, plan.json, run.json"
     )
-    parser.add_argument("--store", type=Path, required=True, help="where results go; shared by all workers")
+    parser.add_argument(
+        "--store", type=as_path, required=True, help="where results go: a folder all workers share, or s3://"
+    )
     parser.add_argument("--data", type=Path, help="folder the spec's data paths start from [default: --config]")
     parser.add_argument("--executor", choices=["ray", "inline"], default="ray")
     parser.add_argument("--wait-seconds", type=float, default=900.0, help="patience for planned resources")
@@ -187,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    if summary.exit_code is ExitCode.OK:
+    if summary.outcome is ExitCode.OK:
         texts = made.texts
         record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fleetspec.files import write_atomically
+from fleetspec.objects import is_object
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -140,7 +141,8 @@ def write_segment(path: Path, table: pa.Table) -> None:
 
 def read_segment(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one segment; raises OSError or pyarrow.ArrowException where it is absent or damaged."""
-    return pq.ParquetFile(path).read(columns=None if columns is None else list(columns), use_threads=False)
+    source = pa.BufferReader(path.read_bytes()) if is_object(path) else path
+    return pq.ParquetFile(source).read(columns=None if columns is None else list(columns), use_threads=False)
 
 
 def key_array(digests: NDArray[np.uint8]) -> pa.FixedSizeBinaryArray:

@@ -103,6 +103,8 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "audit": "auditing",
+    "audited": "auditing",
 }
 
 

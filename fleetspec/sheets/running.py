@@ -53,7 +53,7 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
     if data["run"] is None:
         line = f"{data['fleet']} · {data['kind']} · session {data['session']}: nothing to do, "
         blocks: list[Block] = [Line(f"{line}all {plural(data['jobs'], 'job')} are in the store", "good")]
-        return blocks + _quarantine(data)
+        return blocks + _published(data["publication"]) + _quarantine(data)
     state: tuple[str, Tone] = ("finished", "good")
     if data["interrupted"]:
         state = ("INTERRUPTED: the same command goes on from here", "warn")
@@ -87,7 +87,31 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
         columns = ("class", "ran", "planned per job", "actual per job", "on")
         blocks += [Heading("Planned against actual"), Table(columns, rows, frozenset(columns[1:4]))]
     blocks += [Line(note, "warn") for note in data["notes"]]
-    return blocks + _quarantine(data)
+    return blocks + _published(data["publication"]) + _quarantine(data)
+
+
+def _published(data: dict[str, Any]) -> list[Block]:
+    """What became of each group's forecasts; nothing where the spec publishes none."""
+    if not data["groups"]:
+        return []
+    where = data["to"] if data["failed"] is None else "nowhere, the place cannot be written"
+    return [Heading(f"Published to {where}"), *_pointers(data["groups"])]
+
+
+def _pointers(pointers: list[dict[str, Any]]) -> list[Block]:
+    rows = tuple(
+        (
+            one["group"],
+            one["state"] if one["edition"] else "nothing yet",
+            one["made_for"] or "",
+            plural(one["age"], "session"),
+            *(count(one[state]) for state in ("current", "carried", "held", "absent")),
+        )
+        for one in pointers
+    )
+    columns = ("group", "edition", "of the night", "age", "models current", "carried", "held", "absent")
+    reasons = [Line(f"{one['group']}: {reason}", "warn") for one in pointers for reason in one["reasons"]]
+    return [Table(columns, rows, frozenset(columns[3:])), *reasons]
 
 
 def _quarantine(data: dict[str, Any]) -> list[Block]:
@@ -124,6 +148,11 @@ def status_sheet(data: dict[str, Any]) -> list[Block]:
                 Heading(f"Quarantined in the {run['kind']} run"),
                 Table(("reason", "jobs", "first model"), causes, frozenset({"jobs"})),
             ]
+    pointers = [group["pointer"] for group in data["published"] if group["pointer"] is not None]
+    if pointers:
+        blocks += [Heading("Published"), *_pointers(pointers)]
+    elif data["published"]:
+        blocks.append(Line("Nothing is published yet: the next night that counts does it.", "warn"))
     return blocks
 
 
