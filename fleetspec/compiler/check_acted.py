@@ -40,10 +40,6 @@ WAITING = (
             "a late run goes on to its end; stop it by hand"),
     Waiting(("budget", "month"), "hold the nights of a month below a sum", "divide it by 21 and write it as nightly"),
     Waiting(("budget", "capex"), "hold owned machines below a sum a year", "compare it with the pools' capex by hand"),
-    Waiting(("hardware", "*", "spot"), "plan with nodes that may be taken back",
-            "plans count the full price; spot nodes make a run cheaper than planned"),
-    Waiting(("hardware", "*", "capex"), "show what an owned node costs beside what a run costs",
-            "plans count price: write it so that it holds purchase and power"),
     Waiting(("hardware", "*", "share"), "let several jobs use one GPU at a time",
             "plans count one job a GPU; use mig: auto where the GPU has it"),
 )  # fmt: skip

@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
 
-from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.problem import CapacityProblem, Purchase
 
 Verdict = Literal["feasible", "unsure", "late", "infeasible"]
 """``unsure`` plans end in time as planned, and in fewer nights than asked for."""
@@ -115,7 +115,7 @@ class ClassLine:
 class PoolLine:
     """A pool as planned for: its price and where the price comes from, and the peak over all stages.
 
-    ``slots`` are the worker groups a renderer makes: (pattern, slot, slots per node, cores, memory MiB, nodes).
+    ``workers`` are the worker groups a renderer makes. ``purchase`` to ``capex_per_hour`` as in the problem.
     """
 
     pool: str
@@ -129,6 +129,10 @@ class PoolLine:
     peak_nodes: int
     boot_seconds: int
     workers: tuple[WorkerLine, ...]
+    purchase: Purchase = "on-demand"
+    pool_of: str = ""
+    preempt_per_hour: float = 0.0
+    capex_per_hour: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,8 @@ class Plan:
     assumptions: tuple[str, ...]
     chance: Chance | None = None
     assurance: Assurance | None = None
+    loaded_usd: float = 0.0
+    """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
@@ -331,9 +337,15 @@ def _node_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
                 found.append(f"stage {stage.stage}: {use.node_seconds} node-seconds of {use.pool} in {length} s")
             if abs(use.cost_usd - use.node_seconds / 3600 * pool.usd_per_hour) > TOLERANCE:
                 found.append(f"stage {stage.stage}: {use.pool} costs {use.cost_usd}, not its price times its time")
-    for pool in problem.pools:
-        if sum(count for (name, _), count in peaks.items() if name == pool.name) > pool.cap:
-            found.append(f"{pool.name}: layouts for more nodes than the {pool.cap} there are")
+        for members in problem.offers:
+            names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
+            together = sum(use.nodes for use in stage.pools if use.pool in names)
+            if together > most:
+                found.append(f"stage {stage.stage}: {together} nodes of {' and '.join(sorted(names))}, at most {most}")
+    for members in problem.offers:
+        names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
+        if sum(count for (name, _), count in peaks.items() if name in names) > most:
+            found.append(f"{problem.pools[members[0]].spec_name}: layouts for more nodes than the {most} there are")
     total = sum(use.cost_usd for stage in plan.stages for use in stage.pools)
     if abs(total - plan.cost_usd) > TOLERANCE * (1 + total):
         found.append(f"the pools cost {total}, the plan {plan.cost_usd}")

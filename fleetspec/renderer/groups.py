@@ -23,6 +23,7 @@ class GroupContext:
     """Equal worker pods: one per (pool, pattern, slot) of the plan.
 
     ``gpu_resource`` is what the pod asks Kubernetes for, ``ray_resource`` the custom resource its Ray node declares.
+    ``spot`` pods tolerate nodes that may be taken back.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GroupContext:
     ray_resource: str | None
     taint: str | None
     mig_config: str | None
+    spot: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 ray_resource=ray_resource,
                 taint=taint,
                 mig_config=mig_config,
+                spot=pool.purchase == "spot",
             )
         )
     return tuple(sorted(groups, key=lambda group: group.name))
