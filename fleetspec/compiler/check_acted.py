@@ -40,8 +40,6 @@ WAITING = (
             "a late run goes on to its end; stop it by hand"),
     Waiting(("budget", "month"), "hold the nights of a month below a sum", "divide it by 21 and write it as nightly"),
     Waiting(("budget", "capex"), "hold owned machines below a sum a year", "compare it with the pools' capex by hand"),
-    Waiting(("hardware", "*", "share"), "let several jobs use one GPU at a time",
-            "plans count one job a GPU; use mig: auto where the GPU has it"),
 )  # fmt: skip
 """Everything that waits. A change that makes one act deletes its line."""
 

@@ -113,7 +113,15 @@ def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
     """Jobs share a whole GPU, or it is cut into slices, not both."""
     if pool.share == "none" or (pool.offer is not None and pool.offer not in catalog.offers):
         return
-    if _gpu_of(pool, catalog) is None:
+    gpu = _gpu_of(pool, catalog)
+    if gpu is not None and gpu in catalog.devices and catalog.devices[gpu].product.startswith("AMD"):
+        report.add(
+            meaning_operation.POOL_TERMS,
+            f"GPUs of AMD are not shared by {pool.share}",
+            route=(*route, "share"),
+            help="leave share out: only NVIDIA's device plugin shares GPUs",
+        )
+    if gpu is None:
         message = f"the pool has no GPU to share by {pool.share}"
         report.add(meaning_operation.POOL_TERMS, message, route=(*route, "share"), help="leave share out, or add gpu:")
     if pool.mig != "none":

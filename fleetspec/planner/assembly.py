@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from fleetspec.planner.formulation import IDLE_SECONDS, Fluid
-from fleetspec.planner.offers import restart_seconds
+from fleetspec.planner.offers import TURNS, restart_seconds
 from fleetspec.planner.plans import (
     ClassLine,
     Lane,
@@ -265,6 +265,7 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
                 pool_of=pool.spec_name,
                 preempt_per_hour=pool.preempt_per_hour,
                 capex_per_hour=pool.capex_per_hour,
+                sharing=pool.sharing,
             )
         )
     return tuple(lines)
@@ -321,15 +322,23 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
 
 def _terms(pool: CapacityPool) -> list[str]:
     """What is supposed of nodes that may be taken back, and of those that are owned."""
+    said = []
+    if pool.sharing == "mps":
+        said.append(f"ASSUMED jobs on a 1/q share of a GPU of {pool.name} are as slow as on a slice of that size (MPS)")
+    if pool.sharing == "time-slice":
+        said.append(
+            f"ASSUMED jobs that take turns on a GPU of {pool.name} take {TURNS - 1:.0%} longer than on slices of that "
+            "size; nothing but their own need keeps one within its share of the memory"
+        )
     if pool.purchase == "spot":
         restart = restart_seconds(pool.boot_seconds)
-        return [
+        said.append(
             f"a node of {pool.name} is taken back {pool.preempt_per_hour:.2%} times an hour "
             f"(hardware.{pool.spec_name}.spot); ASSUMED half a job is lost then, and {restart} s until it runs again"
-        ]
+        )
     if pool.purchase == "owned":
-        return [
+        said.append(
             f"a node of {pool.name} is owned: it costs its power, {pool.usd_per_hour:.4g} USD/h; its purchase is "
             f"sunk and would be {pool.capex_per_hour:.4g} USD/h over its years (hardware.{pool.spec_name}.capex)"
-        ]
-    return []
+        )
+    return said

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleetspec.catalog.layouts import layouts
-from fleetspec.planner.problem import GPU_SLOT, CapacityPool, Pattern, Purchase, Slot
+from fleetspec.planner.problem import GPU_SLOT, SHARED_SLOT, CapacityPool, Pattern, Purchase, Slot
 
 if TYPE_CHECKING:
     from fleetspec.catalog.types import Catalog, Device
@@ -23,6 +23,11 @@ SPOT = "-spot"
 NOTICED = 60
 """ASSUMED: seconds until a node that was taken back is missed and its jobs are handed out again."""
 HOURS_A_YEAR = 8760
+SHARES = {"mps": (2, 3, 4, 6, 8, 12, 16), "time-slice": (2, 3, 4, 6, 8)}
+"""Into how many equal shares a GPU is split. MPS has room for 48 clients of a GPU (NVIDIA MPS documentation, Volta and
+later) and the device plugin for as many replicas; above 16, and above 8 that take turns, ASSUMED of no use."""
+TURNS = 1.1
+"""ASSUMED: how much longer jobs take that take turns on a GPU than on shares of the same size side by side."""
 
 
 def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ...]:
@@ -49,12 +54,17 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
     slots: tuple[Slot, ...] = ()
     patterns: tuple[Pattern, ...] = ()
     if gpu is not None:
-        slots, patterns = cuts(catalog.devices[gpu], gpus, cores, usable, pool.mig == "auto")
+        device = catalog.devices[gpu]
+        if pool.share != "none":
+            slots, patterns = shares(device, gpus, cores, usable, SHARES[pool.share])
+        else:
+            slots, patterns = cuts(device, gpus, cores, usable, pool.mig == "auto")
 
     def sold(as_: str, usd: float, basis: str, purchase: Purchase, preempt: float, capex: float) -> CapacityPool:
         return CapacityPool(
             as_, usd, cores, usable, pool.max, pool.boot.seconds, gpu, gpus, slots, patterns, basis,
             purchase=purchase, pool_of=name, preempt_per_hour=preempt, capex_per_hour=capex,
+            sharing="" if gpu is None or pool.share == "none" else pool.share,
         )  # fmt: skip
 
     itself = sold(name, price, basis, purchase, 0.0, purchased)
@@ -97,8 +107,7 @@ def cuts(device: Device, gpus: int, cores: int, memory: int, mig: bool) -> tuple
     All GPUs of a node are cut alike: the driver's manager applies one layout per node.
     """
     if not mig or not device.slices:
-        whole = Slot(GPU_SLOT, device.memory_mib, 1.0)
-        return (whole,), (Pattern(f"{gpus}x{GPU_SLOT}", ((GPU_SLOT, gpus),), cores // gpus, memory // gpus),)
+        return _whole(device, gpus, cores, memory)
     slots = tuple(
         Slot(f"mig-{piece.name}", piece.memory_mib, piece.compute / device.compute_slices) for piece in device.slices
     )
@@ -109,3 +118,32 @@ def cuts(device: Device, gpus: int, cores: int, memory: int, mig: bool) -> tuple
         if cores // pieces:
             patterns.append(Pattern(layout.name, per_node, cores // pieces, memory // pieces))
     return slots, tuple(patterns)
+
+
+def shares(
+    device: Device, gpus: int, cores: int, memory: int, counts: tuple[int, ...]
+) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
+    """Slots of a GPU node whose GPUs are whole or split into q equal shares, q out of ``counts``, all of them alike.
+
+    A share may use 1/q of the memory that jobs can use: MPS holds it to that, and of jobs that take turns one more
+    would make all fail.
+    """
+    (whole,), (pattern,) = _whole(device, gpus, cores, memory)
+    slots, patterns = [whole], [pattern]
+    for q in counts:
+        if cores // (gpus * q):
+            slot = Slot(f"{SHARED_SLOT}{q}", device.memory_mib // q, 1 / q)
+            each = gpus * q
+            slots.append(slot)
+            patterns.append(Pattern(f"{q}x{slot.name}", ((slot.name, each),), cores // each, memory // each))
+    return tuple(slots), tuple(patterns)
+
+
+def _whole(device: Device, gpus: int, cores: int, memory: int) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
+    whole = Slot(GPU_SLOT, device.memory_mib, 1.0)
+    return (whole,), (Pattern(f"{gpus}x{GPU_SLOT}", ((GPU_SLOT, gpus),), cores // gpus, memory // gpus),)
+
+
+def turns_factor(pool: CapacityPool, slot: str) -> float:
+    """How much longer a job takes on a share of a GPU because the others' turns come between its own."""
+    return TURNS if pool.sharing == "time-slice" and slot != GPU_SLOT else 1.0

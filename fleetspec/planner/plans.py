@@ -115,7 +115,7 @@ class ClassLine:
 class PoolLine:
     """A pool as planned for: its price and where the price comes from, and the peak over all stages.
 
-    ``workers`` are the worker groups a renderer makes. ``purchase`` to ``capex_per_hour`` as in the problem.
+    ``workers`` are the worker groups a renderer makes. ``purchase`` to ``sharing`` as in the problem.
     """
 
     pool: str
@@ -133,6 +133,7 @@ class PoolLine:
     pool_of: str = ""
     preempt_per_hour: float = 0.0
     capex_per_hour: float = 0.0
+    sharing: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from fleetspec.catalog.types import Catalog, Runtime
 from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
 from fleetspec.diagnostics import ExitCode, Report
-from fleetspec.planner.offers import lost_share, offers_of
+from fleetspec.planner.offers import lost_share, offers_of, turns_factor
 from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import (
     CPU_SLOT,
@@ -190,7 +190,7 @@ def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:
 def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float, each: int) -> Placement:
     # Time grows with the work of one fit by the family's exponent, and with their number as it is. A stage's length is
     # a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
-    mean = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2)
+    mean = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2) * turns_factor(pool, slot)
     lost = lost_share(pool, mean)
     mean *= 1 + lost
     # A sum of fits varies less than one of them does.

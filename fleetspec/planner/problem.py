@@ -8,6 +8,8 @@ from typing import Literal
 
 CPU_SLOT = "cpu"
 GPU_SLOT = "gpu"
+SHARED_SLOT = "shared-"
+"""What a slot is called that is one of q equal shares of a GPU: ``shared-4``."""
 Purchase = Literal["on-demand", "spot", "owned"]
 
 
@@ -59,6 +61,8 @@ class CapacityPool:
     pool_of: str = ""
     preempt_per_hour: float = 0.0
     capex_per_hour: float = 0.0
+    sharing: str = ""
+    """How jobs share a GPU: ``mps``, ``time-slice``, or not."""
 
     @property
     def spec_name(self) -> str:

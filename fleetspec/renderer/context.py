@@ -15,7 +15,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
-from fleetspec.renderer.groups import GroupContext, LayoutContext, digest, mig_layouts, worker_groups
+from fleetspec.renderer.groups import (
+    GroupContext,
+    LayoutContext,
+    SharingContext,
+    digest,
+    mig_layouts,
+    sharings,
+    worker_groups,
+)
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -79,6 +87,12 @@ class MigContext:
 
 
 @dataclass(frozen=True, slots=True)
+class SharingsContext:
+    name: str
+    ways: tuple[SharingContext, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ConfigContext:
     """ConfigMap entries: (name, text) as they are, and (name + ``.gz``, base64 of gzip)."""
 
@@ -92,6 +106,7 @@ class Context:
     groups: tuple[GroupContext, ...]
     config: ConfigContext
     mig: MigContext | None
+    sharing: SharingsContext | None = None
 
 
 def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
@@ -140,7 +155,14 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         head_memory="8Gi",
     )
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
-    return Context(job, worker_groups(plan, layouts), config, mig if mig.layouts else None)
+    shared = SharingsContext(f"{graph.fleet}-gpu-sharing", sharings(plan))
+    return Context(
+        job,
+        worker_groups(plan, layouts),
+        config,
+        mig if mig.layouts else None,
+        shared if shared.ways else None,
+    )
 
 
 def entrypoint(spec: FleetSpec) -> str:

@@ -22,6 +22,7 @@ TEMPLATES = (
     "configmap.yaml.j2",
     "kustomization.yaml.j2",
     "mig-config.yaml.j2",
+    "sharing-config.yaml.j2",
     "rayjob.yaml.j2",
 )
 

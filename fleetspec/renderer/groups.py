@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import reject
-from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
+from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT, SHARED_SLOT
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class GroupContext:
     """Equal worker pods: one per (pool, pattern, slot) of the plan.
 
     ``gpu_resource`` is what the pod asks Kubernetes for, ``ray_resource`` the custom resource its Ray node declares.
-    ``spot`` pods tolerate nodes that may be taken back.
+    ``spot`` pods tolerate nodes that may be taken back; ``plugin_config`` names how their node's GPUs are shared.
     """
 
     name: str
@@ -39,6 +39,17 @@ class GroupContext:
     taint: str | None
     mig_config: str | None
     spot: bool = False
+    plugin_config: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SharingContext:
+    """One way to share GPUs, under the name that nodes choose it by: ``replicas`` of each GPU by ``mps`` or
+    ``timeSlicing``, the device plugin's words."""
+
+    name: str
+    how: str
+    replicas: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,29 @@ def mig_profile(slot: str) -> str | None:
 def mig_resources(profile: str) -> tuple[str, str]:
     """What the device plugin calls a slice under strategy ``mixed``, and the custom resource of its Ray node."""
     return "nvidia.com/mig-" + profile.replace("+", "."), "mig_" + re.sub(r"[+.]", "_", profile)
+
+
+SHARED_RESOURCE = "nvidia.com/gpu.shared"
+"""What the device plugin calls a share under ``renameByDefault``: a pod that wants a whole GPU never gets a share."""
+
+
+def sharings(plan: Plan) -> tuple[SharingContext, ...]:
+    """The ways in which GPUs are shared at the plan's peak, by name."""
+    found = {
+        _sharing(pool, line) for pool in plan.pools for line in pool.workers if line.workers and replicas(line.slot)
+    }
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def _sharing(pool: PoolLine, line: WorkerLine) -> SharingContext:
+    count = replicas(line.slot)
+    how = {"mps": "mps", "time-slice": "timeSlicing"}[pool.sharing]
+    return SharingContext(f"fleetspec-{pool.sharing}-{count}", how, count)
+
+
+def replicas(slot: str) -> int:
+    """Into how many shares a GPU is split for a slot: 4 for ``shared-4``, 0 for a slot that is no share."""
+    return int(slot.removeprefix(SHARED_SLOT)) if slot.startswith(SHARED_SLOT) else 0
 
 
 def vendor_resource(gpu: str) -> str:
@@ -120,6 +154,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 taint=taint,
                 mig_config=mig_config,
                 spot=pool.purchase == "spot",
+                plugin_config=_sharing(pool, line).name if pool.sharing and replicas(line.slot) else None,
             )
         )
     return tuple(sorted(groups, key=lambda group: group.name))
@@ -132,15 +167,18 @@ def _gpu(
     if line.slot == CPU_SLOT and pool.gpu is None:
         return None, None, None, None
     profile = mig_profile(line.slot)
-    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None):
+    shared = replicas(line.slot) if pool.sharing else 0
+    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None and not shared):
         raise reject(
             rules.UNKNOWN_SLOT,
             f"pool '{pool.pool}' ({pool.gpu or 'no GPU'}) has workers on slot '{line.slot}', which no pod can ask for",
-            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>; plan again with this version",
+            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>, shared-<replicas>; plan again with this version",
         )
     if profile is not None:
         resource, custom = mig_resources(profile)
         return resource, custom, "nvidia.com/gpu", layouts[pool.pool, line.pattern].name
+    if shared:
+        return SHARED_RESOURCE, line.slot.replace("-", "_"), "nvidia.com/gpu", None
     resource = vendor_resource(pool.gpu)
     return resource, None, resource, None
 

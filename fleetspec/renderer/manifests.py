@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MARK = "# Rendered by fleetspec:"
 """How every rendered file begins; a file without it belongs to somebody else."""
-NAMES = ("configmap.yaml", "kustomization.yaml", "mig-config.yaml", "rayjob.yaml")
+NAMES = ("configmap.yaml", "kustomization.yaml", "mig-config.yaml", "rayjob.yaml", "sharing-config.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ def _files(context: Context) -> dict[str, str]:
     values = asdict(context)
     resources = ["configmap.yaml", "rayjob.yaml"]
     names = [*resources, "kustomization.yaml"] + (["mig-config.yaml"] if context.mig is not None else [])
+    names += ["sharing-config.yaml"] if context.sharing is not None else []
     return {name: render_template(name + ".j2", values | {"resources": resources}) for name in sorted(names)}
 
 
