@@ -9,10 +9,12 @@ from capacity_problems import HEADER, cpu_pool, job_class, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fleetspec.catalog.loading import shipped
+from fleetspec.compiler.spec_hardware import Pool
 from fleetspec.planner.formulation import free_lengths
 from fleetspec.planner.judge import judge, nights
 from fleetspec.planner.noise import NONE, USUAL
-from fleetspec.planner.offers import lost_share, restart_seconds
+from fleetspec.planner.offers import lost_share, offers_of, restart_seconds, turns_factor
 from fleetspec.planner.planning import make_plan
 from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityProblem, DemandClass
@@ -146,3 +148,45 @@ def test_an_owned_node_costs_its_power_and_its_purchase_is_told_beside() -> None
     assert plan.cost_usd == pytest.approx(0.5, rel=0.05)
     assert plan.loaded_usd == pytest.approx(4 * plan.cost_usd)
     assert plan.to_json()["pools"][0]["purchase"] == "owned"
+
+
+def shared_pool(how: str, gpus: int = 2) -> Pool:
+    return Pool.model_validate(
+        {"cpu": "32", "memory": "128Gi", "gpu": "RTX-4090", "per_node": str(gpus), "share": how, "max": "1",
+         "price": "0.62 USD/h"}
+    )  # fmt: skip
+
+
+def test_shares_of_a_gpu_divide_its_memory_and_the_cores_of_its_node() -> None:
+    (pool,) = offers_of("desk", shared_pool("mps"), shipped())
+    slots = {slot.name: slot for slot in pool.slots}
+    assert slots["gpu"].gpu_memory_mib == 24564
+    assert (slots["shared-4"].gpu_memory_mib, slots["shared-4"].share) == (24564 // 4, 0.25)
+    patterns = {pattern.name: pattern for pattern in pool.patterns}
+    # 31 cores of 32 are for jobs: 8 shares of 2 GPUs get 3 each, and 32 shares would get none.
+    assert (patterns["4xshared-4"].slots, patterns["4xshared-4"].cores_per_slot) == ((("shared-4", 8),), 3)
+    assert "16xshared-16" not in patterns
+    assert all(dict(pattern.slots).keys() <= slots.keys() for pattern in pool.patterns)
+
+
+def test_turns_take_longer_than_shares_side_by_side() -> None:
+    (side,), (turns,) = (offers_of("desk", shared_pool(how), shipped()) for how in ("mps", "time-slice"))
+    assert turns_factor(side, "shared-4") == 1.0
+    assert turns_factor(turns, "gpu") == 1.0
+    assert turns_factor(turns, "shared-4") == 1.1
+
+
+def test_jobs_that_do_not_fill_a_gpu_share_it() -> None:
+    (pool,) = offers_of("desk", shared_pool("mps"), shipped())
+    # Alone a job takes 100 s of a whole GPU; on a quarter 200 s, so four of them side by side take half as long.
+    one = job_class(jobs=400, gpu_memory=3000, desk={"gpu": 100.0, "shared-4": 200.0})
+    pool = replace(pool, boot_seconds=0)
+    only = replace(pool, slots=pool.slots[:1], patterns=pool.patterns[:1])
+    kept = tuple(place for place in one.placements if place.slot == "gpu")
+    alone = make_plan(problem([replace(one, placements=kept)], [only], deadline=36_000), HEADER)
+    both = problem([one], [pool], deadline=36_000)
+    shared = make_plan(both, HEADER)
+    assert alone.cost_usd == pytest.approx(400 * 100 / 2 / 3600 * 0.62, rel=0.02)
+    assert shared.cost_usd == pytest.approx(alone.cost_usd / 2, rel=0.02)
+    assert violations(both, shared) == []
+    assert [line.slot for line in shared.pools[0].workers] == ["shared-4"]
