@@ -26,8 +26,14 @@ demo: $(VENV)/run.stamp
 	$(BIN)/fleetspec apply $(SPEC) --store $(STORE) --run backtest --yes
 	$(BIN)/fleetspec report $(SPEC) --store $(STORE) --out report.html
 
+# The object store that buckets are tested against: it wants older libraries than fleetspec, so it has a venv of its own.
+$(VENV)-moto/stamp: tests/runtime/object-store.txt
+	$(PYTHON) -m venv $(VENV)-moto
+	$(VENV)-moto/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	touch $@
+
 # Two processes: one for the rooms that start clusters, one for the others.
-test: $(VENV)/test.stamp
+test: $(VENV)/test.stamp $(VENV)-moto/stamp
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/test.stamp
@@ -48,6 +54,7 @@ rules: $(VENV)/run.stamp
 schema: $(VENV)/run.stamp
 	$(BIN)/fleetspec schema --kind fleet --out docs/fleet.schema.json
 	$(BIN)/fleetspec schema --kind defaults --out docs/defaults.schema.json
+	$(BIN)/fleetspec schema --kind approvals --out docs/approvals.schema.json
 
 # Builds the GARCH engine for this processor, where a C++ compiler is; nothing needs it.
 native: $(VENV)/run.stamp

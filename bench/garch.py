@@ -55,7 +55,7 @@ MAIN = [
     *(Specification("tgarch", o=1, distribution=d) for d in ("normal", "t")),
     Specification("egarch"),
     *(Specification("egarch", o=1, distribution=d) for d in ("normal", "t")),
-    *(Specification("garch", 2, 0, 2, d) for d in ("normal", "t")),
+    *(Specification("garch", 2, 0, 2, d) for d in ("normal", "t", "ged")),
 ]
 
 

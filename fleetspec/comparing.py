@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 class Asking(Struct, frozen=True):
     """How the sides of a comparison are compiled. Without ``data`` both have the data of the base's lock.
 
-    What ``store`` holds is not made necessary.
+    What ``store`` holds is not made necessary. ``approvals`` is the file of approvals where it is not beside the head,
+    and ``today`` the day by which they and prices grow old; the head's session where it is None. ``whole`` asks of a
+    review of many specs for what a page shows, and ``plans`` is the folder that the head's saved plans go to.
     """
 
     run: RunKind
@@ -47,6 +49,10 @@ class Asking(Struct, frozen=True):
     given: Given = NOTHING
     data: bool = True
     store: Path | None = None
+    approvals: Path | None = None
+    today: date | None = None
+    whole: bool = False
+    plans: Path | None = None
 
 
 def start_of(
@@ -198,7 +204,33 @@ def between(base: Path | None, head: Path, how: Asking, report: Report) -> Revie
     """Two specs or saved plans, or one and what is deployed → what changes between them."""
     store = how.store or (Path(".fleetspec") if base is None else None)
     both = sides(base, head, how.run, how.session, store, report, how.given, data=how.data)
-    return compare(*both, report, store)
+    return judged(compare(*both, report, store), *both, head.parent, how, report)
+
+
+def judged(
+    found: Review, base: Planned | None, head: Planned | None, folder: Path, how: Asking, report: Report
+) -> Review:
+    """A review with what policies say of it. Approvals are those of ``folder`` where ``how`` names no file; the report
+    gets what is wrong with them."""
+    from dataclasses import replace as with_
+
+    from fleetspec.compiler.approvals import NAME, check_expiry, read_approvals
+    from fleetspec.policies.judging import Bench, rulings
+    from fleetspec.policies.sides import case_of, side_of
+
+    before, after = (None if side is None else side.compiled.read for side in (base, head))
+    if found.is_empty or not any(read is not None and read.spec.policies for read in (before, after)):
+        return found
+    approvals = read_approvals(how.approvals or folder / NAME, report, required=how.approvals is not None)
+    last = head or base
+    assert last is not None
+    today, catalog = how.today or last.compiled.session, world().catalog
+    old, new = (None if side is None else side_of(side.compiled, side, catalog) for side in (base, head))
+    check_expiry(approvals, {side.fleet for side in (old, new) if side is not None}, today, report)
+    case = case_of(found.run, today, old, new, found.groups, approvals)
+    only = not found.groups and found.base == found.head
+    only = only and all(one.route.partition(".")[0] == "policies" for one in found.settings)
+    return with_(found, policies=rulings(case, Bench(before, after, approvals, alone=only)))
 
 
 def compare(base: Planned, head: Planned, report: Report, store: Path | None = None) -> Review:

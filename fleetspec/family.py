@@ -150,8 +150,8 @@ class Forecasts(Struct, frozen=True, eq=False):
 
     ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
     a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
-    log return) or ``value_at_risk`` (a positive loss fraction at ``level``; NaN elsewhere). ``origin`` is the
-    stamp of the last bar used.
+    log return), ``value_at_risk`` or ``expected_shortfall`` (positive loss fractions at ``level``; NaN elsewhere).
+    ``origin`` is the stamp of the last bar used.
     """
 
     series: NDArray[np.str_]

@@ -46,12 +46,14 @@ def status(
     given: Given = NOTHING,
     chosen: Chosen = EVERY,
 ) -> dict[str, Any]:
-    """What the store holds of the chosen models in every run of a spec: counts by state, and why some are quarantined.
+    """What the store holds of the chosen models in every run of a spec: counts by state, and why some are quarantined;
+    and what is published.
 
     A run that has none of the models is left out.
     """
     from fleetspec.diagnostics import Rejected
     from fleetspec.runtime.inventory import run_status
+    from fleetspec.runtime.publishing import standing
 
     runs: list[dict[str, Any]] = []
     fleet = ""
@@ -65,7 +67,9 @@ def status(
                 raise
             continue
         runs.append(run_status(store, compiled.graph, mask))
-    return {"fleet": fleet, "store": str(store), "runs": runs}
+    night = every[0][0]
+    published = standing(night.read.spec, night.graph, store)
+    return {"fleet": fleet, "store": str(store), "runs": runs, "published": published}
 
 
 def results(

@@ -126,3 +126,11 @@ def _computed(calendar: str, first: date, last: date) -> MarketHours:
         tuple(moment.to_pydatetime().astimezone(UTC) for moment in found.opens),
         tuple(moment.to_pydatetime().astimezone(UTC) for moment in found.closes),
     )
+
+
+@lru_cache(maxsize=8)
+def time_zone(calendar: str) -> str:
+    """The IANA name of the zone a market's clock runs in."""
+    import exchange_calendars
+
+    return str(exchange_calendars.get_calendar(calendar).tz)

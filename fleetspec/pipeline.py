@@ -353,7 +353,7 @@ def run(
         events=events,
     )
     summary = run_graph(request)
-    if summary.exit_code is ExitCode.OK:
+    if summary.outcome is ExitCode.OK:
         record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes, layout_of(made.plan))
     return summary
 

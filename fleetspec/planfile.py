@@ -37,6 +37,7 @@ from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import Rejected, Rule, reject
 from fleetspec.files import write_atomically
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
+from fleetspec.renderer.layout import is_name
 from fleetspec.renderer.manifests import Manifests
 from fleetspec.rules import manifests as rules
 
@@ -183,7 +184,7 @@ def _checked(path: Path, members: dict[str, bytes]) -> SavedPlan:
         if _digest(content) != expected[name]:
             raise _refused(rules.DAMAGED_PLAN_FILE, path, f"holds another {name} than was saved")
     files = {name: text for name, text in members.items() if name not in _FIXED}
-    if any(not name.startswith(_MANIFESTS) or "/" in name.removeprefix(_MANIFESTS) for name in files):
+    if not all(name.startswith(_MANIFESTS) and is_name(name.removeprefix(_MANIFESTS)) for name in files):
         raise _refused(rules.DAMAGED_PLAN_FILE, path, "holds members that no plan has")
     try:
         return SavedPlan(

@@ -18,6 +18,7 @@ from fleetspec.revisions.tree import Naming, Tree, lying, within, written
 
 if TYPE_CHECKING:
     from fleetspec.comparing import Asking
+    from fleetspec.pipeline import Planned
     from fleetspec.review.diff import Review
 
 _CLASSES = ("model", "upstream", "data")
@@ -27,7 +28,8 @@ class SpecReview(Struct):
     """What became of one spec. ``path`` is the head's where it has one, ``was`` the base's where it is another.
 
     ``state`` is ``changed``, ``renamed``, ``added``, ``deleted``; ``mended`` when only the base cannot be read, and
-    ``broken`` when the head cannot. ``relocked`` says that the spec's lock is another, too.
+    ``broken`` when the head cannot. ``relocked`` says that the spec's lock is another, too. ``sides`` is what
+    :func:`fleetspec.weighing.weighed` says, where that was asked for.
     """
 
     state: str
@@ -36,6 +38,7 @@ class SpecReview(Struct):
     relocked: bool
     review: Review | None
     report: Report
+    sides: dict[str, Any] | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -51,7 +54,7 @@ class SpecReview(Struct):
             "changes": not self.is_empty,
             "review": review,
             "findings": self.report.to_json(),
-        }
+        } | ({} if self.sides is None else {"sides": naming.data(self.sides)})
 
 
 class Reviews(Struct):
@@ -112,9 +115,17 @@ def total(reviews: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "unchanged": sum(review["unchanged"] for review in reviews),
         "work": [{"task": task, **sums} for task, sums in work.items()],
         "jobs_to_run": sum(review["jobs_to_run"] for review in reviews),
+        "policies": _outcomes([ruling for review in reviews for ruling in review.get("policies", ())]),
         "cost_usd": cost,
         "models": models,
     }
+
+
+def _outcomes(rulings: Sequence[dict[str, Any]]) -> dict[str, int]:
+    counts = dict.fromkeys(("pass", "warn", "fail", "overridden"), 0)
+    for ruling in rulings:
+        counts[ruling["outcome"]] += 1
+    return counts
 
 
 @contextmanager
@@ -176,7 +187,8 @@ def reviews(asked: Between, paths: Sequence[str], how: Asking) -> Reviews:
         below = [from_top(path, repo.prefix, here=True) for path in paths]
         for path, place in zip(paths, below, strict=True):
             if not any(is_below(known, [place]) for tree in (base, head) for known in tree.blobs):
-                raise _missing(f"'{path}' at {base.label} or {head.label}", [*base.fleets(), *head.fleets()], path)
+                known = list(dict.fromkeys([*base.fleets(), *head.fleets()]))
+                raise _missing(f"'{path}' at {base.label} or {head.label}", known, path)
         alike = git.renamed(repo, base.commit, head.commit)
         return _reviewed(base, head, pairs(base, head, below, alike), how, Naming.of((base, head)))
 
@@ -267,27 +279,61 @@ class _Reviewing(Struct):
         state, was = ("changed", None) if before == after else ("renamed", before)
         relocked = self.base.blobs.get(_lock(before)) != self.head.blobs.get(_lock(after))
         report = Report()
+        sides = None
         try:
-            review = self._compared(before, after, report)
+            review, sides = self._compared(before, after, report)
         except Rejected as ending:
             report, review, state = ending.report, None, "broken"
         if isinstance(review, Rejected):
             # What is wrong with the base is mended by the head: that is told, and keeps nobody from it.
             return self._added(after, was, relocked, mends=review.report)
-        return SpecReview(state, after, was, relocked, review, self.naming.report(report))
+        if state != "broken":
+            self._save(after, report)
+        return SpecReview(state, after, was, relocked, review, self.naming.report(report), sides)
 
-    def _compared(self, before: str, after: str, report: Report) -> Review | Rejected:
-        """The review; what is wrong with the base where that is why there is none. Rejected for the head's faults."""
-        from fleetspec.comparing import compare, first_side, second_side
+    def _compared(self, before: str, after: str, report: Report) -> tuple[Review | Rejected, dict[str, Any] | None]:
+        """The review and, if asked for, its sides; what is wrong with the base where that is why there is none.
+
+        Rejected for the head's faults.
+        """
+        from fleetspec.comparing import compare, first_side, judged, second_side
 
         how = self.how
         try:
             left = first_side(self.base.file(before), how.run, how.session, Report(), how.given)
         except Rejected as fault:
-            return fault
+            return fault, None
         head = self.head.file(after)
         right = second_side(left, head, how.run, how.session, report, how.given, data=how.data)
-        return compare(left, right, report, how.store)
+        found = compare(left, right, report, how.store)
+        found = judged(found, left, right, head.parent, how, report)
+        return found, self._weighed(left, right, head, found)
+
+    def _weighed(
+        self, base: Planned | None, head: Planned | None, file: Path | None, review: Review
+    ) -> dict[str, Any] | None:
+        if not self.how.whole:
+            return None
+        from fleetspec.weighing import weighed
+
+        return weighed(base, head, file, review, self.how)
+
+    def _save(self, path: str, report: Report) -> None:
+        """Save the head's plan on its own lock, as ``plan --out`` does, if it is asked for; why there is none is added
+        to the report."""
+        if self.how.plans is None:
+            return
+        from fleetspec import pipeline
+
+        how = self.how
+        try:
+            made = pipeline.planned(self.head.file(path), how.run, how.session, None, Report(), how.given)
+        except Rejected as ending:
+            report.findings += ending.report.findings
+            return
+        into = self.how.plans / PurePosixPath(path).with_suffix(".fsp")
+        into.parent.mkdir(parents=True, exist_ok=True)
+        pipeline.save(made, into)
 
     def _alone(self, before: str | None, after: str | None) -> SpecReview:
         if after is not None:
@@ -295,28 +341,33 @@ class _Reviewing(Struct):
         assert before is not None
         report = Report()
         try:
-            review = self._sole(self.base.file(before), report, added=False)
+            review, sides = self._sole(before, self.base.file(before), report, added=False)
         except Rejected:
             # It is gone; what was wrong with it is no longer of interest.
-            review = None
-        return SpecReview("deleted", before, None, True, review, Report())
+            review, sides, report = None, None, Report()
+        return SpecReview("deleted", before, None, True, review, self.naming.report(report), sides)
 
     def _added(self, after: str, was: str | None, relocked: bool, mends: Report | None = None) -> SpecReview:
         report = Report()
         try:
-            review = self._sole(self.head.file(after), report, added=True)
+            review, sides = self._sole(after, self.head.file(after), report, added=True)
         except Rejected as ending:
             return SpecReview("broken", after, was, relocked, None, self.naming.report(ending.report))
-        if mends is None:
-            return SpecReview("added", after, was, relocked, review, self.naming.report(report))
-        return SpecReview("mended", after, was, relocked, review, self.naming.report(mends))
+        self._save(after, report)
+        state, told = ("added", report) if mends is None else ("mended", mends)
+        return SpecReview(state, after, was, relocked, review, self.naming.report(told), sides)
 
-    def _sole(self, file: Path, report: Report, *, added: bool) -> Review:
-        from fleetspec.comparing import first_side
+    def _sole(self, path: str, file: Path, report: Report, *, added: bool) -> tuple[Review, dict[str, Any] | None]:
+        from fleetspec.comparing import first_side, judged
         from fleetspec.review.diff import Reviewed, alone
 
-        made = first_side(file, self.how.run, self.how.session, report, self.how.given)
-        return alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
+        said = report if added else Report()
+        made = first_side(file, self.how.run, self.how.session, said, self.how.given)
+        found = alone(Reviewed(made.compiled.side, made.compiled.lock, made.plan), added=added)
+        base, head = (None, made) if added else (made, None)
+        folder = self.head.file(str(PurePosixPath(path).parent))
+        found = judged(found, base, head, folder, self.how, report)
+        return found, self._weighed(base, head, None, found)
 
     def _same(self, before: str, after: str) -> bool:
         files = ((before, after), (_lock(before), _lock(after)))

@@ -99,7 +99,7 @@ def gc_store(store: Path, keep_days: float, dry_run: bool) -> dict[str, Any]:
     if (store / "ledger").is_dir():
         store, fleets = store.resolve().parent, [store.resolve().name]
     else:
-        fleets = sorted(path.parent.name for path in store.glob("*/ledger") if path.is_dir())
+        fleets = sorted(path.name for path in store.glob("*") if (path / "ledger").is_dir())
     if not fleets:
         raise reject(
             STORE_UNREADABLE, f"'{store}' holds no fleet", help="name the folder that --store names, or a spec"

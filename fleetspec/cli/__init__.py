@@ -35,8 +35,12 @@ _COMMANDS = {
     "render": ("rendering", "Write the Kubernetes manifests of a plan."),
     "lint": ("linting", "Check Ray and Kueue manifests by the rules of those who will run them."),
     "calibrate": ("calibrating", "Measure a few jobs of each class, so that plans need not guess."),
-    "apply": ("running", "Run what is missing, on Ray, and store the results."),
-    "status": ("running", "Say what the store holds of a fleet."),
+    "apply": ("running", "Run what is missing, here or on a cluster, and store the results."),
+    "status": ("running", "Say what the store, or a cluster, holds of a fleet."),
+    "drift": ("deploying", "Compare what is on a cluster with what the spec renders."),
+    "destroy": ("deploying", "Remove a fleet, or runs of it, from a cluster."),
+    "doctor": ("deploying", "Check that a cluster is fit for a fleet."),
+    "audit": ("auditing", "Show or verify the audit log: plans, approvals, overrides, applies."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),
     "gc": ("operating", "Remove from a store what no ledger row or no deployed graph needs."),
@@ -79,8 +83,8 @@ def _root() -> None:
     """Compile, plan and run fleets of time-series models from one YAML spec.
 
     Start with `fleetspec init`, then `lock`, `plan` and `apply`. Data goes to stdout, progress and findings to
-    stderr. Exit codes: 0 ok, 1 error, 2 changes present (diff --detailed-exitcode), 3 infeasible, 5 stale, 6 too much
-    quarantined, 64 usage, 130 interrupted.
+    stderr. Exit codes: 0 ok, 1 error, 2 changes present (--detailed-exitcode of diff and drift), 3 infeasible, 4
+    stopped by a policy, 5 stale, 6 too much quarantined, 64 usage, 130 interrupted.
     """
 
 

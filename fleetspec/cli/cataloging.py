@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fleetspec.cli.options import Day, answer, color_option, format_option, options
+from fleetspec.cli.options import Day, StorePath, answer, color_option, format_option, options
 from fleetspec.diagnostics import ExitCode
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def gpus_command(format_: str, no_color: bool) -> None:
 
 @catalog_command.command("runtimes")
 @click.argument("family", required=False)
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
+@click.option("--store", type=StorePath(), default=None,
               help="Folder of results whose measured runtimes outweigh the shipped ones; with --fleet.")  # fmt: skip
 @click.option("--fleet", help="The fleet in the store.")
 @options(format_option, color_option)

@@ -13,6 +13,7 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    approvals_option,
     color_option,
     format_option,
     given_options,
@@ -20,6 +21,7 @@ from fleetspec.cli.options import (
     run_option,
     session_option,
     show_findings,
+    today_option,
 )
 from fleetspec.cli.reviewing import SidesAndPaths, compared, data_option
 from fleetspec.compiler.given import Given
@@ -56,7 +58,8 @@ def _tag(ctx: click.Context, param: click.Parameter, value: str) -> str:
     "--api", default=None, metavar="URL", help="The forge's API [default: the CI job's, else the public one]."
 )
 @click.option("--dry-run", is_flag=True, help="Print the comment and ask the forge nothing.")
-@options(data_option, given_options, run_option, session_option, format_option, color_option)
+@options(data_option, given_options, run_option, session_option, approvals_option, today_option)
+@options(format_option, color_option)
 def comment_command(
     forge: str,
     sides: tuple[str, ...],
@@ -72,6 +75,8 @@ def comment_command(
     given: Given,
     run: str,
     session: date | None,
+    approvals: Path | None,
+    today: date | None,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -89,7 +94,8 @@ def comment_command(
     from fleetspec.views import as_comment
 
     report = Report()
-    review = _review(source, sides, paths, Asking(RunKind(run), session, given, data))
+    how = Asking(RunKind(run), session, given, data, approvals=approvals, today=today)
+    review = _review(source, sides, paths, how)
     try:
         written = as_comment.view(review, mark(tag))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as fault:

@@ -94,10 +94,10 @@ def _show_diff(source: Source, result: str, no_color: bool) -> None:
 
 
 @click.command("schema", short_help="Print the JSON Schema of the language, for editors.")
-@click.option("--kind", type=click.Choice(["fleet", "defaults"]), default="fleet", show_default=True,
-              help="A whole spec, or a file of defaults that specs extend.")  # fmt: skip
+@click.option("--kind", type=click.Choice(["fleet", "defaults", "approvals"]), default="fleet", show_default=True,
+              help="A whole spec, a file of defaults that specs extend, or one of approvals.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file instead.")
-def schema_command(kind: Literal["fleet", "defaults"], out: Path | None) -> None:
+def schema_command(kind: Literal["fleet", "defaults", "approvals"], out: Path | None) -> None:
     """Print the JSON Schema (Draft 2020-12) of specs, made from the language itself.
 
     An editor takes it from a spec's first line:

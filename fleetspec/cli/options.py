@@ -17,6 +17,7 @@ import click
 from fleetspec import __version__
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
+from fleetspec.objects import SCHEMES, as_path
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,9 +74,25 @@ def _base(ctx: click.Context, param: click.Parameter, value: str | None) -> Path
 
 
 spec_argument = click.argument("spec", callback=_existing)
+
+
+class StorePath(click.Path):
+    """A folder, or a prefix of a bucket by s3:// or gs://."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith(SCHEMES):
+            if not value.partition("://")[2].strip("/"):
+                self.fail(f"'{value}' names no bucket", param, ctx)
+            return as_path(value)
+        return super().convert(value, param, ctx)
+
+
 store_option = click.option(
-    "--store", type=click.Path(path_type=Path, file_okay=False), default=Path(".fleetspec"), show_default=True,
-    help="Folder of results; what it holds is reused.",
+    "--store", type=StorePath(), default=Path(".fleetspec"), show_default=True,
+    help="Folder of results, or s3://bucket/prefix or gs://; what it holds is reused.",
 )  # fmt: skip
 run_option = click.option(
     "--run", "run", type=click.Choice(["nightly", "change", "backtest"]), default="nightly", show_default=True,
@@ -84,6 +101,14 @@ run_option = click.option(
 session_option = click.option(
     "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
 )
+approvals_option = click.option(
+    "--approvals", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+    help="Overrides, approvals and validations [default: approvals.yaml beside the spec].",
+)  # fmt: skip
+today_option = click.option(
+    "--today", type=Day(), default=None,
+    help="The day by which overrides expire and prices grow old [default: the session].",
+)  # fmt: skip
 base_option = click.option(
     "--base", callback=_base, default=None, metavar="BASE",
     help="Spec or saved plan to compare with [default: what is deployed in the store].",
@@ -96,7 +121,28 @@ format_option = click.option(
     help="How to present the answer; md is markdown.",
 )  # fmt: skip
 color_option = click.option("--no-color", is_flag=True, help="Plain text; NO_COLOR does the same.")
+on_option = click.option(
+    "--on", type=click.Choice(["here", "cluster"]), default=None,
+    help="This machine and its store, or a cluster [default: here; with --context cluster].",
+)  # fmt: skip
+context_option = click.option(
+    "--context", metavar="NAME", default=None, help="Cluster: a context of the kubeconfig [default: its current one]."
+)
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> int | None:
+    from fleetspec.units import Duration, UnitError
+
+    try:
+        return None if value is None else Duration.parse(value).seconds
+    except UnitError as error:
+        raise click.BadParameter(f"{error}; write 90s, 45m or 8h", ctx, param) from None
+
+
+def timeout_option(default: str | None, help: str) -> Callable[[F], F]:
+    """``--timeout``, in seconds once it is read."""
+    return click.option("--timeout", metavar="DURATION", default=default, callback=_seconds, help=help)
 
 
 def given_options(function: F) -> F:

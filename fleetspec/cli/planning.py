@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +13,7 @@ from msgspec.structs import replace
 from fleetspec.cli.options import (
     advancing,
     answer,
+    approvals_option,
     base_option,
     changes_given,
     chart_library,
@@ -24,9 +26,10 @@ from fleetspec.cli.options import (
     show_findings,
     spec_argument,
     store_option,
+    today_option,
 )
 from fleetspec.compiler.given import Given
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import ExitCode, Report
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import RunKind
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
 
 @click.command("plan", short_help="Say what to buy, what it costs, and whether the run ends in time.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
+@options(approvals_option, today_option)
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -56,6 +60,8 @@ def plan_command(
     base: Path | None,
     session: date | None,
     store: Path,
+    approvals: Path | None,
+    today: date | None,
     out: Path | None,
     what_if: tuple[tuple[str, str], ...],
     frontier: bool,
@@ -66,9 +72,9 @@ def plan_command(
     """Size the pools of SPEC for a run: nodes, layouts, cost, end against the deadline, and how good the answer is.
 
     Needs the lock, not the data. What the store already holds is reused. A change is the night of SPEC on the data of
-    BASE, without what BASE has. Exit code 3 when no plan holds.
+    BASE, without what BASE has. Exit code 3 when no plan holds, 4 when a policy stops it.
     """
-    from fleetspec import advising, comparing, pipeline
+    from fleetspec import advising, comparing, pipeline, policing
     from fleetspec.compiler.jobgraph import RunKind
 
     page = format_ == "html"
@@ -84,18 +90,30 @@ def plan_command(
         _show_frontier(planned, spec, store, format_, no_color)
     with advancing("answers") as progress:
         told = advising.advice(planned, store if spec.suffix != ".fsp" else None, full=full or page, progress=progress)
-    data = planned.to_json() | {"advice": told}
+    watch = policing.Watch(approvals, today)
+    rulings = policing.rulings(planned, base, store, watch, report, given)
+    data = planned.to_json() | {"advice": told, "policies": [one.to_json() for one in rulings]}
     if page:
         _write_page(planned, data, spec, store, out)
     else:
         answer("plan", data, format_, no_color)
     advising.warn(planned, told, report)
     pipeline.judge(planned, report)
+    stopped = policing.failing(rulings, report)
     show_findings(report, no_color)
     if out is not None and not page:
-        pipeline.save(planned, out)
-        click.echo(f"saved {out}", err=True)
-    raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
+        _save(planned, out, store)
+    code = pipeline.verdict_exit(planned.plan)
+    raise SystemExit(int(ExitCode.POLICY if stopped and code is ExitCode.OK else code))
+
+
+def _save(planned: Planned, out: Path, store: Path) -> None:
+    from fleetspec import pipeline, policing
+    from fleetspec.revisions.person import person
+
+    pipeline.save(planned, out)
+    policing.saved(planned, store, person(None, os.environ, Path.cwd()))
+    click.echo(f"saved {out}, the plan {planned.plan.digest}", err=True)
 
 
 def _write_page(planned: Planned, data: dict[str, Any], spec: Path, store: Path, out: Path | None) -> None:
@@ -170,7 +188,7 @@ def show_command(
     A model shows its family, parameters, window, search, digests, and what the store holds of it; with --origin, the
     place of each setting instead. `fleetspec ls SPEC` lists addresses.
     """
-    from fleetspec import advising, looking, pipeline
+    from fleetspec import advising, looking, pipeline, policing
     from fleetspec.compiler.jobgraph import RunKind
 
     report = Report()
@@ -179,7 +197,9 @@ def show_command(
             raise click.UsageError("a saved plan is shown whole; name the spec to show one model")
         made = pipeline.reopened(spec, None, report, given)
         # Advice is not in the file: it follows from spec, lock and catalog, and is made anew.
-        data, view = made.to_json() | {"advice": advising.advice(made, None)}, "plan"
+        rulings = policing.rulings(made, None, None, policing.Watch(), report, given)
+        judged = {"policies": [one.to_json() for one in rulings]}
+        data, view = made.to_json() | {"advice": advising.advice(made, None)} | judged, "plan"
     elif address is None:
         raise click.UsageError(
             "name a model: fleetspec show SPEC fleet/universe/group/family/series/horizon; `ls` lists them"

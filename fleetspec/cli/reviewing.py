@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from fleetspec.cli.options import (
+    StorePath,
     answer,
+    approvals_option,
     color_option,
     format_option,
     given_options,
@@ -18,7 +20,9 @@ from fleetspec.cli.options import (
     run_option,
     session_option,
     show_findings,
+    today_option,
 )
+from fleetspec.cli.writing import Wanted, asking, write, write_option
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
@@ -84,15 +88,22 @@ def _base_and_head(files: list[Path]) -> tuple[Path | None, Path]:
     return (files[0], files[1]) if len(files) == 2 else (None, files[0])
 
 
+def stopped(found: dict[str, Any]) -> bool:
+    """Whether a policy stops what the JSON of a comparison tells of."""
+    reviews = [one["review"] for one in found["specs"]] if "specs" in found else [found]
+    return any(ruling["outcome"] == "fail" for review in reviews if review for ruling in review.get("policies", ()))
+
+
 @click.command(
     "diff", cls=SidesAndPaths, short_help="Say what changes between two specs, or two states of a repository."
 )
 @options(sides_argument)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something changes.")
-@click.option("--store", type=click.Path(path_type=Path, file_okay=False), default=None,
+@click.option("--store", type=StorePath(), default=None,
               help="Folder of results: what it holds is not made necessary, and what is deployed in it is the base of "
                    "a single spec [default there: .fleetspec].")  # fmt: skip
-@options(data_option, given_options, run_option, session_option, format_option, color_option)
+@options(data_option, given_options, run_option, session_option, approvals_option, today_option, write_option)
+@options(format_option, color_option)
 def diff_command(
     sides: tuple[str, ...],
     paths: tuple[str, ...],
@@ -102,6 +113,9 @@ def diff_command(
     given: Given,
     run: str,
     session: date | None,
+    approvals: Path | None,
+    today: date | None,
+    wanted: Wanted,
     format_: str,
     no_color: bool,
 ) -> None:
@@ -114,15 +128,26 @@ def diff_command(
     they extend and their locks too.
 
     Both sides have the data of the base's lock, so that only what the specs say differs; --data lets each have its own.
-    Vars and profiles are given to both. Both sides are planned from nothing.
+    Vars and profiles are given to both. Both sides are planned from nothing. The policies of both judge what changes;
+    exit code 4 when one of them stops it.
     """
     from fleetspec.comparing import Asking
     from fleetspec.compiler.jobgraph import RunKind
 
-    view, found, report, failed = compared(sides, paths, Asking(RunKind(run), session, given, data, store), format_)
+    how = Asking(RunKind(run), session, given, data, store, approvals, today, **asking(wanted))
+    # Whoever has a form written to stdout wants that alone there, and findings on stderr as with JSON.
+    alone = any(str(path) == "-" for _, path in wanted)
+    view, found, report, failed = compared(sides, paths, how, "json" if alone else format_)
+    if wanted and view != "diffs":
+        raise click.UsageError("--write is about states of a repository, or two folders: main...HEAD -- specs/")
+    weighed = [spec.pop("sides", None) for spec in found.get("specs", ())]
     show_findings(report, no_color)
-    answer(view, found, format_, no_color)
+    if not alone:
+        answer(view, found, format_, no_color)
+    write(found, wanted, weighed)
     if failed:
         raise SystemExit(int(ExitCode.ERROR))
+    if stopped(found):
+        raise SystemExit(int(ExitCode.POLICY))
     if detailed_exitcode and found["changes"]:
         raise SystemExit(int(ExitCode.CHANGES))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from datetime import date
 from functools import partial
@@ -12,11 +13,14 @@ import click
 
 from fleetspec.cli.options import (
     answer,
+    approvals_option,
     base_option,
     color_option,
+    context_option,
     exclude_option,
     format_option,
     given_options,
+    on_option,
     options,
     quiet_option,
     run_option,
@@ -24,6 +28,8 @@ from fleetspec.cli.options import (
     show_findings,
     spec_argument,
     store_option,
+    timeout_option,
+    today_option,
 )
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
@@ -44,7 +50,13 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
         raise click.BadParameter(str(error), ctx, param) from None
 
 
-@click.command("apply", short_help="Run what is missing, on Ray, and store the results.")
+def _is_on_cluster(on: str | None, context: str | None) -> bool:
+    if on == "here" and context is not None:
+        raise click.UsageError("--context names a cluster and --on here means none: give one of the two")
+    return on == "cluster" or context is not None
+
+
+@click.command("apply", short_help="Run what is missing, here or on a cluster, and store the results.")
 @options(spec_argument, given_options, run_option, base_option, session_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
@@ -57,7 +69,15 @@ def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> t
 )
 @click.option("--metrics", "address", metavar="[HOST:]PORT", default=None, callback=_address,
               help="Serve metrics for Prometheus at /metrics while it runs.")  # fmt: skip
+@options(on_option, context_option)
+@click.option("--take-over", is_flag=True, help="On a cluster: write over objects and fields that others hold.")
+@click.option("--platform", is_flag=True, help="On a cluster: apply what serves more than this fleet, such as queues.")
+@click.option("--no-wait", is_flag=True, help="On a cluster: do not wait for the end of the run.")
+@options(timeout_option(None, "On a cluster: wait at most so long; the run goes on."))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
+@options(approvals_option, today_option)
+@click.option("--as", "as_", metavar="NAME", default=None,
+              help="Who applies [default: FLEETSPEC_ACTOR, the CI job's user, git's].")  # fmt: skip
 @options(quiet_option, format_option, color_option)
 def apply_command(
     spec: Path,
@@ -69,7 +89,16 @@ def apply_command(
     executor: str,
     log: str | None,
     address: tuple[str, int] | None,
+    on: str | None,
+    context: str | None,
+    take_over: bool,
+    platform: bool,
+    no_wait: bool,
+    timeout: int | None,
     yes: bool,
+    approvals: Path | None,
+    today: date | None,
+    as_: str | None,
     quiet: bool,
     format_: str,
     no_color: bool,
@@ -78,12 +107,30 @@ def apply_command(
 
     A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
-    plan does not hold, 5 when the data moved since the lock, 6 when too many models are quarantined.
+    plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
+    when the data moved since the lock, 6 when too many models are quarantined.
+
+    On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of
+    somebody else's; then it is followed to its end. Interrupted, the run goes on there.
     """
-    from fleetspec import comparing, pipeline
+    from fleetspec import comparing, pipeline, policing
     from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.revisions.person import person
     from fleetspec.runtime.listening import listening
 
+    if _is_on_cluster(on, context):
+        if log is not None or address is not None:
+            raise click.UsageError("--events and --metrics are of a run here; on a cluster its pods have their own")
+        from fleetspec import deploying
+        from fleetspec.cli.deploying import deploy
+
+        report = Report()
+        objects = deploying.reach(context)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
+        deploy(what, objects, report, yes=yes, quiet=quiet, take_over=take_over, wait=not no_wait, seconds=timeout,
+               format_=format_, no_color=no_color)  # fmt: skip
+    if take_over or platform or no_wait or timeout is not None:
+        raise click.UsageError("--take-over, --platform, --no-wait and --timeout are for a cluster: add --on cluster")
     if log == "-" and format_ != "text":
         raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)
@@ -91,13 +138,23 @@ def apply_command(
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
+    who = person(as_, os.environ, Path.cwd())
+    rulings = policing.rulings(planned, base, store, policing.Watch(approvals, today, who), report, given)
+    stopped = policing.failing(rulings, report)
     show_findings(report, no_color)
     if planned.plan.verdict != "feasible":
         raise SystemExit(int(ExitCode.INFEASIBLE))
+    if stopped:
+        raise SystemExit(int(ExitCode.POLICY))
     if not planned.done.all():
         _present(planned, no_color, yes, quiet)
-    with listening(log, address, partial(click.echo, err=True)) as heard, _progress(planned, quiet) as tell:
+    with (
+        policing.applied(planned, rulings, store, who) as ended,
+        listening(log, address, partial(click.echo, err=True)) as heard,
+        _progress(planned, quiet) as tell,
+    ):
         summary = pipeline.run(planned, store, executor, tell, heard)
+        ended |= {"code": summary.exit_code, "run_record": summary.run}
     outcome = Report()
     summary.tell(outcome)
     answer("apply", summary.to_json(), format_, no_color, err=log == "-")
@@ -150,10 +207,11 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
             self._bar.stop()
 
 
-@click.command("status", short_help="Say what the store holds of a fleet.")
+@click.command("status", short_help="Say what the store, or a cluster, holds of a fleet.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@options(exclude_option, base_option, given_options, session_option, store_option, format_option, color_option)
+@options(exclude_option, base_option, given_options, session_option, store_option, on_option, context_option)
+@options(format_option, color_option)
 def status_command(
     spec: Path,
     selector: tuple[str, ...],
@@ -162,26 +220,39 @@ def status_command(
     given: Given,
     session: date | None,
     store: Path,
+    on: str | None,
+    context: str | None,
     format_: str,
     no_color: bool,
 ) -> None:
     """Count what of SPEC's runs is done, quarantined and missing in the store, with reasons.
 
-    SELECTOR names models as in `fleetspec results`; without one, all are counted.
+    SELECTOR names models as in `fleetspec results`; without one, all are counted. On a cluster: every run of the fleet
+    there, its pods by group, and why something waits; no store or lock is needed.
     """
     from fleetspec import looking
 
     report = Report()
+    if _is_on_cluster(on, context):
+        if selector or exclude:
+            raise click.UsageError("on a cluster runs are told, not models: leave the selector out")
+        from fleetspec import deploying
+        from fleetspec.cli.deploying import tell_status
+
+        place = deploying.place_of(spec, report, given)
+        show_findings(report, no_color)
+        return tell_status(deploying.reach(context), place, format_, no_color)
     chosen = looking.Chosen(" ".join(selector), " ".join(exclude), base)
     data = looking.status(spec, session, store, report, given, chosen)
     show_findings(report, no_color)
-    answer("status", data, format_, no_color)
+    return answer("status", data, format_, no_color)
 
 
 @click.command("results", short_help="Print forecasts, fits, trials or evaluations of selected models.")
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
-@click.option("--table", type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine"]), default=None,
+@click.option("--table", default=None,
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -202,7 +273,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations or the quarantine.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
+    is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

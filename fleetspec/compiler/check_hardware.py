@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec, Pool
     from fleetspec.diagnostics import Report, Route
 
+MOST_NODES = 65_000
+"""Nodes of the largest cluster that a cloud runs (Google publishes this limit for GKE)."""
+
 
 def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
     """Add to the report what is wrong with the pools."""
@@ -33,6 +36,10 @@ def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
             if value is not None and value < least:
                 message = f"{key} is {value}, at least {least} is needed"
                 report.add(meaning.OUT_OF_RANGE, message, route=(*route, key), help=f"write {key}: {least} or more")
+        if pool.max > MOST_NODES:
+            message = f"max is {pool.max:,} nodes, and the largest clusters have {MOST_NODES:,}"
+            help = f"write max: {MOST_NODES} or less: how many nodes you may have at one time"
+            report.add(meaning.OUT_OF_RANGE, message, route=(*route, "max"), help=help)
         if pool.memory is not None and pool.memory.mib == 0:
             report.add(
                 meaning.OUT_OF_RANGE,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import types
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from msgspec import Struct
 from pydantic import ValidationError
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from fleetspec.compiler.document import Document
     from fleetspec.diagnostics import Report, Route
+
+S = TypeVar("S", bound=Shape)
 
 _EXAMPLES = {
     "apiVersion": "apiVersion: fleetspec/v1",
@@ -117,14 +119,19 @@ _SHAPES = {
 
 def decode(document: Document, report: Report) -> FleetSpec | None:
     """The spec, or None when the report has got errors. Places are resolved by ``report.locate(document)``."""
+    return decode_as(FleetSpec, document, report)
+
+
+def decode_as(root: type[S], document: Document, report: Report) -> S | None:
+    """The same of any file whose maps are shapes; ``root`` is the shape of the whole."""
     before = len(report.errors)
     spec = None
     try:
-        spec = FleetSpec.model_validate(_frozen(document.value))
+        spec = root.model_validate(_frozen(document.value))
     except ValidationError as error:
-        for fault in _sifted(_Fault.of(detail, document.value) for detail in error.errors(include_url=False)):
-            _tell(fault, report)
-    _refuse_python_names(document, report)
+        for fault in _sifted((_Fault.of(detail, document.value) for detail in error.errors(include_url=False)), root):
+            _tell(fault, root, report)
+    _refuse_python_names(document, root, report)
     return spec if len(report.errors) == before else None
 
 
@@ -179,12 +186,12 @@ class _Fault(Struct, frozen=True):
         return cls(kind, route, value, key, in_union, of_union, detail["msg"], context)
 
 
-def _sifted(faults: Iterable[_Fault]) -> list[_Fault]:
+def _sifted(faults: Iterable[_Fault], root: type[Shape]) -> list[_Fault]:
     """Of a union's faults those that say most: the branch that got furthest into the value."""
     listed = list(faults)
     kept: list[_Fault] = []
     for fault in listed:
-        if fault.kind == "missing" and _meant_elsewhere(fault, listed):
+        if fault.kind == "missing" and _meant_elsewhere(fault, listed, root):
             continue
         if fault.of_union and fault.kind in (*_SHAPES, "literal_error"):
             n = len(fault.route)
@@ -197,18 +204,18 @@ def _sifted(faults: Iterable[_Fault]) -> list[_Fault]:
     return kept
 
 
-def _meant_elsewhere(missing: _Fault, faults: list[_Fault]) -> bool:
+def _meant_elsewhere(missing: _Fault, faults: list[_Fault], root: type[Shape]) -> bool:
     """Whether the missing key stands there misspelt: that is one fault, not two."""
     *parent, name = missing.route
     return any(
         f.kind == "extra_forbidden"
         and [*f.route[:-1]] == parent
-        and nearest(str(f.route[-1]), _keys(f.route[:-1])) == name
+        and nearest(str(f.route[-1]), _keys(root, f.route[:-1])) == name
         for f in faults
     )
 
 
-def _tell(fault: _Fault, report: Report) -> None:
+def _tell(fault: _Fault, root: type[Shape], report: Report) -> None:
     name = str(fault.route[-1]) if fault.route else ""
     if fault.kind == "missing":
         parent = fault.route[:-1]
@@ -216,7 +223,7 @@ def _tell(fault: _Fault, report: Report) -> None:
         help = _example(fault.route) or f"add {name}:"
         report.add(shape.MISSING_KEY, f"'{name}' is missing{where}", route=parent, key=True, help=help)
     elif fault.kind == "extra_forbidden":
-        known = _keys(fault.route[:-1])
+        known = _keys(root, fault.route[:-1])
         report.add(
             shape.UNKNOWN_KEY,
             f"'{name}' is not a key of {_dotted(fault.route[:-1]) or 'a spec'}",
@@ -289,11 +296,11 @@ def _example(route: Route) -> str | None:
     return next((f"write {_EXAMPLES[word]}" for word in words if word in _EXAMPLES), None)
 
 
-def _refuse_python_names(document: Document, report: Report) -> None:
+def _refuse_python_names(document: Document, root: type[Shape], report: Report) -> None:
     """A field whose name is a Python word has another one in the language, and only that one counts."""
     told = {found.route for found in report.findings}
     for route in document.keys:
-        fields = _fields(route[:-1])
+        fields = _fields(root, route[:-1])
         name = route[-1]
         if name in fields and fields[name] not in (None, name) and route not in told:
             report.add(
@@ -305,14 +312,14 @@ def _refuse_python_names(document: Document, report: Report) -> None:
             )
 
 
-def _keys(route: Route) -> list[str]:
-    return [alias or name for name, alias in _fields(route).items()]
+def _keys(root: type[Shape], route: Route) -> list[str]:
+    return [alias or name for name, alias in _fields(root, route).items()]
 
 
 @lru_cache(maxsize=256)
-def _fields(route: Route) -> dict[str, str | None]:
-    """Field names of the map at a route of the language, each with its other spelling if it has one."""
-    current: list[Any] = [FleetSpec]
+def _fields(root: type[Shape], route: Route) -> dict[str, str | None]:
+    """Field names of the map at a route below the shape of a whole file, each with its other spelling if it has one."""
+    current: list[Any] = [root]
     for part in route:
         current = [below for option in current for below in _below(option, part)]
     return {

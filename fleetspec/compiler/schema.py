@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
 Schema = dict[str, Any]
-Kind = Literal["fleet", "defaults"]
+Kind = Literal["fleet", "defaults", "approvals"]
 
 _NUMBER = r"[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
 _DURATION = r"(?:\s*[0-9]+(?:\.[0-9]+)?\s*[smhd])+"
@@ -80,15 +80,15 @@ def is_replaceable(path: Path) -> bool:
 
 
 def schema(kind: Kind) -> Schema:
-    """What an editor checks a spec (``fleet``) or a file of defaults (``defaults``) by."""
+    """What an editor checks a spec (``fleet``), a file of defaults (``defaults``) or of ``approvals`` by."""
     made = _Definitions()
+    if kind == "approvals":
+        from fleetspec.compiler.approvals import ApprovalsFile
+
+        whole = made.model(ApprovalsFile, part=False)
+        return {**_head(kind, "Approvals of fleetspec/v1"), **whole, "$defs": dict(sorted(made.found.items()))}
     part = made.model(FleetSpec, part=True)
-    head: Schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"{_ID}{kind}",
-        "title": "A fleet of fleetspec/v1" if kind == "fleet" else "Defaults of fleetspec/v1",
-        "type": "object",
-    }
+    head = _head(kind, "A fleet of fleetspec/v1" if kind == "fleet" else "Defaults of fleetspec/v1")
     if kind == "fleet":
         whole = made.model(FleetSpec, part=False)
         body: Schema = {"if": {"required": ["extends"]}, "then": part, "else": whole}
@@ -98,6 +98,15 @@ def schema(kind: Kind) -> Schema:
         fixed = {"kind": {"const": "Defaults"}}
     required = {"required": ["apiVersion", "kind"]}
     return {**head, "properties": fixed, **required, **body, "$defs": dict(sorted(made.found.items()))}
+
+
+def _head(kind: Kind, title: str) -> Schema:
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"{_ID}{kind}",
+        "title": title,
+        "type": "object",
+    }
 
 
 class _Definitions:

@@ -17,11 +17,12 @@ from fleetspec.scalars import (
     MoneyText,
     Name,
     RateText,
+    SessionsText,
     SessionTimeText,
     ShareText,
     YearlyMoneyText,
 )
-from fleetspec.units import Duration
+from fleetspec.units import Duration, Sessions
 
 
 class OnMiss(Shape):
@@ -105,34 +106,69 @@ class Limits(Shape):
 
 
 class Policy(Shape):
-    """A rule of the platform team on every change: what, for which tiers, whose, and whether it stops the change."""
+    """A rule of the platform team on every change: what, for which fleets, whose, and whether it stops the change.
 
-    rule: Literal["cost", "slack", "growth", "price-age", "pools", "removal", "new-family"]
+    ``owner`` is asked when it does; ``tiers``, ``owners`` and ``runs`` say which fleets and runs it is for, all of them
+    where they are left out. Only ``approvers`` may approve or override where there are any.
+    """
+
+    rule: Literal[
+        "cost",
+        "slack",
+        "on-time",
+        "growth",
+        "price-age",
+        "pools",
+        "gpus",
+        "removal",
+        "new-family",
+        "four-eyes",
+        "plugin",
+    ]
     owner: str
     limit: str | None = None
     pools: tuple[Name, ...] | Name | None = None
+    gpus: tuple[str, ...] | str | None = None
+    plugin: str | None = None
+    options: dict[str, str] = Field(default_factory=dict)
     tiers: tuple[Literal["low", "medium", "high"], ...] = ("low", "medium", "high")
+    owners: tuple[str, ...] | str | None = None
+    runs: tuple[Literal["nightly", "change", "backtest"], ...] = ("nightly", "change", "backtest")
+    approvers: tuple[str, ...] | str | None = None
     on_fail: Literal["warn", "fail"] = "fail"
 
     @property
     def pool_names(self) -> tuple[str, ...]:
         return listed(self.pools)
 
+    @property
+    def gpu_names(self) -> tuple[str, ...]:
+        return listed(self.gpus)
+
 
 class Publish(Shape):
-    """Where forecasts go after a run."""
+    """Where forecasts go after a night: a folder or a bucket, which keeps those of the last ``keep`` sessions."""
 
     to: str
     format: Literal["parquet", "csv"] = "parquet"
+    keep: SessionsText = Sessions(30)
     options: dict[str, str] = Field(default_factory=dict)
 
 
 class Cluster(Shape):
     """What plans and manifests need to know of the cluster. ``startup``: admission, Ray's head and image pull, before
-    the first node boots. ``ray`` is the Ray release inside the image."""
+    the first node boots. ``ray`` is the Ray release inside the image.
+
+    ``workers`` says whether Ray's autoscaler owns their number or the plan's peak stands for the whole run; left out,
+    a queue decides. ``launch`` is who creates the nightly RayJob, ``gitops`` and ``metrics`` who else is there.
+    """
 
     namespace: Name = "fleetspec"
     image: str = "fleetspec-worker:latest"
     ray: str = "2.60.0"
     store: str = "/var/lib/fleetspec"
     startup: DurationText = Duration(120)
+    workers: Literal["autoscaled", "fixed"] | None = None
+    launch: Literal["cli", "cronjob"] = "cli"
+    gitops: Literal["none", "argocd"] = "none"
+    metrics: Literal["none", "podmonitor"] = "none"

@@ -25,7 +25,7 @@ Target = Literal["variance", "return", "value_at_risk", "covariance"]
 Measure = Literal["returns", "realised", "range", "implied"]
 """What of a series a family reads: its returns, or a measure of its volatility."""
 Metric = Literal["rmse", "mae", "mase", "qlike", "log_likelihood"]
-BacktestTest = Literal["kupiec", "christoffersen", "basel"]
+BacktestTest = Literal["kupiec", "christoffersen", "dynamic_quantile", "shortfall", "basel"]
 
 
 class Search(Shape):

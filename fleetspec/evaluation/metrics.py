@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fleetspec.evaluation.judging import Judging
 from fleetspec.evaluation.pairing import pair
 from fleetspec.evaluation.portfolios import rank_ic, renewed, traded
-from fleetspec.evaluation.var_tests import BASEL_LEVEL, basel, christoffersen, kupiec
+from fleetspec.evaluation.value_at_risk import value_at_risk_scores
 
 if TYPE_CHECKING:
     from fleetspec.evaluation.pairing import Floats, Pairs, Predictions, Realised
@@ -23,18 +24,6 @@ class Score(NamedTuple):
     level: float
     value: float
     n: int
-
-
-class Judging(NamedTuple):
-    """How a model's forecasts are judged. ``tests`` are those of the backtest; ``side`` is the position that a value
-    at risk is for; ``every`` is the bars between renewals of a position, 0 where all forecasts count; ``ranked`` says
-    that positions are ranks among the members of a universe."""
-
-    target: str
-    tests: tuple[str, ...] = ()
-    side: str = "long"
-    every: int = 0
-    ranked: bool = False
 
 
 def rmse(forecast: Floats, realised: Floats) -> float:
@@ -68,9 +57,7 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
 
     - ``variance``: ``qlike`` and ``mse`` against the squared h-bar return;
     - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``, and over several series ``rank_ic``;
-    - ``value_at_risk`` (every level): ``violations``, ``expected_violations`` and, at 1 bar on one series, those of
-      ``tests``: ``kupiec``, ``christoffersen`` and, at 99 % with 250 forecasts or more, ``basel``. Longer horizons
-      overlap, so their violations are not independent: their expectation stands, the tests would not.
+    - ``value_at_risk`` (every level): see :func:`~fleetspec.evaluation.value_at_risk.value_at_risk_scores`.
 
     With ``every`` set only forecasts at renewals count, every name ends in ``@`` and that number, and returns have
     ``turnover`` and ``mean_return`` as well (see :mod:`portfolios`).
@@ -82,20 +69,38 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
         if judging.target == "value_at_risk":
             levels = sorted({float(v) for part in parts for v in part.level[part.quantity == judging.target]})
         for level in levels:
-            pairs = pair(parts, judging.target, horizon, level, series)
-            if judging.every:
-                pairs = renewed(pairs, judging.every)
+            pairs = _paired(judging, judging.target, parts, horizon, level, series)
+            shortfalls = None
+            if judging.target == "value_at_risk":
+                shortfalls = _paired(judging, "expected_shortfall", parts, horizon, level, series)
             if len(pairs):
                 mark = f"@{judging.every}" if judging.every else ""
                 scores += [
                     Score(metric + mark, horizon, level, value, n)
-                    for metric, (value, n) in _scores(judging, horizon, level, pairs, series).items()
+                    for metric, (value, n) in _scores(judging, horizon, level, pairs, shortfalls, series).items()
                 ]
     return scores
 
 
+def _paired(
+    judging: Judging,
+    quantity: str,
+    parts: list[Predictions],
+    horizon: int,
+    level: float,
+    series: Mapping[str, Realised],
+) -> Pairs:
+    pairs = pair(parts, quantity, horizon, level, series)
+    return renewed(pairs, judging.every) if judging.every else pairs
+
+
 def _scores(
-    judging: Judging, horizon: int, level: float, pairs: Pairs, series: Mapping[str, Realised]
+    judging: Judging,
+    horizon: int,
+    level: float,
+    pairs: Pairs,
+    shortfalls: Pairs | None,
+    series: Mapping[str, Realised],
 ) -> dict[str, tuple[float, int]]:
     """Value and number of forecasts by metric."""
     n, predicted, realised = len(pairs), pairs.predicted, pairs.realised
@@ -115,27 +120,6 @@ def _scores(
             found["rank_ic"] = (value, dates)
         return found | (traded(pairs, judging.every, series, judging.ranked) if judging.every else {})
     if judging.target == "value_at_risk":
-        return {name: (value, n) for name, value in _violations(judging, horizon, level, pairs, len(series)).items()}
+        named = value_at_risk_scores(judging, horizon, level, pairs, shortfalls, len(series))
+        return {name: (value, n) for name, value in named.items()}
     raise ValueError(f"there are no metrics for the target '{judging.target}'")
-
-
-def _violations(judging: Judging, horizon: int, level: float, pairs: Pairs, series: int) -> dict[str, float]:
-    loss = -pairs.realised if judging.side == "long" else pairs.realised
-    hits = loss > pairs.predicted
-    n, count = len(hits), int(hits.sum())
-    named = {"violations": float(count), "expected_violations": n * (1 - level)}
-    if horizon != 1 or series != 1:
-        return named
-    if "kupiec" in judging.tests:
-        test = kupiec(count, n, level)
-        named |= {"kupiec_statistic": test.statistic, "kupiec_p_value": test.p_value}
-    if "christoffersen" in judging.tests and n > 1:
-        independence, coverage = christoffersen(hits, level)
-        named |= {"independence_statistic": independence.statistic, "independence_p_value": independence.p_value}
-        named |= {"christoffersen_statistic": coverage.statistic, "christoffersen_p_value": coverage.p_value}
-    if "basel" in judging.tests and round(level, 9) == BASEL_LEVEL:
-        light = basel(hits)
-        if light is not None:
-            named |= {"basel_exceptions": float(light.exceptions), "basel_zone": float(light.zone)}
-            named["basel_plus"] = light.plus
-    return named

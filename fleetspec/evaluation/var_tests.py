@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 BASEL_LEVEL, BASEL_OBSERVATIONS = 0.99, 250
@@ -74,6 +75,29 @@ def christoffersen(hits: NDArray[np.bool_], level: float) -> Christoffersen:
     return Christoffersen(_one_degree(2 * (chain - pooled)), Outcome(statistic, math.exp(-statistic / 2)))
 
 
+def dynamic_quantile(hits: NDArray[np.bool_], at_risk: NDArray[np.float64], level: float, lags: int = 4) -> Outcome:
+    """The dynamic quantile test (Engle and Manganelli 2004, section 5, out of sample): nothing known before foretells
+    a violation.
+
+    ``hits`` (n,) less their expectation are regressed on a constant, their own ``lags`` and the forecast ``at_risk``
+    (n,). The statistic is the explained sum of squares over p (1 - p), chi-squared with as many degrees of freedom as
+    regressors that are not combinations of others: a value at risk that never moves counts once with the constant.
+    Fewer than ``10 + lags`` forecasts give NaN.
+    """
+    _require_level(level)
+    p, n = 1 - level, len(hits) - lags
+    if n < 10:
+        return Outcome(math.nan, math.nan)
+    surprise = hits - p
+    columns = [np.ones(n), *(surprise[lags - k : len(hits) - k] for k in range(1, lags + 1)), at_risk[lags:]]
+    size = np.array([np.linalg.norm(column) for column in columns])
+    regressors = np.column_stack(columns) / np.where(size > 0, size, 1.0)
+    left, singular, _ = np.linalg.svd(regressors, full_matrices=False)
+    rank = int((singular > 1e-9 * singular[0]).sum())
+    statistic = float(((left[:, :rank].T @ surprise[lags:]) ** 2).sum()) / (p * (1 - p))
+    return Outcome(statistic, _chi_squared_tail(statistic, rank))
+
+
 def basel(hits: NDArray[np.bool_]) -> TrafficLight | None:
     """The traffic light of the last 250 daily violations at 99 % (Basel Committee on Banking Supervision 1996).
 
@@ -94,6 +118,22 @@ def _require_level(level: float) -> None:
 def _log_likelihood(hits: int, n: int, rate: float) -> float:
     kept = (n - hits) * math.log1p(-rate) if hits < n else 0.0
     return kept + (hits * math.log(rate) if hits else 0.0)
+
+
+def _chi_squared_tail(statistic: float, degrees: int) -> float:
+    """Chance that a chi-squared variable exceeds ``statistic``: a finite sum for whole degrees of freedom (Abramowitz
+    and Stegun 1964, 26.4.4 and 26.4.5)."""
+    half = statistic / 2
+    if degrees % 2:
+        tail, term = math.erfc(math.sqrt(half)), math.sqrt(half / math.pi) * 2
+        divisors = [k + 0.5 for k in range(1, (degrees - 1) // 2 + 1)]
+    else:
+        tail, term = 0.0, 1.0
+        divisors = [float(k) for k in range(1, degrees // 2 + 1)]
+    for divisor in divisors:
+        tail += term * math.exp(-half)
+        term *= half / divisor
+    return min(tail, 1.0)
 
 
 def _one_degree(statistic: float) -> Outcome:

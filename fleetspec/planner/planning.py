@@ -23,6 +23,7 @@ from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay, replay
+from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
 
 ROUNDS = 4
@@ -49,7 +50,10 @@ class Outcome:
 
 
 def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
-    """Plan a problem. Never raises for a problem that cannot be solved: the plan says why, and what would help."""
+    """Plan a problem. Never raises for a problem that cannot be solved: the plan says why, and what would help.
+
+    Raises Rejected for one that is not sound (:mod:`soundness`)."""
+    require_sound(problem)
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))

@@ -6,6 +6,7 @@ input and is recorded. ``violations`` checks a plan against its problem without 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
@@ -240,6 +241,11 @@ class Plan:
         """Canonical JSON: sorted keys, fixed separators, final newline."""
         text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), allow_nan=False)
         return text.encode() + b"\n"
+
+    @property
+    def digest(self) -> str:
+        """BLAKE2b-256 of the canonical bytes: what an approval of exactly this plan names."""
+        return hashlib.blake2b(self.to_bytes(), digest_size=32).hexdigest()
 
 
 def plain(value: Any) -> Any:

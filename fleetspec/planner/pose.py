@@ -30,6 +30,7 @@ from fleetspec.planner.problem import (
     Placement,
     Slot,
 )
+from fleetspec.planner.soundness import require_pools, require_sound
 from fleetspec.rules import capacity as rules
 from fleetspec.sessions import shortest_night
 
@@ -52,9 +53,11 @@ NIGHTS = 5
 def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]) -> CapacityProblem:
     """The capacity problem of the jobs of ``graph`` that are not ``done`` (mask over its jobs).
 
-    Raises Rejected (FS303, exit code 3) naming every class that fits into no slot of any pool.
+    Raises Rejected (exit code 3) naming every class that fits into no slot of any pool (FS303), or every figure that no
+    plan can be made with (FS320 to FS322).
     """
     pools = tuple(offer for name, pool in spec.hardware.items() for offer in offers_of(name, pool, catalog))
+    require_pools(pools)
     settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
     each = np.ones(len(graph.classes), dtype=np.int64)
     each[graph.klass] = fits_of_trials(graph)
@@ -74,7 +77,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     )
     _require_room(classes, pools, spec)
     budget = _BUDGET[graph.run](spec.budget)
-    return CapacityProblem(
+    posed = CapacityProblem(
         classes=classes,
         pools=pools,
         deadline_seconds=_window(graph, spec)[0],
@@ -82,6 +85,8 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
     )
+    require_sound(posed)
+    return posed
 
 
 def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:

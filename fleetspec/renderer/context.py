@@ -5,9 +5,6 @@ Templates hold the shapes of Kubernetes; every decision and every number is made
 
 from __future__ import annotations
 
-import base64
-import gzip
-import io
 import json
 import re
 import shlex
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
+from fleetspec.renderer.carried import ConfigContext, carried
 from fleetspec.renderer.groups import (
     GroupContext,
     LayoutContext,
@@ -24,9 +22,14 @@ from fleetspec.renderer.groups import (
     sharings,
     worker_groups,
 )
+from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
+from fleetspec.renderer.queueing import QueueContext, queue_context
+from fleetspec.renderer.standing import StandingContext, standing_context
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_hardware import Cluster
@@ -34,13 +37,11 @@ if TYPE_CHECKING:
 
 CONFIG_FOLDER = "/etc/fleetspec"
 DRIVER_RESOURCE = "fleetspec_driver"
-CONFIG_LIMIT = 1_000_000
-"""Bytes of keys and values, below the API server's 1 MiB so that metadata fits too."""
-PACK_ABOVE = 64 * 1024
-"""An entry longer than this is stored as gzip: a ConfigMap of a few of them still passes client-side apply."""
+METRICS_PORT = 9464
+"""Where the driver serves its metrics; Ray serves its own on 8080."""
 OLDEST_RAY = (2, 54, 0)
 
-_LABEL = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _IMAGE = re.compile(
     r"(?:[a-zA-Z0-9](?:[-a-zA-Z0-9.]*[a-zA-Z0-9])?(?::\d{1,5})?/)?"  # registry
     r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*"  # repository
@@ -68,7 +69,7 @@ class JobContext:
     ray: str
     store: str
     claim: str
-    config_map: str
+    config_maps: tuple[str, ...]
     config_folder: str
     entrypoint: str
     data_folder: str | None
@@ -76,8 +77,24 @@ class JobContext:
     entrypoint_resources: str
     deadline_seconds: int
     pre_running_seconds: int
-    head_cpu: int
-    head_memory: str
+    sizes: SizesContext
+    autoscaled: bool
+    queue: str | None
+    priority: str | None
+    account: str
+    metrics_port: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SizesContext:
+    """Requests, as manifests write them, of what runs beside the workers."""
+
+    head_cpu: str = HEAD.cpu
+    head_memory: str = HEAD.memory
+    autoscaler_cpu: str = AUTOSCALER.cpu
+    autoscaler_memory: str = AUTOSCALER.memory
+    submitter_cpu: str = SUBMITTER.cpu
+    submitter_memory: str = SUBMITTER.memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,33 +110,31 @@ class SharingsContext:
 
 
 @dataclass(frozen=True, slots=True)
-class ConfigContext:
-    """ConfigMap entries: (name, text) as they are, and (name + ``.gz``, base64 of gzip)."""
-
-    texts: tuple[tuple[str, str], ...]
-    packed: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Context:
     job: JobContext
     groups: tuple[GroupContext, ...]
-    config: ConfigContext
+    config: tuple[ConfigContext, ...]
     mig: MigContext | None
+    queue: QueueContext | None
+    standing: StandingContext
     sharing: SharingsContext | None = None
 
 
 def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
-    """Raises Rejected (FS401-FS409) with every reason why there can be no manifests."""
+    """Raises Rejected (FS401-FS409, FS412) with every reason why there can be no manifests."""
     _require_renderable(plan, graph)
     report = Report()
     _check_cluster(spec.cluster, report)
     for pool in plan.pools:
-        _check_label(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
+        _check_name(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
+    if spec.queue is not None:
+        for key, name in (("kueue", spec.queue.kueue), ("priority", spec.queue.priority)):
+            if name is not None:
+                _check_name(name, ("queue", key), f"{key} '{name}'", report)
     report.require()
     run = {"run": graph.run.value, "session": graph.session.isoformat(), "graph": graph.content}
     content = digest(plan.to_bytes(), graph.content.encode(), resolved_text.encode(), lock_bytes)
-    config = _config(
+    config = carried(
         {
             "fleet.lock": lock_bytes.decode(),
             "fleet.yaml": resolved_text,
@@ -128,6 +143,9 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         }
     )
     layouts = mig_layouts(plan)
+    groups = worker_groups(plan, layouts)
+    autoscaled = is_autoscaled(spec)
+    queue = queue_context(spec.queue, graph.fleet, groups, autoscaled) if spec.queue is not None else None
     pre_running = plan.deadline_seconds - plan.end_seconds + plan.overhead_seconds
     job = JobContext(
         name=f"{graph.fleet}-{graph.run.value}-{content[:8]}",
@@ -142,7 +160,7 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         ray=spec.cluster.ray,
         store=spec.cluster.store,
         claim=f"{graph.fleet}-store",
-        config_map=f"{graph.fleet}-config-{digest(repr(config).encode())[:8]}",
+        config_maps=tuple(_config_names(graph.fleet, config)),
         config_folder=CONFIG_FOLDER,
         entrypoint=entrypoint(spec),
         data_folder=_data_folder(spec),
@@ -151,25 +169,37 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         deadline_seconds=plan.deadline_seconds,
         # Later than the plan's slack is too late; a head that takes half an hour to start will not start.
         pre_running_seconds=min(1800, max(60, int(pre_running))),
-        head_cpu=2,
-        head_memory="8Gi",
+        sizes=SizesContext(),
+        autoscaled=autoscaled,
+        queue=None if queue is None else queue.name,
+        priority=spec.queue.priority if spec.queue is not None else None,
+        account=f"{graph.fleet}-run",
+        metrics_port=METRICS_PORT if spec.cluster.metrics == "podmonitor" else None,
     )
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
     shared = SharingsContext(f"{graph.fleet}-gpu-sharing", sharings(plan))
-    return Context(
-        job,
-        worker_groups(plan, layouts),
-        config,
-        mig if mig.layouts else None,
-        shared if shared.ways else None,
-    )
+    standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
+    return Context(job, groups, config, mig if mig.layouts else None, queue, standing, shared if shared.ways else None)
+
+
+def _config_names(fleet: str, config: tuple[ConfigContext, ...]) -> Iterator[str]:
+    """Names with a digest of the content, so that no run reads another's; those after the first are numbered."""
+    for number, each in enumerate(config, start=1):
+        name = f"{fleet}-config-{digest(repr(each).encode())[:8]}"
+        yield name if number == 1 else f"{name}-{number}"
+
+
+def is_autoscaled(spec: FleetSpec) -> bool:
+    """Whether Ray's autoscaler owns the number of workers. Kueue admits a whole run, so in a queue it is fixed."""
+    return (spec.cluster.workers or ("fixed" if spec.queue is not None else "autoscaled")) == "autoscaled"
 
 
 def entrypoint(spec: FleetSpec) -> str:
     """The driver's command line, safe in the shell line the operator pastes it into."""
     words = ["python", "-m", "fleetspec.runtime", "--config", CONFIG_FOLDER, "--store", spec.cluster.store]
     folder = _data_folder(spec)
-    return shlex.join(words + (["--data", folder] if folder is not None else []))
+    words += ["--data", folder] if folder is not None else []
+    return shlex.join(words + (["--metrics", f"0.0.0.0:{METRICS_PORT}"] if spec.cluster.metrics != "none" else []))
 
 
 def _data_folder(spec: FleetSpec) -> str | None:
@@ -231,7 +261,7 @@ def _check_cluster(cluster: Cluster, report: Report) -> None:
             route=("cluster", "ray"),
             help="write the release that the image holds in full: 2.60.0",
         )
-    _check_label(cluster.namespace, ("cluster", "namespace"), f"namespace '{cluster.namespace}'", report)
+    _check_name(cluster.namespace, ("cluster", "namespace"), f"namespace '{cluster.namespace}'", report)
 
 
 def image_is_pinned(image: str) -> bool:
@@ -239,43 +269,11 @@ def image_is_pinned(image: str) -> bool:
     return found is not None and found["digest"] is not None
 
 
-def _check_label(text: str, route: tuple[str, ...], what: str, report: Report) -> None:
-    if not _LABEL.fullmatch(text):
+def _check_name(text: str, route: tuple[str, ...], what: str, report: Report) -> None:
+    if not _DNS_LABEL.fullmatch(text):
         report.add(
             rules.KUBERNETES_NAME,
-            f"{what} is not a Kubernetes label value",
+            f"{what} is no name that Kubernetes takes",
             route=route,
-            help="use at most 63 letters, digits and '-'",
+            help="use at most 63 small letters, digits and '-'",
         )
-
-
-def _config(entries: dict[str, str]) -> ConfigContext:
-    texts: list[tuple[str, str]] = []
-    packed: list[tuple[str, str]] = []
-    sizes: dict[str, int] = {}
-    for name, text in sorted(entries.items()):
-        raw = text.encode()
-        if len(raw) <= PACK_ABOVE:
-            texts.append((name, text))
-            sizes[name] = len(name) + len(raw)
-            continue
-        small = _gzipped(raw)
-        packed.append((name + ".gz", base64.b64encode(small).decode()))
-        sizes[name] = len(name) + 3 + len(small)
-    total = sum(sizes.values())
-    if total > CONFIG_LIMIT:
-        largest = max(sizes, key=lambda name: sizes[name])
-        raise reject(
-            rules.CONFIG_TOO_LARGE,
-            f"the run's files take {total:,} bytes, a ConfigMap holds {CONFIG_LIMIT:,}; "
-            f"{largest} alone takes {sizes[largest]:,}",
-            help="split the fleet into two specs, or narrow its universes to the series that are modelled",
-        )
-    return ConfigContext(tuple(texts), tuple(packed))
-
-
-def _gzipped(raw: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as stream:  # no name, no time: same bytes
-        stream.write(raw)
-    return buffer.getvalue()

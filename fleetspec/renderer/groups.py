@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan, PoolLine, WorkerLine
 
 MIB = 1024 * 1024
+CAPACITY_TAINT = ("fleetspec.dev/capacity", "spot")
+"""What keeps all but workers from nodes that may be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class GroupContext:
     workers: int
     cores: int
     memory: str
+    memory_mib: int
     object_store_bytes: int
     threads: int
     gpu_resource: str | None
@@ -40,6 +43,12 @@ class GroupContext:
     mig_config: str | None
     spot: bool = False
     plugin_config: str | None = None
+
+    @property
+    def taints(self) -> list[tuple[str, str]]:
+        """Key and value of the taints of its nodes."""
+        found = [(self.taint, "present")] if self.taint is not None else []
+        return found + ([CAPACITY_TAINT] if self.spot else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +98,11 @@ def sharings(plan: Plan) -> tuple[SharingContext, ...]:
         _sharing(pool, line) for pool in plan.pools for line in pool.workers if line.workers and replicas(line.slot)
     }
     return tuple(sorted(found, key=lambda one: one.name))
+
+
+def plugin_config(pool: PoolLine, line: WorkerLine) -> str | None:
+    """The device plugin's configuration of a node of these workers; None where its GPUs are not shared."""
+    return _sharing(pool, line).name if pool.sharing and replicas(line.slot) else None
 
 
 def _sharing(pool: PoolLine, line: WorkerLine) -> SharingContext:
@@ -146,6 +160,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 workers=line.workers,
                 cores=line.cores,
                 memory=f"{line.memory_mib}Mi",
+                memory_mib=line.memory_mib,
                 object_store_bytes=min(2048, max(96, line.memory_mib // 8)) * MIB,
                 # Jobs of a CPU node share its cores one by one; a GPU slot's cores all belong to its job.
                 threads=1 if gpu_resource is None else line.cores,
@@ -154,7 +169,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 taint=taint,
                 mig_config=mig_config,
                 spot=pool.purchase == "spot",
-                plugin_config=_sharing(pool, line).name if pool.sharing and replicas(line.slot) else None,
+                plugin_config=plugin_config(pool, line),
             )
         )
     return tuple(sorted(groups, key=lambda group: group.name))

@@ -1,17 +1,18 @@
-"""Plan → Kubernetes manifests: rendered, parsed back, checked, and written into a folder."""
+"""Plan → Kubernetes manifests: rendered, parsed back and checked."""
 
 from __future__ import annotations
 
-import os
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
-from fleetspec.diagnostics import Diagnostic, Report, reject
-from fleetspec.files import write_atomically
-from fleetspec.renderer.context import Context, image_is_pinned, make_context
-from fleetspec.renderer.environment import render_template
-from fleetspec.renderer.readback import check_rendered
+from fleetspec.diagnostics import Diagnostic, Report
+from fleetspec.renderer import layout
+from fleetspec.renderer.amounts import RAYJOB, requested
+from fleetspec.renderer.context import image_is_pinned, is_autoscaled, make_context
+from fleetspec.renderer.ownership import wave_of
+from fleetspec.renderer.pods import MadePod, pods_of
+from fleetspec.renderer.quantities import CPU, MEMORY
+from fleetspec.renderer.readback import check_rendered, parse_manifest
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -19,9 +20,8 @@ if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan
 
-MARK = "# Rendered by fleetspec:"
-"""How every rendered file begins; a file without it belongs to somebody else."""
-NAMES = ("configmap.yaml", "kustomization.yaml", "mig-config.yaml", "rayjob.yaml", "sharing-config.yaml")
+_DEARER = 0.01
+"""The share by which fixed workers may cost more before it is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,64 +31,69 @@ class Manifests:
     files: dict[str, str]
     warnings: tuple[Diagnostic, ...] = ()
 
+    def objects(self) -> list[dict[str, Any]]:
+        """What a cluster is sent, as plain data in the order of applying: every file but the kustomizations."""
+        parsed = [parse_manifest(text) for _, text in sorted(self.files.items())]
+        return sorted((value for value in parsed if value["kind"] != "Kustomization"), key=wave_of)
+
+    def pods(self) -> list[MadePod]:
+        """The pods that the operator makes of the RayJob."""
+        return pods_of(parse_manifest(self.files[RAYJOB]))
+
+    def requests(self) -> list[dict[str, Any]]:
+        """What the run asks a cluster for at its peak, a row for each kind of pod: ``cpu`` in cores and ``memory_mib``
+        of one pod, ``devices`` by resource name."""
+        rows = []
+        for pod in self.pods():
+            asked = requested([replace(pod, count=1)])
+            devices = {name: amount for name, amount in sorted(asked.items()) if name not in (CPU, MEMORY)}
+            row = {"pod": pod.what, "count": pod.count, "cpu": asked[CPU] / 1000, "memory_mib": asked[MEMORY]}
+            rows.append(row | {"devices": devices})
+        return rows
+
 
 def render(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Manifests:
     """The manifests of a plan: the same arguments give the same bytes.
 
-    Raises Rejected with FS401-FS410. Nothing is returned that does not pass :func:`check_rendered`.
+    Raises Rejected with FS401-FS410 or FS412. Nothing is returned that does not pass :func:`check_rendered`.
     """
     context = make_context(plan, graph, spec, resolved_text, lock_bytes)
-    files = _files(context)
+    files = layout.files(context)
     report = Report()
     check_rendered(files, context, report)
     report.require()
-    return Manifests(files, _warnings(spec))
+    return Manifests(files, _warnings(spec, plan))
 
 
-def _files(context: Context) -> dict[str, str]:
-    values = asdict(context)
-    resources = ["configmap.yaml", "rayjob.yaml"]
-    names = [*resources, "kustomization.yaml"] + (["mig-config.yaml"] if context.mig is not None else [])
-    names += ["sharing-config.yaml"] if context.sharing is not None else []
-    return {name: render_template(name + ".j2", values | {"resources": resources}) for name in sorted(names)}
-
-
-def _warnings(spec: FleetSpec) -> tuple[Diagnostic, ...]:
-    if image_is_pinned(spec.cluster.image):
-        return ()
+def _warnings(spec: FleetSpec, plan: Plan) -> tuple[Diagnostic, ...]:
     report = Report()
-    report.add(
-        rules.IMAGE_NOT_PINNED,
-        f"the image '{spec.cluster.image}' is not pinned by its digest",
-        route=("cluster", "image"),
-        help="add @sha256:… so that every node of a run has the same code",
-    )
+    if not image_is_pinned(spec.cluster.image):
+        report.add(
+            rules.IMAGE_NOT_PINNED,
+            f"the image '{spec.cluster.image}' is not pinned by its digest",
+            route=("cluster", "image"),
+            help="add @sha256:… so that every node of a run has the same code",
+        )
+    if is_autoscaled(spec):
+        if spec.queue is not None:
+            report.add(
+                rules.QUEUED_AUTOSCALER,
+                "the autoscaler works in a queue only where Kueue's gate ElasticJobsViaWorkloadSlices is on",
+                route=("cluster", "workers"),
+                help="leave cluster.workers out, or see that the gate is on",
+            )
+    elif (fixed := fixed_cost_usd(plan)) > plan.cost_usd * (1 + _DEARER):
+        report.add(
+            rules.FIXED_WORKERS,
+            f"workers whose number is fixed cost {fixed:.2f} USD a run, nodes held from start to end; the plan counts "
+            f"{plan.cost_usd:.2f} USD, with nodes let go between stages",
+            route=("cluster", "workers") if spec.cluster.workers is not None else ("queue",),
+            help="write workers: autoscaled where no queue forbids it, or count on the higher figure",
+        )
     return tuple(report.findings)
 
 
-def write_manifests(manifests: Manifests, folder: Path) -> None:
-    """Write the files and remove those of an earlier rendering that are no longer among them.
-
-    A file is replaced in one step, and only if fleetspec wrote it: Rejected (FS411) before anything is touched
-    otherwise. OSError where the folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in sorted(manifests.files):
-        if os.path.lexists(folder / name) and not _ours(folder / name):
-            raise reject(
-                rules.FOREIGN_FILE,
-                f"{folder / name} was not rendered by fleetspec",
-                help="render into a folder of its own, or move that file away",
-            )
-    for name, text in sorted(manifests.files.items()):
-        write_atomically(folder / name, text.encode())
-    for name in NAMES:
-        if name not in manifests.files and _ours(folder / name):
-            (folder / name).unlink()
-
-
-def _ours(path: Path) -> bool:
-    if path.is_symlink() or not path.is_file():
-        return False
-    with path.open("rb") as stream:
-        return stream.read(len(MARK)) == MARK.encode()
+def fixed_cost_usd(plan: Plan) -> float:
+    """USD of a run that holds the plan's peak of every pool from the first node's boot to its end."""
+    hours = (plan.end_seconds - plan.overhead_seconds) / 3600
+    return sum(pool.peak_nodes * pool.usd_per_hour for pool in plan.pools) * hours

@@ -7,7 +7,6 @@ of :mod:`~fleetspec.renderer.context`, not of the spec.
 from __future__ import annotations
 
 import base64
-import gzip
 import json
 import re
 import shlex
@@ -16,8 +15,14 @@ from typing import Any
 
 import yaml
 
-from fleetspec.diagnostics import Report
-from fleetspec.renderer.context import CONFIG_LIMIT, Context
+from fleetspec.diagnostics import Report, Source
+from fleetspec.lint import queued
+from fleetspec.lint.linting import lint
+from fleetspec.renderer.amounts import RAYJOB, amount_faults
+from fleetspec.renderer.carried import CONFIG_LIMIT
+from fleetspec.renderer.context import Context
+from fleetspec.renderer.layout import config_number
+from fleetspec.renderer.ownership import is_owned
 from fleetspec.rules import manifests as rules
 
 JOB_NAME_LIMIT = 47
@@ -58,9 +63,10 @@ def parse_manifest(text: str) -> Any:
 
 def check_rendered(files: dict[str, str], context: Context, report: Report) -> None:
     """Add FS410 for every rule that a rendered file breaks."""
+    found: dict[str, dict[str, Any]] = {}
     for name, text in sorted(files.items()):
         try:
-            parsed = parse_manifest(text)
+            parsed = found[name] = parse_manifest(text)
         except yaml.YAMLError as error:
             _add(report, name, str(error).replace("\n", " "))
             continue
@@ -70,6 +76,18 @@ def check_rendered(files: dict[str, str], context: Context, report: Report) -> N
             findings = [f"not shaped as a manifest must be: {type(error).__name__} {error}"]
         for finding in findings:
             _add(report, name, finding)
+    if not len(report):
+        for name, finding in [*amount_faults(found, context), *_linted(files)]:
+            _add(report, name, finding)
+
+
+def _linted(files: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """What our own linter calls an error, over all files together."""
+    report = Report()
+    lint([Source(name, text) for name, text in sorted(files.items())], [], report)
+    for error in report.errors:
+        name = error.place.source.name if error.place is not None else RAYJOB
+        yield name, f"{error.rule.code} {error.message}"
 
 
 def _add(report: Report, name: str, finding: str) -> None:
@@ -77,16 +95,22 @@ def _add(report: Report, name: str, finding: str) -> None:
 
 
 def _object(name: str, parsed: dict[str, Any], context: Context, files: dict[str, str]) -> Findings:
-    if name == "rayjob.yaml":
+    if name.endswith("kustomization.yaml"):
+        folder = name.removesuffix("kustomization.yaml")
+        known = files.keys() | {path.rpartition("/")[0] for path in files}
+        if missing := [entry for entry in parsed["resources"] if folder + entry not in known]:
+            yield f"resources that were not rendered: {missing}"
+        return
+    if not is_owned(parsed, context.job.fleet):
+        yield "the object does not say whose it is"
+    if name == RAYJOB:
         yield from _rayjob(parsed, context)
-    elif name == "configmap.yaml":
-        yield from _config_map(parsed, context)
-    elif name == "mig-config.yaml":
+    elif name.startswith("configmap"):
+        yield from _config_map(parsed, config_number(name), context)
+    elif name == "platform/mig-config.yaml":
         yield from _mig_config(parsed, context)
-    elif name == "sharing-config.yaml":
+    elif name == "platform/sharing-config.yaml":
         yield from _sharing_config(parsed, context)
-    elif missing := [entry for entry in parsed["resources"] if entry not in files]:
-        yield f"resources that were not rendered: {missing}"
 
 
 def _labels(value: Any, path: str = "") -> Findings:
@@ -125,8 +149,12 @@ def _rayjob(job: dict[str, Any], context: Context) -> Findings:
     if spec["shutdownAfterJobFinishes"] is not True or "suspend" in spec:
         yield "the cluster must end with its job, and only a queue may suspend it"
     cluster = spec["rayClusterSpec"]
-    if (cluster["enableInTreeAutoscaling"], cluster["autoscalerOptions"]["version"]) != (True, "v2"):
+    if cluster["enableInTreeAutoscaling"] is not context.job.autoscaled:
+        yield "the cluster is autoscaled, or is not, other than the spec has it"
+    if context.job.autoscaled and cluster["autoscalerOptions"]["version"] != "v2":
         yield "the cluster has no autoscaler v2"
+    if meta["labels"].get(queued.QUEUE) != context.job.queue:
+        yield "the job waits in another queue than the spec's"
     head = cluster["headGroupSpec"]
     if head["resources"]["CPU"] != "0":
         yield "the head offers CPUs to jobs"
@@ -145,8 +173,11 @@ def _worker_groups(groups: list[dict[str, Any]], context: Context) -> Findings:
         what = f"worker group {name}"
         if not _DNS_1123.fullmatch(name) or len(name) > 40 or name in ("head", "headgroup"):
             yield f"{what} has a name that its pods cannot carry"
-        if "replicas" in group or not 0 <= group["minReplicas"] <= group["maxReplicas"] or group["maxReplicas"] < 1:
+        least, most = group["minReplicas"], group["maxReplicas"]
+        if context.job.autoscaled and ("replicas" in group or not 0 <= least < most):
             yield f"{what} leaves the autoscaler no range"
+        if not context.job.autoscaled and not 1 <= group["replicas"] == least == most:
+            yield f"{what} has no fixed number of workers"
         resources = group["resources"]
         if not all(isinstance(value, str) for value in resources.values()) or int(resources["CPU"]) < 1:
             yield f"{what} declares no whole CPUs, or a resource that is no string"
@@ -196,14 +227,15 @@ def _pod(what: str, pod: dict[str, Any], context: Context, *, mounted: bool = Tr
             yield f"{what} mounts {mounts}, the pod has {volumes}"
 
 
-def _config_map(config: dict[str, Any], context: Context) -> Findings:
-    if config["metadata"]["name"] != context.job.config_map or not _DNS_1123.fullmatch(context.job.config_map):
+def _config_map(config: dict[str, Any], number: int, context: Context) -> Findings:
+    name, content = context.job.config_maps[number], context.config[number]
+    if config["metadata"]["name"] != name or not _DNS_1123.fullmatch(name):
         yield "the ConfigMap is not the one the RayJob mounts"
-    data, packed = config["data"], config.get("binaryData", {})
+    data, packed = config.get("data", {}), config.get("binaryData", {})
     raw = {key: base64.b64decode(value, validate=True) for key, value in packed.items()}
-    if data != dict(context.config.texts) or packed != dict(context.config.packed):
+    if data != dict(content.texts) or packed != dict(content.packed):
         yield "an entry does not read back as it was"
-    if any(not gzip.decompress(value) for value in raw.values()):
+    if not all(raw.values()):
         yield "a packed entry is empty"
     size = sum(len(key) + len(value.encode()) for key, value in data.items()) + sum(map(len, (*raw, *raw.values())))
     if size > CONFIG_LIMIT:

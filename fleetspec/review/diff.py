@@ -14,6 +14,7 @@ from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
 from fleetspec.planner.plans import Plan
 from fleetspec.review.reasons import Pair, Reasons
+from fleetspec.review.ruling import Ruling
 from fleetspec.review.settings import SettingChange
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class PlanSide:
 class Review:
     """Two specs compared. ``groups`` holds only groups in which something changes, ``settings`` every value of the
     spec that means something else, whether or not it reaches a model of this run. A spec that only one side has is
-    None on the other."""
+    None on the other. ``policies`` is what they say of it, nothing where nothing changes."""
 
     run: str
     settings: tuple[SettingChange, ...]
@@ -84,6 +85,7 @@ class Review:
     work: tuple[TaskWork, ...]
     base: PlanSide | None
     head: PlanSide | None
+    policies: tuple[Ruling, ...] = ()
 
     @property
     def jobs_to_run(self) -> int:
@@ -95,7 +97,13 @@ class Review:
         return not self.groups and not self.settings and self.base == self.head
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {
+        return {
+            "run": self.run,
+            "unchanged": self.unchanged,
+            "work": [asdict(one) for one in self.work],
+            "base": None if self.base is None else asdict(self.base),
+            "head": None if self.head is None else asdict(self.head),
+            "policies": [ruling.to_json() for ruling in self.policies],
             "settings": [change.to_json() for change in self.settings],
             "groups": [asdict(group) | {"changed": group.changed} for group in self.groups],
             "jobs_to_run": self.jobs_to_run,
@@ -149,6 +157,14 @@ def alone(side: Reviewed, *, added: bool) -> Review:
         base=None if added else own,
         head=own if added else None,
     )
+
+
+def counted(changed: Changes) -> tuple[GroupChange, ...]:
+    """Models that came and went by group, without what became of the others and why."""
+    found: dict[Key, dict[str, int]] = {}
+    _count(changed.head, _blocks(changed.head)[changed.new], "added", found)
+    _count(changed.base, _blocks(changed.base)[changed.gone], "removed", found)
+    return tuple(_group(key, counts, None, ()) for key, counts in sorted(found.items()))
 
 
 def _groups(changed: Changes, reasons: Reasons) -> tuple[GroupChange, ...]:

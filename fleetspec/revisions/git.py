@@ -83,6 +83,20 @@ def repository(folder: Path) -> Repository:
     return Repository(folder, root.name.removesuffix(".git") or "repository", prefix)
 
 
+def setting(folder: Path, key: str) -> str:
+    """What git's configuration says in a folder, in a repository or not; empty where it says nothing."""
+    return _run(folder, "config", "--get", key).stdout.decode(errors="replace").strip()
+
+
+def first_commit(repo: Repository) -> str | None:
+    """The oldest commit that HEAD comes from, which copies of a repository share; None where a clone does not know."""
+    if is_shallow(repo):
+        return None
+    answer = _run(repo.folder, "rev-list", "--max-parents=0", "HEAD")
+    found = sorted(answer.stdout.decode().split())
+    return found[0] if answer.returncode == 0 and found else None
+
+
 def is_shallow(repo: Repository) -> bool:
     return _run(repo.folder, "rev-parse", "--is-shallow-repository").stdout.strip() == b"true"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _YAML = (".yaml", ".yml")
 _NAMED = re.compile(rb"file:[ \t]*([^\"'\n,}\]#]+)|([^\"'\n,{}\[\]#:]+\.ya?ml)\b")
-_OURS = re.compile(rb"^(?:\{.*)?[\"']?kind[\"']?:[ \t]*[\"']?(?:Fleet|Defaults)\b", re.MULTILINE)
+_OURS = re.compile(rb"^(?:\{.*)?[\"']?kind[\"']?:[ \t]*[\"']?(?:Fleet|Defaults|Approvals)\b", re.MULTILINE)
 _ODD = {"", ".", "..", ".git"}
 _FLEET = re.compile(rb"^(?:\{.*)?[\"']?kind[\"']?:[ \t]*[\"']?Fleet\b", re.MULTILINE)
 

@@ -1,6 +1,7 @@
 """Every code the tool may print, by room: FS0xx reading · FS1xx shape · FS2xx meaning, of them FS27x data ·
-FS3xx capacity · FS4xx manifests (from FS430 on, those of `lint`) · FS5xx running · FS6xx reviews. A module of this
-folder holds :class:`~fleetspec.diagnostics.Rule` constants and nothing else; a new module is found by being here."""
+FS3xx capacity · FS4xx manifests (from FS430 on, those of `lint`) · FS5xx running · FS6xx reviews and, from FS650 on,
+clusters. A module of this folder holds :class:`~fleetspec.diagnostics.Rule` constants and nothing else; a new module is
+found by being here."""
 
 from __future__ import annotations
 

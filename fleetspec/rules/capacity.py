@@ -9,7 +9,7 @@ INFEASIBLE = Rule(
     title="no allocation of the pools meets the deadline",
     why="Even if jobs could be cut at will and nodes booted at once, all pools at their maximum need longer. A run "
     "would be stopped by its deadline with work left.",
-    bad="schedule: {calendar: XNYS, start: open - 91m, deadline: open - 90m}",
+    bad="schedule: {calendar: XNYS, start: close + 15h59m, deadline: open - 90m}",
     good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}",
 )
 LATE = Rule(
@@ -32,6 +32,30 @@ OVER_BUDGET = Rule(
     why="The budget is a promise to whoever pays; a plan above it must be agreed on, not discovered on a bill.",
     bad="budget: {nightly: 0.01 USD}",
     good="budget: {nightly: 60 USD}",
+)
+NO_ROOM = Rule(
+    code="FS320",
+    title="nothing of a node is left for jobs",
+    why="The system, Ray and the kubelet keep a part of every node. Where a node is so small that nothing is left, or "
+    "cut into more slots than it has cores, it would be paid for and no job could start on it.",
+    bad="hardware: {tiny: {cpu: 2, memory: 100Mi, price: 0.10 USD/h, max: 1}}",
+    good="hardware: {tiny: {cpu: 2, memory: 2Gi, price: 0.10 USD/h, max: 1}}",
+)
+NO_FIGURE = Rule(
+    code="FS321",
+    title="a figure that no plan can be made with",
+    why="A price, a runtime or a limit that is negative, infinite or no number at all makes every comparison of plans "
+    "false: a pool of negative price would earn money by standing idle.",
+    bad="{name: n2-standard-32, usd_per_hour: .nan}    # a row of a price list",
+    good="{name: n2-standard-32, usd_per_hour: 1.5539}",
+)
+CONTRADICTION = Rule(
+    code="FS322",
+    title="a capacity problem that contradicts itself",
+    why="Two pools or two classes of one name, or a class that is said to run where there is no such pool or slot, or "
+    "where it has no room: whatever is planned for one would be read as planned for the other.",
+    bad="CapacityProblem(classes, (CapacityPool('cpu', …), CapacityPool('cpu', …)), …)",
+    good="CapacityProblem(classes, (CapacityPool('cpu', …), CapacityPool('cpu-2', …)), …)",
 )
 UNSURE = Rule(
     code="FS330",

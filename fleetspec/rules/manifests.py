@@ -6,8 +6,8 @@ from fleetspec.diagnostics import Rule, Severity
 
 CONFIG_TOO_LARGE = Rule(
     code="FS401",
-    title="the run's files do not fit into a ConfigMap",
-    why="Kubernetes refuses a ConfigMap above 1 MiB, and the pods read the spec, the lock and the plan from one.",
+    title="the run's files do not fit into eight ConfigMaps",
+    why="A ConfigMap holds 1 MiB, and every pod reads the spec, the lock and the plan from those of its run.",
     bad="universes: {all: {data: bars, series: all, calendar: XNYS, bar: 1 session}}   # 60,000 series in one fleet",
     good="two fleets of 30,000 series, each with its own spec and lock",
 )
@@ -81,6 +81,36 @@ FOREIGN_FILE = Rule(
     why="Rendering replaces what it wrote earlier and nothing else.",
     bad="fleetspec render fleet.yaml --to deploy   # deploy/kustomization.yaml is written by hand",
     good="fleetspec render fleet.yaml --to deploy/nightly",
+)
+QUEUE_GROUPS = Rule(
+    code="FS412",
+    title="more worker groups than a queue admits",
+    why="Kueue takes 18 sets of pods in one workload: the head, the submitter, and 16 groups of workers.",
+    bad="queue: {kueue: quant-prod}   # and a plan over 17 pools",
+    good="queue: {kueue: quant-prod}   # and 16 pools at most, or fewer MIG layouts in each",
+)
+QUEUED_AUTOSCALER = Rule(
+    code="FS413",
+    title="a run in a queue is autoscaled",
+    why="Kueue admits a run that grows only with its gate ElasticJobsViaWorkloadSlices, which is off by default.",
+    bad="queue: {kueue: quant-prod}\ncluster: {workers: autoscaled}",
+    good="queue: {kueue: quant-prod}\ncluster: {workers: fixed}",
+    severity=Severity.WARNING,
+)
+FIXED_WORKERS = Rule(
+    code="FS414",
+    title="fixed workers cost more than the plan",
+    why="A plan counts nodes stage by stage; workers whose number is fixed hold the plan's peak from start to end.",
+    bad="queue: {kueue: quant-prod}   # 4 GPU nodes of which one stage of five has need",
+    good="cluster: {workers: autoscaled}   # Ray's autoscaler lets nodes go between stages",
+    severity=Severity.WARNING,
+)
+NOT_AS_RENDERED = Rule(
+    code="FS415",
+    title="the folder is not what the spec renders",
+    why="What a cluster is given was reviewed as a folder; one that is behind its spec runs what nobody planned.",
+    bad="fleetspec render fleet.yaml --check deploy   # the spec was changed, or a file was",
+    good="fleetspec render fleet.yaml --to deploy   # then commit what changed",
 )
 NOT_A_PLAN_FILE = Rule(
     code="FS421",

@@ -21,8 +21,9 @@ DEGRADE = Rule(
 POLICY = Rule(
     "FS264",
     "a policy without what its rule needs",
-    "`cost` has an amount of money, `slack` a duration, `growth` a factor, `price-age` sessions or a duration, `pools` "
-    "the pools that may be used; `removal` and `new-family` have nothing.",
+    "`cost` has an amount of money, `slack` a duration, `on-time` a share, `growth` a factor, `price-age` sessions or "
+    "a duration, `pools` and `gpus` those that may be used, `plugin` a name; `removal`, `new-family` and `four-eyes` "
+    "have nothing.",
     bad="policies: {dear: {rule: cost, owner: platform, limit: 30m}}",
     good="policies: {dear: {rule: cost, owner: platform, limit: 250 USD}}",
 )

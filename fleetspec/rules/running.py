@@ -106,3 +106,36 @@ UNWATCHED = Rule(
     bad="fleetspec apply fleet.yaml --metrics 80    # as an ordinary user",
     good="fleetspec apply fleet.yaml --metrics 9464",
 )
+GATE_HOLDS = Rule(
+    "FS530",
+    "a gate holds a group's forecasts",
+    "What a group publishes counts only while its backtest passes the gate. Until it does, the last edition stays, "
+    "with its age; the exit code is 4.",
+    bad="gates: [{models: var, test: kupiec, fdr: 5%}]    # and no backtest has run",
+    good="fleetspec apply fleet.yaml --run backtest && fleetspec apply fleet.yaml",
+)
+GATE_WARNS = Rule(
+    "FS531",
+    "a gate is not passed",
+    "The gate says on_fail: warn, so the forecasts are published all the same.",
+    bad="gates: [{models: var, test: kupiec, fdr: 5%, on_fail: warn, max_age: 60 sessions}]    # backtest older",
+    good="fleetspec apply fleet.yaml --run backtest && fleetspec apply fleet.yaml",
+    severity=Severity.WARNING,
+)
+FORECASTS_HELD = Rule(
+    "FS532",
+    "forecasts published are not all of tonight",
+    "A forecast from yesterday's data is never published as today's: a model without a result of tonight is carried on "
+    "with its latest parameters where on_miss says so, and its last forecast is held with its age where not.",
+    bad="quality: {stale_after: 1 session, on_fail: quarantine}    # and a series whose bars are late",
+    good="schedule: {on_miss: {forecast: latest parameters on today's data}}    # where only its fit failed",
+    severity=Severity.WARNING,
+)
+PUBLISH_FAILED = Rule(
+    "FS533",
+    "forecasts cannot be published",
+    "The run is in the store, and the place named by publish cannot be opened or written. What others read is what it "
+    "was: the pointer of a group moves after its file is there.",
+    bad='publish: {to: "s3://lake/forecasts/"}    # without credentials in the environment',
+    good="AWS_PROFILE=quant fleetspec apply fleet.yaml    # nothing runs again, the forecasts are written",
+)

@@ -1,8 +1,8 @@
 """``python -m fleetspec.runtime --config DIR --store DIR``: the entry point of a rendered RayJob.
 
 DIR holds what ``fleetspec render`` put into the ConfigMap: ``fleet.yaml`` (resolved), ``fleet.lock``, ``plan.json``
-and ``run.json`` (``run``, ``session``, ``graph``), each as it is or as ``<name>.gz``. The spec is compiled again, and
-only the planned graph is run.
+and ``run.json`` (``run``, ``session``, ``graph``), each as it is, as ``<name>.gz`` or as its
+pieces ``<name>.gz.00``, ``<name>.gz.01`` and so on. The spec is compiled again, and only the planned graph is run.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_from_bytes
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
+from fleetspec.objects import as_path
 from fleetspec.planner.cuts import layout_of
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
@@ -101,11 +102,13 @@ def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) 
 
 
 def _text(path: Path) -> str:
-    """A file of the folder; a long one lies there as ``<name>.gz``, as manifests pack it."""
-    packed = path.with_name(path.name + ".gz")
+    """A file of the folder; a long one lies there as ``<name>.gz``, or as its pieces, as manifests pack it."""
     try:
-        if packed.is_file() and not path.is_file():
-            return gzip.decompress(packed.read_bytes()).decode()
+        if not path.is_file():
+            packed = path.with_name(path.name + ".gz")
+            pieces = [packed] if packed.is_file() else sorted(path.parent.glob(f"{packed.name}.[0-9][0-9]"))
+            if pieces:
+                return gzip.decompress(b"".join(piece.read_bytes() for piece in pieces)).decode()
         return path.read_text(encoding="utf-8")
     except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
         raise reject(
@@ -127,7 +130,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--config", type=Path, required=True, help="folder with fleet.yaml, fleet.lock, plan.json, run.json"
     )
-    parser.add_argument("--store", type=Path, required=True, help="where results go; shared by all workers")
+    parser.add_argument(
+        "--store", type=as_path, required=True, help="where results go: a folder all workers share, or s3://"
+    )
     parser.add_argument("--data", type=Path, help="folder the spec's data paths start from [default: --config]")
     parser.add_argument("--executor", choices=["ray", "inline"], default="ray")
     parser.add_argument("--wait-seconds", type=float, default=900.0, help="patience for planned resources")
@@ -185,7 +190,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    if summary.exit_code is ExitCode.OK:
+    if summary.outcome is ExitCode.OK:
         texts = made.texts
         record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)

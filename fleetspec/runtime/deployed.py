@@ -16,6 +16,7 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import reject
 from fleetspec.files import write_atomically
 from fleetspec.rules import running
+from fleetspec.runtime.gating import write_scores
 from fleetspec.runtime.store import Store
 
 if TYPE_CHECKING:
@@ -44,8 +45,11 @@ class Deployed:
 def record(store: Path, graph: JobGraph, spec: str, lock: bytes, layout: dict[str, dict[str, int]]) -> None:
     """Enter a run that counts as what is deployed. A change is a night on pinned data: it renews the nightly run.
 
-    A run that cut no GPU leaves the layout as it stands.
+    A run that cut no GPU leaves the layout as it stands. A backtest leaves the scores that gates judge nights by.
     """
+    if graph.run is RunKind.BACKTEST:
+        Store.of(store, graph.fleet).folder("deployed").mkdir(parents=True, exist_ok=True)
+        write_scores(store, graph)
     kinds = {graph.run, RunKind.NIGHTLY} if graph.run is RunKind.CHANGE else {graph.run}
     for kind in sorted(kinds):
         path = _path(store, graph.fleet, kind)

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,19 +14,21 @@ import numpy as np
 
 from fleetspec.diagnostics import Report
 from fleetspec.rules import running
-from fleetspec.runtime.bundles import cut, lanes_of
+from fleetspec.runtime.bundles import cut
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
 from fleetspec.runtime.inputs import load_blocks
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
+from fleetspec.runtime.publishing import publish, publishes
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
-from fleetspec.runtime.summary import ClassRun, RunSummary, causes_of, joined, quarantined_models
+from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
 from fleetspec.runtime.telling import Teller
 from fleetspec.runtime.worker import Receipt, commit
 from fleetspec.runtime.workload import workload_of
+from fleetspec.units import Share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +136,7 @@ class _Run:
     def nothing_to_do(self) -> RunSummary:
         """The summary of a run that the store already holds."""
         self._tell_start()
-        summary = self.summary(False)
+        summary = self._published(self.summary(False))
         self.teller.run_ended("done", summary.wall_seconds, summary)
         return summary
 
@@ -173,7 +175,7 @@ class _Run:
             executor.close()
             self.store.compact_ledger(work.run)
             write_measured(self.store)
-        summary = self.summary(interrupted)
+        summary = self._published(self.summary(interrupted))
         state = "interrupted" if interrupted else "done"
         self._record(state, summary)
         self.teller.run_ended(state, summary.wall_seconds, summary)
@@ -193,6 +195,24 @@ class _Run:
         for source, count in inputs.grown.items():
             have = "series has" if count == 1 else "series have"
             self.notes.append(f"data '{source}': {count} {have} bars newer than the lock; lock again to use them")
+
+    def _published(self, summary: RunSummary) -> RunSummary:
+        """The summary of a night with what came of publishing it. One that was broken off publishes what there is
+        where the spec says what a late night does, else nothing."""
+        request = self.request
+        late = summary.interrupted and request.spec.schedule.on_miss is None
+        if not publishes(request.graph.run) or request.only is not None or request.warm_up or late:
+            return summary
+        why_not = None
+        if summary.quarantined_share > summary.max_quarantined:
+            why_not = (
+                f"{Share(summary.quarantined_share)} of the fleet's models are quarantined: the night does not count"
+            )
+        work = self._workload()
+        return replace(
+            summary,
+            publication=publish(request.spec, work, self.ledger, request.root, request.store, why_not),
+        )
 
     def _workload(self) -> Workload:
         request = self.request
@@ -337,40 +357,10 @@ class _Run:
             fit_seconds=busy,
             overhead_seconds=max(wall * self.cores - busy, 0.0),
             startup_seconds=self.startup,
-            classes=self._classes(own, ran, state),
+            classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
             interrupted=interrupted,
         )
-
-    def _classes(
-        self, own: NDArray[np.bool_], ran: NDArray[np.bool_], state: NDArray[np.uint8]
-    ) -> tuple[ClassRun, ...]:
-        graph, lanes = self.request.graph, lanes_of(self.request.plan)
-        lines = []
-        for code, klass in enumerate(graph.classes):
-            here = own & (graph.klass == code)
-            settled = here & ran & (state != State.MISSING)
-            planned = lanes.get(klass.name, [])
-            total = sum(lane.jobs for lane in planned)
-            each = sum(lane.jobs * lane.seconds_per_job for lane in planned) / total if total else 0.0
-            lines.append(
-                ClassRun(
-                    name=klass.name,
-                    group=klass.group,
-                    family=klass.family,
-                    task=klass.task.label,
-                    stage=klass.stage,
-                    jobs=int(here.sum()),
-                    ran=int(settled.sum()),
-                    reused=int(np.sum(here & ~ran)),
-                    quarantined=int(np.sum(here & (state == State.QUARANTINED))),
-                    predicted_seconds=each * int(settled.sum()),
-                    actual_seconds=self.seconds.get(code, 0.0),
-                    planned_on=joined(f"{lane.pool} {lane.slot}" for lane in planned),
-                    ran_on=joined(part for place in self.places.get(code, []) for part in place.split(", ")),
-                )
-            )
-        return tuple(lines)
 
 
 def _executor(request: RunRequest, work: Workload) -> Executor:

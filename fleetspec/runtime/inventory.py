@@ -18,6 +18,7 @@ from fleetspec.files import write_atomically
 from fleetspec.panel.series import stamp_text
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.ledger import PARENT
+from fleetspec.runtime.publishing import published
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,6 +33,7 @@ _SHOWN = {
     "trials": ("window", "candidate", "params", "metric", "value", "seconds"),
     "evaluations": ("metric", "horizon", "level", "value", "n"),
     "quarantine": ("task", "window", "reason"),
+    "published": ("origin", "age", "horizon", "quantity", "level", "value", "state", "reason"),
 }
 _ALSO = {
     "forecasts": ("series",),
@@ -39,10 +41,11 @@ _ALSO = {
     "trials": ("reason",),
     "evaluations": (),
     "quarantine": (),
+    "published": ("series", "session", "known", "model", "fit", "fitted_to"),
 }
 """In the JSON and not in the table: what most rows have alike, or what the address already says."""
 _NUMBERS = frozenset(
-    {"window", "candidate", "horizon", "level", "value", "n", "observations", "log_likelihood", "seconds"}
+    {"window", "candidate", "horizon", "age", "level", "value", "n", "observations", "log_likelihood", "seconds"}
 )
 
 
@@ -70,13 +73,15 @@ class Results:
 
 
 def results(store: Path, graph: JobGraph, mask: NDArray[np.bool_], name: str) -> Results:
-    """Rows of ``forecasts``, ``fits``, ``trials``, ``evaluations`` or ``quarantine`` for the masked models."""
+    """Rows of one table for the masked models: ``forecasts``, ``fits``, ``trials``, ``evaluations``, ``quarantine`` or
+    ``published``."""
     readers = {
         "forecasts": stored.read_forecasts,
         "fits": stored.read_fits,
         "trials": stored.read_trials,
         "evaluations": stored.read_evaluations,
         "quarantine": stored.read_quarantine,
+        "published": lambda store, graph, mask: published(graph, mask, store),
     }
     return Results(name, readers[name](store, graph, mask), int(mask.sum()))
 

@@ -49,8 +49,8 @@ class _Worker:
     def __init__(self, work: Workload, station: Station, journal: str) -> None:
         self._work = work
         self._station = station
-        self._journal = Journal(work.store.root / "journal" / journal)
-        self._stop = work.store.root / "journal" / f"{work.run}.stop"
+        self._journal = Journal(work.store.journal / journal)
+        self._stop = work.store.journal / f"{work.run}.stop"
 
     def ready(self) -> None:
         """Returns once the process is up and has its imports."""
@@ -128,7 +128,7 @@ class RayExecutor:
         self._shared = ray.put(work)
         self._crews: dict[Station, _Crew] = {}
         self._started = 0
-        self._stop = work.store.root / "journal" / f"{work.run}.stop"
+        self._stop = work.store.journal / f"{work.run}.stop"
 
     def station(self, need: Need) -> Station:
         return self._placing.station(need)
@@ -178,7 +178,7 @@ class RayExecutor:
 
     def _dismiss(self, hand: _Hand) -> None:
         ray.kill(hand.actor)
-        (self._work.store.root / "journal" / hand.name).unlink(missing_ok=True)
+        (self._work.store.journal / hand.name).unlink(missing_ok=True)
 
     def _man(self, crew: _Crew) -> None:
         """Start actors up to the station's width, never more than there are bundles."""
@@ -286,10 +286,10 @@ class RayExecutor:
                 untouched.append(bundle)
             else:
                 blamed = True
-                journal = self._work.store.root / "journal" / hand.name
+                journal = self._work.store.journal / hand.name
                 yield Death(bundle, Journal.read(journal, bundle.name), _KILLED)
         crew.queue.extendleft(reversed(untouched))
-        (self._work.store.root / "journal" / hand.name).unlink(missing_ok=True)
+        (self._work.store.journal / hand.name).unlink(missing_ok=True)
 
 
 def _finished(reference: Any) -> Receipt | None:

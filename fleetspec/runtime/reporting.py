@@ -40,12 +40,17 @@ _READINGS = {
     "rank_ic": "mean rank correlation of forecasts and returns over {horizon}; above 0 is skill",
     "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
     "mean_return": "simple return per bar of the positions, without costs",
+    "pinball": "mean quantile loss of the value at risk over {horizon}, log return; lower is better",
+    "joint_loss": "loss of value at risk and shortfall together over {horizon} (Fissler, Ziegel); lower is better",
+    "shortfall_z2": "Acerbi and Szekely's second statistic; 0 is right, below 0 losses are more or larger",
     "basel_exceptions": "violations among the last 250 forecasts; 2.5 are expected, 10 are red",
 }
 _REJECTIONS = {
     "kupiec_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
     "independence_p_value": "right ones would be in about 5 % of cases, fewer where violations are few",
     "christoffersen_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
+    "dynamic_quantile_p_value": "right ones would be in 5 to 10 % of cases, more where violations are few",
+    "shortfall_p_value": "right ones would be in at most 5 % of cases, fewer where violations are few",
 }
 _ZONES = ("green", "yellow", "red")
 _UNTOLD = ("expected_violations", "mse", "basel_plus")
@@ -58,6 +63,7 @@ _SHOWN = {
     "mean": ("mean log return over the horizon, %", 3),
     "return": ("log return over the horizon, %", 3),
     "value_at_risk": ("value at risk, loss of value in % (log return)", 2),
+    "expected_shortfall": ("expected shortfall, mean loss beyond the value at risk in % (log return)", 2),
 }
 _FORECAST_KEYS = ("universe", "group", "family", "quantity", "horizon", "level")
 

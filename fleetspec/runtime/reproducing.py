@@ -30,9 +30,10 @@ from fleetspec.runtime.bundles import Need, make_bundle
 from fleetspec.runtime.driver import require_libraries
 from fleetspec.runtime.inputs import load_blocks
 from fleetspec.runtime.ledger import PARENT, Ledger
+from fleetspec.runtime.parents import read_parents
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.tasks import Parents, run_job
-from fleetspec.runtime.worker import Output, described, prepare, read_parents, threads
+from fleetspec.runtime.worker import Output, described, prepare, threads
 from fleetspec.runtime.workload import Station, workload_of
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from fleetspec.files import write_atomically
+from fleetspec.objects import is_object
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,7 +82,7 @@ FORECASTS = pa.schema(
         _column(
             "quantity",
             pa.string(),
-            "variance, mean, nu, skew, power, return or value_at_risk (a positive loss fraction)",
+            "variance, mean, nu, skew, power, return, value_at_risk or expected_shortfall (positive loss fractions)",
         ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),
@@ -140,7 +141,8 @@ def write_segment(path: Path, table: pa.Table) -> None:
 
 def read_segment(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The rows of one segment; raises OSError or pyarrow.ArrowException where it is absent or damaged."""
-    return pq.ParquetFile(path).read(columns=None if columns is None else list(columns), use_threads=False)
+    source = pa.BufferReader(path.read_bytes()) if is_object(path) else path
+    return pq.ParquetFile(source).read(columns=None if columns is None else list(columns), use_threads=False)
 
 
 def key_array(digests: NDArray[np.uint8]) -> pa.FixedSizeBinaryArray:

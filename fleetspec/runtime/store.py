@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,8 +24,10 @@ import pyarrow.compute as pc
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.diagnostics import reject
 from fleetspec.files import sync_folder, write_atomically
+from fleetspec.objects import ObjectPath, is_object
 from fleetspec.rules import running
 from fleetspec.runtime import segments
+from fleetspec.runtime.leases import leased
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,14 +62,24 @@ class Store:
         return self.root / "runs" / f"{run}.json"
 
     @property
+    def journal(self) -> Path:
+        """Where workers say which job they are at, and are told to stop: on a disk, also where the store is none. With
+        a store in a bucket it is this machine's, and workers of other nodes have none to share."""
+        if not is_object(self.root):
+            return self.root / "journal"
+        mark = hashlib.blake2b(str(self.root).encode(), digest_size=8).hexdigest()
+        return Path(tempfile.gettempdir()) / f"fleetspec-{mark}" / "journal"
+
+    @property
     def measured(self) -> Path:
         return self.root / "measured.json"
 
     def make(self) -> None:
         """Create the folders; raises FS508 where the place cannot hold a store."""
         try:
-            for name in (*segments.TABLES, "artifacts", "runs", "journal"):
+            for name in (*segments.TABLES, "artifacts", "runs"):
                 self.folder(name).mkdir(parents=True, exist_ok=True)
+            self.journal.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise reject(
                 running.STORE_UNREADABLE,
@@ -77,6 +91,10 @@ class Store:
     def held(self) -> Iterator[None]:
         """Be the only driver on this store; FS502 where another one is. A killed driver leaves nothing to clean."""
         self.make()
+        if isinstance(self.root, ObjectPath):
+            with leased(self.root):
+                yield
+            return
         with (self.root / "LOCK").open("a+") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -104,7 +122,7 @@ class Store:
 
     def clear_journal(self) -> None:
         """Remove what workers of a killed run left behind."""
-        for path in self.folder("journal").iterdir():
+        for path in self.journal.iterdir():
             path.unlink()
 
     def ledger_files(self) -> list[Path]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fleetspec.diagnostics import ExitCode
 from fleetspec.rules import running
+from fleetspec.runtime.bundles import lanes_of
 from fleetspec.runtime.ledger import PARENT, State
+from fleetspec.runtime.publishing import Publication
 from fleetspec.units import Share
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.diagnostics import Report
+    from fleetspec.planner.plans import Plan
     from fleetspec.runtime.ledger import Ledger
 
 _CAUSES = 50
@@ -88,15 +93,25 @@ class RunSummary:
     classes: tuple[ClassRun, ...]
     notes: tuple[str, ...]
     interrupted: bool
+    publication: Publication = field(default_factory=Publication)
 
     @property
-    def exit_code(self) -> ExitCode:
-        """130 interrupted, 1 when jobs failed, 6 above the quarantine threshold, else 0."""
+    def outcome(self) -> ExitCode:
+        """What became of the jobs: 130 interrupted, 1 when some failed, 6 above the quarantine threshold, else 0."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
         if self.failed:
             return ExitCode.ERROR
         return ExitCode.QUARANTINE if self.quarantined_share > self.max_quarantined else ExitCode.OK
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """The outcome; where it is good, 1 when forecasts could not be published and 4 when a gate holds some."""
+        if self.outcome is not ExitCode.OK:
+            return self.outcome
+        if self.publication.failed is not None:
+            return ExitCode.ERROR
+        return ExitCode.POLICY if self.publication.holding else ExitCode.OK
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number, floats rounded to a microsecond; and the exit code."""
@@ -104,7 +119,7 @@ class RunSummary:
         return {key: _plain(value) for key, value in data.items()}
 
     def tell(self, report: Report) -> None:
-        """Add what a person must know: FS510 or FS511 for quarantine, FS512 for failed jobs."""
+        """Add what a person must know: FS510 or FS511 for quarantine, FS512 for failed jobs, FS53x for forecasts."""
         if self.quarantined_models:
             above = self.quarantined_share > self.max_quarantined
             report.add(
@@ -122,6 +137,7 @@ class RunSummary:
                 + (f": {self.failures[0].reason}" if self.failures else ""),
                 help="run the same command again: what is missing runs",
             )
+        self.publication.tell(report)
 
 
 def _plain(value: Any) -> Any:
@@ -155,3 +171,42 @@ def address_of(graph: JobGraph, job: int) -> str:
 def joined(parts: Iterable[str]) -> str:
     """Distinct texts in order, as one."""
     return ", ".join(dict.fromkeys(part for part in parts if part))
+
+
+def class_runs(
+    graph: JobGraph,
+    plan: Plan,
+    own: NDArray[np.bool_],
+    ran: NDArray[np.bool_],
+    state: NDArray[np.uint8],
+    seconds: Mapping[int, float],
+    places: Mapping[int, list[str]],
+) -> tuple[ClassRun, ...]:
+    """Every class in a run: ``own`` (jobs,) marks the first job of each digest, ``ran`` those that were missing;
+    ``seconds`` inside jobs and ``places`` used are by class."""
+    lanes = lanes_of(plan)
+    lines = []
+    for code, klass in enumerate(graph.classes):
+        here = own & (graph.klass == code)
+        settled = here & ran & (state != State.MISSING)
+        planned = lanes.get(klass.name, [])
+        total = sum(lane.jobs for lane in planned)
+        each = sum(lane.jobs * lane.seconds_per_job for lane in planned) / total if total else 0.0
+        lines.append(
+            ClassRun(
+                name=klass.name,
+                group=klass.group,
+                family=klass.family,
+                task=klass.task.label,
+                stage=klass.stage,
+                jobs=int(here.sum()),
+                ran=int(settled.sum()),
+                reused=int(np.sum(here & ~ran)),
+                quarantined=int(np.sum(here & (state == State.QUARANTINED))),
+                predicted_seconds=each * int(settled.sum()),
+                actual_seconds=seconds.get(code, 0.0),
+                planned_on=joined(f"{lane.pool} {lane.slot}" for lane in planned),
+                ran_on=joined(part for place in places.get(code, []) for part in place.split(", ")),
+            )
+        )
+    return tuple(lines)

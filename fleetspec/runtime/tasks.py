@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
-from fleetspec.evaluation.metrics import Judging, evaluate
+from fleetspec.evaluation.judging import Judging
+from fleetspec.evaluation.metrics import evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text

@@ -8,7 +8,7 @@ import os
 import struct
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from fleetspec.compiler.jobgraph import Task
 from fleetspec.family import Fit, Forecasts, Rejection
 from fleetspec.files import write_atomically
 from fleetspec.runtime import segments
-from fleetspec.runtime.ledger import LedgerRow, State, ledger_table, parents_of
+from fleetspec.runtime.ledger import LedgerRow, State, ledger_table
+from fleetspec.runtime.parents import read_parents
 from fleetspec.runtime.store import DONE
 from fleetspec.runtime.tasks import ParentLost, Parents, has_many, run_job, run_jobs
 from fleetspec.runtime.trials import Trial, params_of
@@ -335,80 +334,3 @@ def receipt_from_store(work: Workload, bundle: Bundle) -> Receipt | None:
             state = State.DONE if row["state"] == DONE else State.QUARANTINED
             rows.append(LedgerRow(job, state, row["seconds"], row["device"], row["slot"], row["reason"], row["note"]))
     return Receipt(bundle, tuple(rows))
-
-
-def read_parents(work: Workload, bundle: Bundle, but: Collection[bytes] = ()) -> Parents:
-    """Results that the bundle's jobs build on, but those of the digests ``but``, from the segments that hold them."""
-    graph = work.graph
-    needed = np.unique(parents_of(graph, bundle.jobs))
-    if but:
-        needed = needed[[graph.digest[job].tobytes() not in but for job in needed]]
-    fits: dict[bytes, Fit] = {}
-    forecasts: dict[bytes, Forecasts] = {}
-    trials: dict[bytes, list[Trial]] = {}
-    chosen: dict[bytes, Chosen] = {}
-    if len(needed):
-        wanted = segments.key_array(graph.digest[needed])
-        tried = bool((graph.task[needed] == Task.TRIAL).any())
-        for name in bundle.parents:
-            if tried:
-                _read_trials(work.store, name, wanted, trials)
-            else:
-                _read_fits(work.store, name, wanted, fits, chosen)
-                _read_forecasts(work.store, name, wanted, forecasts)
-    return Parents(fits, forecasts, trials, chosen)
-
-
-def _read_trials(store: Store, name: str, wanted: pa.Array, into: dict[bytes, list[Trial]]) -> None:
-    path = store.segment("trials", name)
-    if not path.exists():
-        # A search whose candidates are partly lost would choose another one than the same search did before.
-        raise ParentLost(f"the store has no '{path.name}' of trials, which its ledger says are done")
-    for row in _wanted_rows(path, wanted).to_pylist():
-        trial = Trial(row["candidate"], dict(row["params"]), row["metric"], row["value"], row["seconds"], row["reason"])
-        into.setdefault(row["digest"], []).append(trial)
-
-
-def _read_fits(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Fit], chosen: dict[bytes, Chosen]) -> None:
-    path = store.segment("fits", name)
-    if not path.exists():
-        return
-    for row in segments.with_params(_wanted_rows(path, wanted)).to_pylist():
-        if row["params"] is not None:
-            chosen[row["digest"]] = dict(row["params"])
-        artifact = store.artifact(row["digest"].hex()).read_bytes() if row["artifact_bytes"] else None
-        into[row["digest"]] = Fit(
-            estimates=dict(row["estimates"]),
-            observations=row["observations"],
-            log_likelihood=row["log_likelihood"],
-            converged=row["converged"],
-            artifact=artifact,
-            device=row["device"],
-        )
-
-
-def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes, Forecasts]) -> None:
-    path = store.segment("forecasts", name)
-    if not path.exists():
-        return
-    rows = _wanted_rows(path, wanted)
-    keys = segments.key_bytes(rows["digest"])
-    if not len(keys):
-        return
-    columns = [
-        np.array(rows["series"].to_pylist(), dtype=str),
-        rows["origin"].to_numpy().astype("datetime64[s]"),
-        rows["horizon"].to_numpy(),
-        np.array(rows["quantity"].to_pylist(), dtype=str),
-        rows["level"].to_numpy(),
-        rows["value"].to_numpy(),
-    ]
-    # A job's rows lie together: cut where the digest changes.
-    edges = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
-    for low, high in zip([0, *edges], [*edges, len(keys)], strict=True):
-        into[keys[low].tobytes()] = Forecasts(*(column[low:high] for column in columns))
-
-
-def _wanted_rows(path: Path, wanted: pa.Array) -> pa.Table:
-    rows = segments.read_segment(path)
-    return rows.filter(pc.is_in(rows["digest"], value_set=wanted))

@@ -85,6 +85,7 @@ _SHEETS: Mapping[str, str] = {
     "diffs": "reviewing",
     "comment": "commenting",
     "render": "running",
+    "rendered": "running",
     "lint": "linting",
     "apply": "running",
     "status": "running",
@@ -94,8 +95,16 @@ _SHEETS: Mapping[str, str] = {
     "retry": "operating",
     "gc": "operating",
     "reproduce": "operating",
+    "steps": "deploying",
+    "deployed": "deploying",
+    "on_cluster": "deploying",
+    "drift": "deploying",
+    "destroy": "deploying",
+    "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "audit": "auditing",
+    "audited": "auditing",
 }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
 from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
+from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import words_table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ MOST_CLASSES = 12
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
     plan, told = data["plan"], data.get("advice")
-    blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", []))]
+    blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", [])), *policy_blocks(data.get("policies", []))]
     blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:

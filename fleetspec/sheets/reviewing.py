@@ -7,6 +7,7 @@ from typing import Any
 
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span, usd
+from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import findings_sheet
 
 _SHOWN_SETTINGS = 20
@@ -28,6 +29,7 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
     return [
         Line(f"Models: {headline(total([data]))}", "strong"),
         *([necessary(data["work"], data["run"])] if data["work"] else ()),
+        *policy_blocks(data.get("policies", ())),
         *groups_blocks(data),
         *causes_blocks(data),
         *settings_blocks(data),

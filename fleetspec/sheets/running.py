@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone
+from fleetspec.sheets import Block, Example, Facts, Heading, Line, Table, Tone
 from fleetspec.sheets.figures import count, percent, plural, span
 
 _SHOWN_ESTIMATES = 6
@@ -13,7 +13,39 @@ _SHOWN_ESTIMATES = 6
 def render_sheet(data: dict[str, Any]) -> list[Block]:
     """The files ``render`` wrote."""
     rows = tuple((file["name"], count(file["bytes"])) for file in data["files"])
-    return [Line(f"wrote {data['folder']}", "good"), Table(("file", "bytes"), rows, frozenset({"bytes"}))]
+    asked = tuple(
+        (row["pod"], count(row["count"]), f"{row['cpu']:g}", count(row["memory_mib"]), _devices(row["devices"]))
+        for row in data["requests"]
+    )
+    numbers = frozenset({"pods", "cores each", "MiB each"})
+    return [
+        Line(f"wrote {data['folder']}", "good"),
+        Table(("file", "bytes"), rows, frozenset({"bytes"})),
+        Heading("Asked of the cluster at the plan's peak"),
+        Table(("group", "pods", "cores each", "MiB each", "devices each"), asked, numbers),
+    ]
+
+
+def _devices(devices: dict[str, int]) -> str:
+    return ", ".join(f"{amount} {name}" for name, amount in devices.items()) or "none"
+
+
+def rendered_sheet(data: dict[str, Any]) -> list[Block]:
+    """What ``render --check`` found different in a folder."""
+    if not data["differences"]:
+        return [Line(f"{data['folder']} is what the spec renders: {plural(data['files'], 'file')}", "good")]
+    words = {
+        "changed": "is not as rendered",
+        "missing": "is missing",
+        "stale": "is no longer rendered",
+        "foreign": "was not rendered by fleetspec, and stands where a rendered file belongs",
+    }
+    blocks: list[Block] = []
+    for each in data["differences"]:
+        blocks.append(Line(f"{each['name']} {words[each['state']]}", "bad"))
+        if each["lines"]:
+            blocks.append(Example("\n".join(each["lines"])))
+    return blocks
 
 
 def apply_sheet(data: dict[str, Any]) -> list[Block]:
@@ -21,7 +53,7 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
     if data["run"] is None:
         line = f"{data['fleet']} · {data['kind']} · session {data['session']}: nothing to do, "
         blocks: list[Block] = [Line(f"{line}all {plural(data['jobs'], 'job')} are in the store", "good")]
-        return blocks + _quarantine(data)
+        return blocks + _published(data["publication"]) + _quarantine(data)
     state: tuple[str, Tone] = ("finished", "good")
     if data["interrupted"]:
         state = ("INTERRUPTED: the same command goes on from here", "warn")
@@ -55,7 +87,31 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
         columns = ("class", "ran", "planned per job", "actual per job", "on")
         blocks += [Heading("Planned against actual"), Table(columns, rows, frozenset(columns[1:4]))]
     blocks += [Line(note, "warn") for note in data["notes"]]
-    return blocks + _quarantine(data)
+    return blocks + _published(data["publication"]) + _quarantine(data)
+
+
+def _published(data: dict[str, Any]) -> list[Block]:
+    """What became of each group's forecasts; nothing where the spec publishes none."""
+    if not data["groups"]:
+        return []
+    where = data["to"] if data["failed"] is None else "nowhere, the place cannot be written"
+    return [Heading(f"Published to {where}"), *_pointers(data["groups"])]
+
+
+def _pointers(pointers: list[dict[str, Any]]) -> list[Block]:
+    rows = tuple(
+        (
+            one["group"],
+            one["state"] if one["edition"] else "nothing yet",
+            one["made_for"] or "",
+            plural(one["age"], "session"),
+            *(count(one[state]) for state in ("current", "carried", "held", "absent")),
+        )
+        for one in pointers
+    )
+    columns = ("group", "edition", "of the night", "age", "models current", "carried", "held", "absent")
+    reasons = [Line(f"{one['group']}: {reason}", "warn") for one in pointers for reason in one["reasons"]]
+    return [Table(columns, rows, frozenset(columns[3:])), *reasons]
 
 
 def _quarantine(data: dict[str, Any]) -> list[Block]:
@@ -92,6 +148,11 @@ def status_sheet(data: dict[str, Any]) -> list[Block]:
                 Heading(f"Quarantined in the {run['kind']} run"),
                 Table(("reason", "jobs", "first model"), causes, frozenset({"jobs"})),
             ]
+    pointers = [group["pointer"] for group in data["published"] if group["pointer"] is not None]
+    if pointers:
+        blocks += [Heading("Published"), *_pointers(pointers)]
+    elif data["published"]:
+        blocks.append(Line("Nothing is published yet: the next night that counts does it.", "warn"))
     return blocks
 
 

@@ -7,13 +7,14 @@ out in the order of :data:`DROPPED`, of each kind those of the last spec first; 
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from msgspec import Struct
 
 from fleetspec.sheets import Block, Line, Table
 from fleetspec.sheets.figures import plural, span, usd
+from fleetspec.sheets.policies import objections, policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
     assumed,
@@ -28,6 +29,7 @@ from fleetspec.sheets.reviewing import (
     states,
     title_of,
 )
+from fleetspec.sheets.verdicts import heads, least_slack, rulings, verdict
 from fleetspec.views.as_markdown import escape, markdown
 
 LIMIT = 60_000
@@ -36,9 +38,11 @@ _NOTE = 1_000
 """Bytes kept for saying what is left out."""
 _NAMED = 5
 _FINDINGS = 3
+_OBJECTIONS = 10
 
 DROPPED = ("values that differ", "models by group", "causes", "bills", "findings", "rows of specs")
-"""What is left out first, second …; verdict, total and the names of broken specs always stay."""
+"""What is left out first, second …; verdict, total and the names of broken specs always stay, as does what
+policies say, ten objections of it."""
 
 
 class Written(Struct, frozen=True):
@@ -108,23 +112,29 @@ def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     ]
     if found["work"]:
         lines.append(markdown([necessary(found["work"], data["run"])]))
+    if judged := policy_table(rulings(data), _OBJECTIONS):
+        lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
 
 
 def _verdict(data: dict[str, Any]) -> str:
-    broken = [spec["path"] for spec in data["specs"] if spec["state"] == "broken"]
-    if broken:
-        return f"❌ cannot be compared: {_listed(broken)}"
-    heads = [(spec, spec["review"]["head"]) for spec in data["specs"] if spec["review"] and spec["review"]["head"]]
-    late = [spec["path"] for spec, head in heads if head["verdict"] != "feasible"]
-    if late:
-        return f"❌ does not hold: {_listed(late)}"
-    if not data["changes"]:
-        return "✅ no change"
-    return f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
+    """The headline, which is all that a notification on a phone shows."""
+    found = verdict(data)
+    match found.kind:
+        case "broken":
+            return f"❌ cannot be compared: {_listed(found.about)}"
+        case "late":
+            return f"❌ does not hold: {_listed(found.about)}"
+        case "policy":
+            return f"❌ stopped by policy: {_listed(found.about)}"
+        case "unchanged":
+            return "✅ no change"
+    changed = f"✅ {plural(sum(spec['changes'] for spec in data['specs']), 'spec')} changed, every run ends in time"
+    warned = objections(rulings(data), "warn")
+    return changed + (f"; policy warns: {_listed(warned)}" if warned else "")
 
 
-def _listed(paths: list[str]) -> str:
+def _listed(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
     return ", ".join(map(escape, paths[:_NAMED])) + more
 
@@ -138,12 +148,11 @@ def _dollars(cost: dict[str, float]) -> str:
 
 def _slack(data: dict[str, Any]) -> str:
     """The spec that ends closest to its deadline."""
-    heads = [(spec["review"]["head"], spec["path"]) for spec in data["specs"] if spec["review"]]
-    held = [(head["slack_seconds"], path) for head, path in heads if head is not None]
-    if not held:
+    found = least_slack(data)
+    if found is None:
         return ""
-    least, path = min(held)
-    where = f" ({escape(path)})" if len(held) > 1 else ""
+    least, path = found
+    where = f" ({escape(path)})" if sum(1 for _ in heads(data)) > 1 else ""
     return f" Least slack before the deadline: **{span(least)}**{where}."
 
 

@@ -7,12 +7,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from fleetspec.sheets import Facts, Heading, Line, Table, figures, sheet
+from fleetspec.sheets import Example, Facts, Heading, Line, Snippet, Table, figures, sheet
 from fleetspec.views import charts, charts_plan
 from fleetspec.views.chart_parts import Figure
 
 _TEMPLATE, _PLAN_TEMPLATE = "report.html.j2", "plan.html.j2"
-_KINDS = {"Heading": Heading, "Line": Line, "Facts": Facts, "Table": Table}
+_KINDS = {"Heading": Heading, "Line": Line, "Facts": Facts, "Table": Table, "Snippet": Snippet, "Example": Example}
 
 
 def report(data: dict[str, Any], plotly_js: str) -> str:
@@ -23,13 +23,13 @@ def report(data: dict[str, Any], plotly_js: str) -> str:
     drawn = {
         f"{position}-{name}": figure for position, section in enumerate(sections) for name, figure in section["charts"]
     }
-    return _rendered(_TEMPLATE, report=data, sections=sections, figures=_script_json(drawn), plotly_js=plotly_js)
+    return rendered(_TEMPLATE, report=data, sections=sections, figures=_script_json(drawn), plotly_js=plotly_js)
 
 
 def plan(data: dict[str, Any], frontier: dict[str, Any], plotly_js: str | None) -> str:
     """The page for the JSON of ``plan`` and of ``plan --frontier``. Without the chart library it says how to get it."""
     drawn = _plan_charts(data, frontier) if plotly_js else []
-    return _rendered(
+    return rendered(
         _PLAN_TEMPLATE,
         plan=data["plan"],
         blocks=sheet("plan", data),
@@ -40,7 +40,8 @@ def plan(data: dict[str, Any], frontier: dict[str, Any], plotly_js: str | None) 
     )
 
 
-def _rendered(template: str, **context: Any) -> str:
+def rendered(template: str, **context: Any) -> str:
+    """A template of this folder as a page; what is not marked safe is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(

@@ -14,6 +14,7 @@ HEAVY = {
     "networkx",
     "arch",
     "xgboost",
+    "lightgbm",
     "sklearn",
     "exchange_calendars",
     "plotly",

@@ -17,6 +17,7 @@ ROOMS = {
     "capacity": "FS3",
     "manifests": "FS4",
     "running": "FS5",
+    "cluster": "FS6",
 }
 
 

@@ -86,11 +86,11 @@ def test_there_are_specs_to_look_at() -> None:
 
 
 def test_the_schemas_are_schemas() -> None:
-    for kind in ("fleet", "defaults"):
+    for kind in ("fleet", "defaults", "approvals"):
         Draft202012Validator.check_schema(schema(kind))
 
 
-@pytest.mark.parametrize("kind", ["fleet", "defaults"])
+@pytest.mark.parametrize("kind", ["fleet", "defaults", "approvals"])
 def test_the_committed_files_are_what_the_language_says(kind: Any) -> None:
     committed = (ROOT / "docs" / f"{kind}.schema.json").read_text()
     assert committed == schema_text(kind), "run `make schema` and commit what it writes"

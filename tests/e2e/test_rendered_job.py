@@ -6,14 +6,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from small_fleet import Shell, write_prices
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "renderer"))
-from rendered_entrypoint import local_command, unpack_config
+from rendered_entrypoint import config_entry, local_command, unpack_config
 
 pytest.importorskip("ray", reason="NO RENDERED JOB WAS RUN: the run extra is absent")
 pytest.importorskip("pytorch_forecasting", reason="NO RENDERED JOB WAS RUN: the neural extra is absent")
@@ -28,12 +31,13 @@ data:
 universes:
   main: {data: bars, calendar: XNYS, bar: 1 session}
 horizons: [1 bar]
+features: {tech: [momentum(5), rsi(14)]}
 models:
-  vol:  {family: garch, target: variance, train: 300 bars, refit: 5 sessions}
-  deep: {family: nbeats, target: return, train: 300 bars, refit: 5 sessions, gpu_memory: 9 GiB,
-         params: {epochs: 1}}
+  linear: {family: elasticnet, target: return, features: tech, train: 300 bars, refit: 5 sessions}
+  deep:   {family: nbeats, target: return, train: 300 bars, refit: 5 sessions, gpu_memory: 9 GiB, params: {epochs: 1}}
+  deeper: {family: nbeats, target: return, train: 300 bars, refit: 5 sessions, gpu_memory: 36 GiB, params: {epochs: 2}}
 fleet:
-  - {universes: main, models: [vol, deep]}
+  - {universes: main, models: [linear, deep, deeper]}
 schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}
 budget: {nightly: 50 USD}
 hardware:
@@ -51,11 +55,21 @@ def rendered(shell: Shell) -> Path:
     return shell.folder / "out"
 
 
-def test_nbeats_trains_from_the_rendered_entrypoint(shell: Shell, rendered: Path) -> None:
+def slots_used(store: Path) -> Counter[tuple[str, str]]:
+    """Jobs by class and by the slot they were run on, as the store's ledger has them."""
+    rows = pa.concat_tables([pq.read_table(path) for path in (store / "deep" / "ledger").glob("*.parquet")])
+    return Counter(zip(rows["klass"].to_pylist(), rows["slot"].to_pylist(), strict=True))
+
+
+def test_every_lane_runs_on_its_worker_group(shell: Shell, rendered: Path) -> None:
+    """A CPU group and two of unlike MIG slices in one RayJob, each node with what the manifest gives it."""
     from ray.cluster_utils import Cluster
 
     rayjob = (rendered / "rayjob.yaml").read_text()
-    cluster_spec = yaml.safe_load(rayjob)["spec"]["rayClusterSpec"]
+    groups = yaml.safe_load(rayjob)["spec"]["rayClusterSpec"]["workerGroupSpecs"]
+    slots = {group["labels"]["fleetspec.dev/slot"] for group in groups}
+    assert "cpu" in slots
+    assert len(slots) == len(groups) == 3
     config, store = shell.folder / "config", shell.folder / "store"
     unpack_config((rendered / "configmap.yaml").read_text(), config)
     # The manifest says where a cluster keeps the spec's own files: under the store.
@@ -64,10 +78,11 @@ def test_nbeats_trains_from_the_rendered_entrypoint(shell: Shell, rendered: Path
 
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "resources": {"fleetspec_driver": 1}})
     try:
-        for group in cluster_spec["workerGroupSpecs"]:
+        for group in groups:
             amounts = {name: float(amount) for name, amount in group["resources"].items() if name != "memory"}
             cpus, gpus = amounts.pop("CPU"), amounts.pop("GPU", 0)
-            cluster.add_node(num_cpus=int(cpus), num_gpus=int(gpus), resources=amounts, labels=group["labels"])
+            for _ in range(group["maxReplicas"]):
+                cluster.add_node(num_cpus=int(cpus), num_gpus=int(gpus), resources=amounts, labels=group["labels"])
         command = local_command(rayjob, sys.executable, config, store)
         environment = shell.environment(RAY_ADDRESS=cluster.address)
         run = subprocess.run(command, cwd=shell.folder, env=environment, capture_output=True, text=True)
@@ -77,9 +92,12 @@ def test_nbeats_trains_from_the_rendered_entrypoint(shell: Shell, rendered: Path
     summary = json.loads(run.stdout.splitlines()[-1])
     ran = {row["name"]: row for row in summary["classes"]}
     assert ran["main/deep/nbeats/fit"]["ran"] == 2
-    assert "mig-1g.10gb" in ran["main/deep/nbeats/fit"]["planned_on"]
+    assert "mig-" in ran["main/deep/nbeats/fit"]["planned_on"]
     assert summary["quarantined"] == summary["failed"] == summary["remaining"] == 0
+    lanes = json.loads(config_entry((rendered / "configmap.yaml").read_text(), "plan.json"))["lanes"]
+    planned = Counter({(lane["klass"], lane["slot"]): lane["jobs"] for lane in lanes})
+    assert slots_used(store) == planned
     artifacts = list((store / "deep" / "artifacts").glob("*.bin"))
-    assert len(artifacts) == 2
+    assert len(artifacts) == 4
     # Safetensors begin with the length of their JSON header; a pickle would begin with 0x80.
     assert all(json.loads(a.read_bytes()[8 : 8 + int.from_bytes(a.read_bytes()[:8], "little")]) for a in artifacts)

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.metrics import Judging, evaluate
+from fleetspec.evaluation.judging import Judging
+from fleetspec.evaluation.metrics import evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Forecasts
 

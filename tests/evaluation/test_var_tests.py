@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.var_tests import basel, christoffersen, kupiec
+from fleetspec.evaluation.var_tests import _chi_squared_tail, basel, christoffersen, dynamic_quantile, kupiec
 
 
 def test_by_hand():
@@ -144,3 +144,51 @@ def test_the_traffic_light_looks_at_the_last_250_days():
     hits = np.arange(400) < 150
     assert basel(hits) == (0, 0, 0.0)
     assert basel(hits[:249]) is None
+
+
+def test_dynamic_quantile_by_regression():
+    """The paper's statistic from the normal equations, with scipy's tail."""
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(4)
+    at_risk = 0.02 + 0.005 * rng.random(400)
+    hits = rng.random(400) < 0.08
+    found = dynamic_quantile(hits, at_risk, 0.95)
+    surprise = hits - 0.05
+    x = np.column_stack([np.ones(396), *(surprise[4 - k : 400 - k] for k in (1, 2, 3, 4)), at_risk[4:]])
+    y = surprise[4:]
+    expected = y @ x @ np.linalg.inv(x.T @ x) @ x.T @ y / (0.05 * 0.95)
+    assert found.statistic == pytest.approx(expected, rel=1e-9)
+    assert found.p_value == pytest.approx(stats.chi2.sf(expected, 6), rel=1e-9)
+
+
+def test_dynamic_quantile_counts_each_regressor_once():
+    # A value at risk that never moves, no violation: all regressors are multiples of the constant. One degree of
+    # freedom, n p / (1 - p) = 96 * 0.05 / 0.95.
+    found = dynamic_quantile(np.zeros(100, dtype=bool), np.full(100, 0.02), 0.95)
+    assert found.statistic == pytest.approx(96 * 0.05 / 0.95)
+    assert found.p_value == pytest.approx(math.erfc(math.sqrt(96 * 0.05 / 0.95 / 2)))
+
+
+def test_dynamic_quantile_sees_clusters_that_kupiec_does_not():
+    hits = np.zeros(1000, dtype=bool)
+    hits[500:550] = True
+    assert kupiec(50, 1000, 0.95).p_value > 0.9
+    assert dynamic_quantile(hits, 0.02 + 1e-4 * np.arange(1000) % 7, 0.95).p_value < 1e-6
+
+
+def test_dynamic_quantile_of_few_forecasts_has_no_answer():
+    assert all(map(math.isnan, dynamic_quantile(np.zeros(13, dtype=bool), np.ones(13), 0.95)))
+
+
+def test_dynamic_quantile_keeps_its_size():
+    rng = np.random.default_rng(11)
+    at_risk = 0.02 + 0.005 * rng.random(1000)
+    rejected = sum(dynamic_quantile(rng.random(1000) < 0.05, at_risk, 0.95).p_value < 0.05 for _ in range(300))
+    assert 3 <= rejected <= 30
+
+
+@pytest.mark.parametrize("degrees", range(1, 8))
+def test_chi_squared_tail_is_that_of_scipy(degrees):
+    stats = pytest.importorskip("scipy.stats")
+    for value in (0.0, 0.1, 1.0, 5.0, 20.0, 200.0):
+        assert _chi_squared_tail(value, degrees) == pytest.approx(stats.chi2.sf(value, degrees), rel=1e-9)

@@ -12,6 +12,7 @@ FEATURES = ("momentum(5)", "momentum(20)", "rsi(14)", "bollinger(20)", "volume_r
 SMALL = {
     "nbeats": {"backcast": "20", "hidden": "8", "blocks": "1", "layers": "1", "epochs": "1"},
     "xgboost": {"n_estimators": "10"},
+    "lightgbm": {"n_estimators": "10"},
 }
 HORIZON = 2
 

@@ -22,10 +22,12 @@ def test_all_are_found():
         "average",
         "egarch",
         "elasticnet",
+        "ets",
         "garch",
         "gjr",
         "har",
         "lasso",
+        "lightgbm",
         "nbeats",
         "ridge",
         "tgarch",
@@ -39,7 +41,7 @@ def test_all_are_found():
 def test_finding_them_loads_nothing_heavy():
     code = (
         "import sys; from fleetspec.families import registry; list(registry().families.values());"
-        "heavy = {'arch', 'torch', 'xgboost', 'sklearn', 'scipy', 'pandas', 'pytorch_forecasting'};"
+        "heavy = {'arch', 'torch', 'xgboost', 'lightgbm', 'sklearn', 'scipy', 'pandas', 'pytorch_forecasting'};"
         "print(*sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -24,9 +24,10 @@ def member(variance, mean, nu, horizon=1, dates=DATES[FIRST:], series="A") -> Fo
 
 def at_risk(*members, levels=(0.99,), horizons=(1,)) -> Forecasts:
     family = installed("vol-scaled")
-    return family.forecast(
+    found = family.forecast(
         ForecastRequest(None, (WINDOW,), FIRST, horizons, family.params(), (), levels=levels, members=members)
     )
+    return found.at(found.quantity == "value_at_risk")
 
 
 def test_normal_member_by_hand():
@@ -109,6 +110,46 @@ def test_a_short_position_by_hand():
     request = ForecastRequest(
         None, (WINDOW,), FIRST, (1,), family.params(), (), levels=(0.99,), members=members, side="short"
     )
-    assert family.forecast(request).value == pytest.approx(
+    found = family.forecast(request)
+    assert found.value[found.quantity == "value_at_risk"] == pytest.approx(
         [0.02 * 2.326347874 + 0.001, 0.03 * 2.326347874 + 0.001], abs=1e-10
     )
+
+
+def shortfall(found: Forecasts) -> np.ndarray:
+    return found.value[found.quantity == "expected_shortfall"]
+
+
+@pytest.mark.parametrize(
+    ("tail", "oracle"),
+    [
+        ({"nu": 5.0}, "StudentsT"),
+        ({"nu": 6.0, "skew": -0.3}, "SkewStudent"),
+        ({"nu": 4.0, "skew": 0.97}, "SkewStudent"),
+        ({"nu": math.inf, "power": 1.3}, "GeneralizedError"),
+        ({"nu": math.inf}, "Normal"),
+    ],
+)
+@pytest.mark.parametrize("side", ["long", "short"])
+def test_shortfall_is_the_mean_of_quantiles_beyond(tail, oracle, side):
+    """Integrated over arch's quantiles, for both positions."""
+    univariate = pytest.importorskip("arch.univariate")
+    integrate = pytest.importorskip("scipy.integrate")
+    shape = [value for value in tail.values() if math.isfinite(value)]
+    blocks = [
+        Forecasts.block("A", DATES[FIRST:], 1, name, value)
+        for name, value in ({"variance": 0.0004, "mean": 0.001} | tail).items()
+    ]
+    family = installed("vol-scaled")
+    found = family.forecast(
+        ForecastRequest(
+            None, (WINDOW,), FIRST, (1,), family.params(), (), (0.975,), (Forecasts.joined(blocks),), side=side
+        )
+    )
+    quantile, sign = getattr(univariate, oracle)().ppf, 1 if side == "long" else -1
+    at = (lambda p: p) if side == "long" else (lambda p: 1 - p)
+    total, _ = integrate.quad(
+        lambda p: sign * float(np.ravel(quantile(at(p), np.array(shape)))[0]), 0, 0.025, limit=200
+    )
+    assert shortfall(found) == pytest.approx(-(sign * 0.001 + 0.02 * total / 0.025), rel=1e-6)
+    assert (shortfall(found) > found.value[found.quantity == "value_at_risk"]).all()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,11 +84,24 @@ def check_against_arch(spec: Specification, rows: np.ndarray, engine: EngineName
         # SLSQP ends up to 1e-6 outside its constraints, where the likelihood is higher; and EGARCH filters that never
         # forget reach any likelihood.
         inside_them = (normals @ point[0] >= bounds - 1e-8).all() and margin[0] >= 1.0
-        if theirs.convergence_flag == 0 and inside_them and (spec.process != "egarch" or growth[0] < 0.0):
+        if (
+            theirs.convergence_flag == 0
+            and inside_them
+            and (spec.process != "egarch" or ends(model, theirs, growth[0]))
+        ):
             assert fits.log_likelihood[row] > theirs.loglikelihood - 1e-4
             compared += 1
     assert fits.ok.sum() >= len(rows) - 1
     assert compared
+
+
+def ends(model: Any, theirs: Any, growth: float) -> bool:
+    """Whether an EGARCH fit of arch is an end: an invertible filter that arch, begun there again, does not leave.
+
+    SLSQP reports success where its line search fails, with gradients of hundreds.
+    """
+    again = model.fit(disp="off", show_warning=False, starting_values=theirs.params)
+    return growth < 0.0 and abs(again.loglikelihood - theirs.loglikelihood) < 0.01
 
 
 @pytest.mark.parametrize("spec", FEW, ids=str)

@@ -27,11 +27,12 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_the_shipped_specs_render_sound_manifests(folder: Path) -> None:
     report = Report()
-    sources = [Source(str(path), path.read_text()) for path in sorted(folder.glob("*.yaml"))]
+    sources = [Source(str(path), path.read_text()) for path in sorted(folder.rglob("*.yaml"))]
     counted = lint([], sources, report)
     assert [f"{finding.rule.code} {finding.message}" for finding in report] == []
     assert counted.kinds["RayJob"] == 1
     assert counted.kinds["ConfigMap"] >= 1
+    assert counted.kinds["Namespace"] == 1
 
 
 def test_a_changed_name_in_one_is_found(folder: Path) -> None:

@@ -21,6 +21,14 @@ _METADATA = {
         "annotations": _STRINGS,
     },
 }
+PLURALS = {
+    "RayJob": "rayjobs",
+    "RayCluster": "rayclusters",
+    "RayCronJob": "raycronjobs",
+    "ClusterQueue": "clusterqueues",
+    "LocalQueue": "localqueues",
+    "ResourceFlavor": "resourceflavors",
+}
 _INTEGERS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63), 2**63 - 1)}
 
 
@@ -58,17 +66,16 @@ def _openapi(path: Path, version: str) -> dict[str, Any]:
 
 def crd_errors(crds: Path, value: dict[str, Any]) -> list[str]:
     """What the published CRD of ``value``'s kind refuses once its defaults are filled in; KeyError for other kinds."""
-    plural = {"RayJob": "rayjobs", "RayCluster": "rayclusters", "RayCronJob": "raycronjobs"}[value["kind"]]
-    found = _validator(crds / f"ray.io_{plural}.yaml", value["apiVersion"].split("/")[1]).iter_errors(
-        with_defaults(crds, plural, value)
-    )
+    group, version = value["apiVersion"].split("/")
+    path = crds / f"{group}_{PLURALS[value['kind']]}.yaml"
+    found = _validator(path, group, version).iter_errors(_filled(_openapi(path, version), value))
     return [f"{error.json_path}: {error.message}" for error in found]
 
 
 @cache
-def _validator(path: Path, version: str) -> jsonschema.Draft202012Validator:
+def _validator(path: Path, group: str, version: str) -> jsonschema.Draft202012Validator:
     root = strict(_openapi(path, version))
-    root["properties"] |= {"metadata": _METADATA, "apiVersion": {"const": f"ray.io/{version}"}}
+    root["properties"] |= {"metadata": _METADATA, "apiVersion": {"const": f"{group}/{version}"}}
     root["required"] = [*root.get("required", ()), "metadata", "apiVersion", "kind"]
     return jsonschema.Draft202012Validator(root)
 

@@ -56,9 +56,11 @@ def _strings(value: Any) -> Any:
     return value if isinstance(value, str) else str(value)
 
 
-def make_spec(**cluster: str) -> FleetSpec:
+def make_spec(queue: dict[str, str] | None = None, **cluster: str) -> FleetSpec:
     value = _strings(yaml.safe_load(SPEC))
     value["cluster"] |= cluster
+    if queue is not None:
+        value["queue"] = queue
     return FleetSpec.model_validate(value)
 
 
@@ -194,4 +196,4 @@ def make() -> Made:
 
 def parsed(manifests: Manifests, name: str) -> Any:
     """A rendered file read by plain YAML, without the renderer's own reader."""
-    return yaml.safe_load(manifests.files[name])
+    return yaml.load(manifests.files[name], Loader=yaml.CSafeLoader)

@@ -64,7 +64,9 @@ def test_a_name_that_is_missing_is_an_error() -> None:
 
 
 def test_every_template_is_listed_and_used() -> None:
-    assert sorted(path.name for path in (ROOT / "templates").iterdir()) == sorted(environment.TEMPLATES)
+    folder = ROOT / "templates"
+    found = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    assert sorted(found) == sorted(environment.TEMPLATES)
     whole = "".join(template_texts().values())
     assert all(f'"{name}"' in whole for name in environment.TEMPLATES if name.startswith("_"))
 

@@ -40,10 +40,10 @@ def groups_of(manifests: Manifests) -> dict[str, Any]:
     return {group["groupName"]: group for group in groups}
 
 
-@pytest.mark.parametrize("name", ["configmap.yaml", "kustomization.yaml", "mig-config.yaml", "rayjob.yaml"])
-def test_golden(manifests: Manifests, golden: Any, name: str) -> None:
+def test_golden(manifests: Manifests, golden: Any) -> None:
     """Numbers in these files are the hand-made plan's, which test_autoscaler and the tests below hold them against."""
-    golden(f"manifests/{name}", manifests.files[name])
+    for name, text in manifests.files.items():
+        golden(f"manifests/{name}", text)
 
 
 def test_the_same_plan_gives_the_same_bytes(made: Made) -> None:
@@ -134,7 +134,7 @@ def test_pods_ask_for_what_their_ray_node_declares(manifests: Manifests) -> None
 
 
 def test_nodes_are_chosen_by_pool_and_layout(manifests: Manifests) -> None:
-    layouts = yaml.safe_load(parsed(manifests, "mig-config.yaml")["data"]["config.yaml"])["mig-configs"]
+    layouts = yaml.safe_load(parsed(manifests, "platform/mig-config.yaml")["data"]["config.yaml"])["mig-configs"]
     assert {name: entry[0].get("mig-devices") for name, entry in layouts.items()} == {
         "all-disabled": None,
         "fleetspec-4x1g.10gb-1x3g.40gb": {"1g.10gb": 4, "3g.40gb": 1},
@@ -157,7 +157,7 @@ def test_slices_are_counted_per_gpu(made: Made) -> None:
     workers = (WorkerLine("7x1g.10gb", "mig-1g.10gb", 14, 14, 1, 8192),)
     pools[1] = replace(pools[1], gpus_per_node=2, workers=workers)
     rendered = replace(made, plan=make_plan(pools=tuple(pools))).render()
-    assert '"1g.10gb": 7' in rendered.files["mig-config.yaml"]
+    assert '"1g.10gb": 7' in rendered.files["platform/mig-config.yaml"]
     pools[1] = replace(pools[1], workers=(replace(workers[0], workers_per_node=13),))
     assert refusal(replace(made, plan=make_plan(pools=tuple(pools))))[0] == "FS409"
 
@@ -174,7 +174,7 @@ def test_a_whole_gpu_waits_for_no_layout(made: Made) -> None:
 
 def test_without_mig_there_is_no_mig_config(made: Made) -> None:
     rendered = with_workers(made, 1).render()
-    assert sorted(rendered.files) == ["configmap.yaml", "kustomization.yaml", "rayjob.yaml"]
+    assert not [name for name in rendered.files if "mig" in name]
 
 
 def test_the_config_map_is_what_a_pod_needs(made: Made, manifests: Manifests, tmp_path: Any) -> None:
@@ -205,10 +205,27 @@ def test_a_long_lock_is_packed_and_the_pod_reads_it(made: Made, tmp_path: Any) -
 
 
 def test_what_does_not_fit_a_config_map_is_refused(made: Made) -> None:
-    noise = random.Random(1).randbytes(1_100_000).hex().encode()
+    noise = random.Random(1).randbytes(8_100_000).hex().encode()
     code, message = refusal(replace(made, lock=noise))
     assert code == "FS401"
     assert "fleet.lock alone takes" in message
+
+
+def test_files_that_one_config_map_does_not_hold_are_cut_and_the_pod_joins_them(made: Made, tmp_path: Any) -> None:
+    lock = random.Random(1).randbytes(1_300_000).hex().encode()
+    rendered = replace(made, lock=lock).render()
+    maps = [name for name in rendered.files if name.startswith("configmap")]
+    assert maps == ["configmap-2.yaml", "configmap.yaml"]
+    pod = parsed(rendered, "rayjob.yaml")["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]
+    sources = next(volume for volume in pod["volumes"] if volume["name"] == "config")["projected"]["sources"]
+    names = [parsed(rendered, name)["metadata"]["name"] for name in maps]
+    assert sorted(source["configMap"]["name"] for source in sources) == sorted(names)
+    for name in maps:
+        unpack_config(rendered.files[name], tmp_path)
+    assert read_in_pod(tmp_path / "fleet.lock") == lock.decode()
+    (tmp_path / "fleet.lock.gz.00").unlink()
+    with pytest.raises(Rejected, match=r"fleet\.lock"):
+        read_in_pod(tmp_path / "fleet.lock")
 
 
 def test_the_config_map_is_named_after_its_content(made: Made) -> None:

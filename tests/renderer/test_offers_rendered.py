@@ -57,9 +57,9 @@ def test_a_share_is_asked_for_by_the_name_that_the_device_plugin_gives_it(how: s
     }  # fmt: skip
     # Ray sees one GPU of the worker's own, and the share by the name its jobs ask for.
     assert (group["resources"]["GPU"], group["resources"]["shared_4"]) == ("1", "1")
-    config = handmade.parsed(made, "sharing-config.yaml")
+    config = handmade.parsed(made, "platform/sharing-config.yaml")
     assert yaml.safe_load(config["data"][f"fleetspec-{how}-4"]) == {
         "version": "v1",
         "sharing": {key: {"renameByDefault": True, "resources": [{"name": "nvidia.com/gpu", "replicas": 4}]} | more},
     }
-    assert "sharing-config.yaml" not in handmade.parsed(made, "kustomization.yaml")["resources"]
+    assert "sharing-config.yaml" not in handmade.parsed(made, "platform/kustomization.yaml")["resources"]

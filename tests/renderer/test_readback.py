@@ -72,8 +72,8 @@ def test_what_is_rendered_passes(made: Made) -> None:
         ("rayjob.yaml", "    headGroupSpec:", "    otherGroupSpec:", "KeyError 'headGroupSpec'"),
         ("configmap.yaml", '  name: "demo-config', '  name: "demo-konfig', "not the one the RayJob mounts"),
         ("configmap.yaml", '"series":[]', '"series":[1]', "does not read back"),
-        ("mig-config.yaml", "fleetspec-7x1g.10gb", "fleetspec-6x1g.10gb", "which is not defined"),
-        ("mig-config.yaml", "all-disabled", "all disabled", "no layout a node can be labelled with"),
+        ("platform/mig-config.yaml", "fleetspec-7x1g.10gb", "fleetspec-6x1g.10gb", "which is not defined"),
+        ("platform/mig-config.yaml", "all-disabled", "all disabled", "no layout a node can be labelled with"),
         ("kustomization.yaml", '- "rayjob.yaml"', '- "rayjobs.yaml"', "not rendered: ['rayjobs.yaml']"),
     ],
 )  # fmt: skip

@@ -10,10 +10,47 @@ import math
 from fleetspec.kernels.garch.statements import Statements
 
 SMALLEST_SQUARE = 1e-24
+LARGEST_SKEW = 1.0 - 1e-6
 
 
 class Densities(Statements):
     """One innovation's part of the sums, and after the loop what the sums come to."""
+
+    def constants(self) -> None:
+        """What does not change from one observation to the next."""
+        d = self.dialect
+        if self.tailed:
+            self.put("nu", "1.0 / eta")
+            self.put("m", "nu - 2.0")
+            self.put("up", "nu + 1.0")
+            self.put("c", f"{d.log_gamma}(0.5 * up) - {d.log_gamma}(0.5 * nu) - 0.5 * {d.log}({math.pi!r} * m)")
+            if self.scored:
+                self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
+        if self.spec.distribution == "skewt":
+            least, most = d.constant(-LARGEST_SKEW), d.constant(LARGEST_SKEW)
+            self.put("lam", f"{d.minimum}({d.maximum}(lam, {least}), {most})")
+            self.put("a_lam", f"4.0 * {d.exp}(c) * m / (nu - 1.0)")
+            self.put("sa", "a_lam * lam")
+            self.put("sb", f"{d.sqrt}(1.0 + 3.0 * lam * lam - sa * sa)")
+            self.put("right", "1.0 / (1.0 + lam)")
+            self.put("left", "1.0 / (1.0 - lam)")
+            self.put("cut", "0.0 - sa / sb")
+            if self.scored:
+                self.put("a_nu", "sa * (c_nu + 1.0 / m - 1.0 / (nu - 1.0))")
+                self.put("b_nu", "0.0 - sa * a_nu / sb")
+                self.put("b_lam", "(3.0 * lam - sa * a_lam) / sb")
+        if self.spec.distribution == "ged":
+            two = repr(math.log(2.0))
+            self.put("inv", "1.0 / nu")
+            self.put("lg1", f"{d.log_gamma}(inv)")
+            self.put("logc", f"0.5 * (lg1 - {d.log_gamma}(3.0 * inv)) - {two} * inv")
+            self.put("c", f"{d.log}(nu) - logc - lg1 - (1.0 + inv) * {two}")
+            if self.scored:
+                self.put("rc2", f"{d.exp}(-2.0 * logc)")
+                self.put("slope_nu", "-0.5 * nu * rc2")
+                self.put("dg1", f"{d.digamma}(inv)")
+                self.put("logc_nu", f"inv * inv * ({two} + 1.5 * {d.digamma}(3.0 * inv) - 0.5 * dg1)")
+                self.put("c_nu", f"inv - logc_nu + inv * inv * (dg1 + {two})")
 
     def normal(self) -> None:
         self.add("squares", "u")
@@ -50,15 +87,23 @@ class Densities(Statements):
 
     def ged(self) -> None:
         d = self.dialect
-        self.put("size", f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})")
-        self.put("lz", f"0.5 * {d.log}(size) - logc")
-        self.put("power", f"{d.exp}(nu * lz)")
-        self.add("squares", "power")
-        if self.scored:
+        size = f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})"
+        if self.apart and not self.scored:
+            self.put("sizes[t]", size)
+            return
+        self.put("size", "sizes[t]" if self.apart else size)
+        self.put("lz", "logs_of[t]" if self.apart else f"0.5 * {d.quick_log}(size) - logc")
+        if not self.scored:
+            self.add("squares", f"{d.exp}(nu * lz)")
+        else:
+            # power is that of |z| / c to nu; two powers less make the slope, without a division.
+            self.put("ratio", "ratios[t]" if self.apart else f"{d.exp}((nu - 2.0) * lz)")
+            self.put("power", "size * ratio * rc2")
+            self.add("squares", "power")
             self.put("sc", "0.25 * nu * power - 0.5")
             self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
             slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
-            self.put_mean_score(f"-0.5 * nu * power / size * ({slope})")
+            self.put_mean_score(f"slope_nu * ratio * ({slope})")
 
     def put_mean_score(self, value: str) -> None:
         """dl/de; residuals fall by the regressor for a unit of its coefficient."""

@@ -12,11 +12,16 @@ class Dialect(Protocol):
     digamma: str
     trigamma: str
     log: str
+    quick_log: str
+    """Of positive, finite numbers."""
     exp: str
     sqrt: str
     absolute: str
     maximum: str
     minimum: str
+    apart: bool
+    """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
+    vectors of a plain loop, of a recursion it does not."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
@@ -35,7 +40,10 @@ class Python:
     """For numba: one series, scalars."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
-    log, exp, sqrt, absolute, maximum, minimum = "math.log", "math.exp", "math.sqrt", "abs", "max", "min"
+    log, quick_log, exp, sqrt, absolute, maximum, minimum = (
+        "math.log", "math.log", "math.exp", "math.sqrt", "abs", "max", "min",
+    )  # fmt: skip
+    apart = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
@@ -75,7 +83,10 @@ class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, exp, sqrt, absolute, maximum, minimum = "log", "exp", "sqrt", "absolute", "maximum", "minimum"
+    log, quick_log, exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "sqrt", "absolute", "maximum", "minimum",
+    )  # fmt: skip
+    apart = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)

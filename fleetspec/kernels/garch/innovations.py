@@ -62,6 +62,44 @@ def quantiles(distribution: DistributionName, shape: Floats, probability: float)
     return np.asarray((side * stdtrit(nu, np.where(left, probability, probability + lam) / side) * unit - a) / b)
 
 
+def tail_means(distribution: DistributionName, shape: Floats, probability: float) -> Floats:
+    """E[z; z < q] / ``probability``, the mean of an innovation below its quantile q at ``probability``, (n,).
+
+    Minus this is the expected shortfall of z. Closed forms of Rockafellar and Uryasev (2002) for the normal and of
+    McNeil, Frey and Embrechts (2015, section 2.3) for the t; Hansen's density is two halves of a t, and a GED's size to
+    the power nu is a gamma variable.
+    """
+    from scipy.special import gammaincc, gammaln, stdtr
+
+    q = quantiles(distribution, shape, probability)
+    if distribution == "normal":
+        return np.asarray(-np.exp(-0.5 * q**2) / math.sqrt(2 * math.pi) / probability)
+    nu = shape[:, 0]
+    if distribution == "ged":
+        half_mean = 0.5 * np.exp(gammaln(2 / nu) - 0.5 * (gammaln(1 / nu) + gammaln(3 / nu)))
+        size = np.abs(q) * np.exp(0.5 * (gammaln(3 / nu) - gammaln(1 / nu)))
+        return np.asarray(-half_mean * gammaincc(2 / nu, size**nu) / probability)
+    if distribution == "t":
+        return np.asarray(_t_below(nu, q) / probability)
+    a, b, lam = _hansen(shape)
+    left = probability < (1 - lam) / 2
+    side = np.where(left, 1 - lam, 1 + lam)
+    y = (b * q + a) / side
+    # The mean of z is 0: what lies above q on the right half is minus what lies below it.
+    beyond = stdtr(nu, np.where(left, y, -y) * np.sqrt(nu / (nu - 2)))
+    mass = np.where(left, 1.0, -1.0) * a * beyond
+    return np.asarray(side / b * (side * _t_below(nu, y) - mass) / probability)
+
+
+def _t_below(nu: Floats, q: Floats) -> Floats:
+    """E[y; y < q] of a t of unit variance; even in q."""
+    from scipy.special import gammaln
+
+    log_constant = gammaln((nu + 1) / 2) - gammaln(nu / 2) - 0.5 * np.log(math.pi * (nu - 2))
+    density = np.exp(log_constant - (nu + 1) / 2 * np.log1p(q**2 / (nu - 2)))
+    return np.asarray(-density * (nu - 2 + q**2) / (nu - 1))
+
+
 def two_sided(distribution: DistributionName, shape: Floats) -> tuple[Floats, Floats, Floats]:
     """Values that stand for a distribution: above (n, HALF), below (n, HALF), and the weight of each above, (n,).
 

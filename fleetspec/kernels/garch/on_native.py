@@ -16,7 +16,7 @@ import numpy as np
 from fleetspec.kernels.garch.building import folders, key, library, runnable
 
 if TYPE_CHECKING:
-    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.preparation import Batch, Effort
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 
@@ -41,7 +41,7 @@ class NativeEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
     ) -> tuple[Floats, Floats, Integers, Integers]:
         given = np.ascontiguousarray(starts, dtype=np.float64)
         found, reached = np.empty(given.shape), np.empty(len(rows))
@@ -49,7 +49,7 @@ class NativeEngine:
         normals, bounds = batch.constraints
         self._call(
             self._functions.garch_minimise, batch, rows, _floats(given), _floats(normals), _floats(bounds), len(bounds),
-            frozen, batch.restarts(frozen),
+            frozen, batch.restarts(frozen), ctypes.c_double(effort.tolerance), effort.iterations,
             _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
         )  # fmt: skip
         return found, reached, outcomes, evaluations

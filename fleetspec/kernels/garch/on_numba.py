@@ -19,7 +19,7 @@ from fleetspec.kernels.garch.writing import written
 from fleetspec.kernels.keeping import kept
 
 if TYPE_CHECKING:
-    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.preparation import Batch, Effort
     from fleetspec.kernels.garch.statements import Mode
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
@@ -32,7 +32,7 @@ import numpy as np
 from numba import njit
 
 from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, advance
-from fleetspec.kernels.garch.special import digamma, trigamma
+from fleetspec.kernels.garch.special import digamma, powers, sum_of_powers, trigamma
 
 CALLEES = "{callees}"
 MATHS = {{"contract", "arcp", "nsz", "reassoc"}}
@@ -51,8 +51,8 @@ def values(y, count, presample, rows, candidates, shared, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def minimise(y, count, presample, rows, starts, region, out, reached, outcomes, evaluations):
-    normals, bounds, frozen, restarts, work_rows = region
+def minimise(y, count, presample, rows, starts, terms, region, out, reached, outcomes, evaluations):
+    normals, bounds, work_rows = region
     n = out.shape[1]
     g, new, d, trial, active = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n + 1, np.int64)
     hessian, packed, kept = np.empty((n, n)), np.empty(n * (n + 1) // 2), np.empty(n * (n + 1) // 2)
@@ -68,7 +68,7 @@ def minimise(y, count, presample, rows, starts, region, out, reached, outcomes, 
             found = score(trial, y[row], count, presample[row], new, packed)
             spent += 1
             going = advance(
-                found, new, packed, frozen, restarts, out[i], g, hessian, kept, d, trial, normals, bounds,
+                found, new, packed, terms, out[i], g, hessian, kept, d, trial, normals, bounds,
                 reals, counts, active, work,
             )
         reached[i] = reals[VALUE]
@@ -100,16 +100,17 @@ class NumbaEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
     ) -> tuple[Floats, Floats, Integers, Integers]:
         from fleetspec.kernels.garch.optimiser import scratch_rows
 
         found, reached = np.empty(starts.shape), np.empty(len(rows))
         outcomes, evaluations = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         normals, bounds = batch.constraints
-        region = (normals, bounds, frozen, batch.restarts(frozen), scratch_rows(starts.shape[1], len(bounds)))
+        region = (normals, bounds, scratch_rows(starts.shape[1], len(bounds)))
+        terms = (frozen, batch.restarts(frozen), *effort)
         _compiled(batch.specification).minimise(
-            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), region,
+            batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), terms, region,
             found, reached, outcomes, evaluations,
         )  # fmt: skip
         return found, reached, outcomes, evaluations

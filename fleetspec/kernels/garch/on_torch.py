@@ -20,7 +20,7 @@ from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.writing import written
 
 if TYPE_CHECKING:
-    from fleetspec.kernels.garch.preparation import Batch
+    from fleetspec.kernels.garch.preparation import Batch, Effort
     from fleetspec.kernels.garch.statements import Mode
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
@@ -32,8 +32,9 @@ class Tensors(Python):
     """Python in which a name stands for a tensor of series (or for a number that all of them share)."""
 
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
-    log, exp, sqrt, absolute = "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
+    log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
     maximum, minimum = "maths.maximum", "maths.minimum"
+    apart = False
 
     def select(self, condition: str, yes: str, no: str) -> str:
         return f"maths.select({condition}, {yes}, {no})"
@@ -58,7 +59,7 @@ class TorchEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
     ) -> tuple[Floats, Floats, Integers, Integers]:
         from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, packed_size, scratch_rows
 
@@ -70,7 +71,7 @@ class TorchEngine:
             counts=np.zeros((n, COUNTS), np.int64), active=np.empty((n, k + 1), np.int64),
         )  # fmt: skip
         loads, least = batch.constraints
-        restarts = batch.restarts(frozen)
+        terms = (frozen, batch.restarts(frozen), *effort)
         work = np.empty((scratch_rows(k, len(least)), k))
         evaluations, going, held = np.zeros(n, np.int64), np.arange(n), np.arange(n)
         while len(going):
@@ -86,7 +87,7 @@ class TorchEngine:
             )
             new, packed = (np.ascontiguousarray(t.cpu().numpy().T[columns]) for t in (gradient, information))
             evaluations[going] += 1
-            going = _advanced(going, found[columns], new, packed, frozen, restarts, state, loads, least, work)
+            going = _advanced(going, found[columns], new, packed, terms, state, loads, least, work)
         return state.x, state.reals[:, VALUE].copy(), state.counts[:, OUTCOME].copy(), evaluations
 
     def checks(self, batch: Batch, rows: Integers, points: Floats) -> tuple[Floats, Floats]:
@@ -112,7 +113,7 @@ class TorchEngine:
 
 
 def _advanced(
-    going: Integers, values: Floats, new: Floats, packed: Floats, frozen: int, restarts: int, state: Any,
+    going: Integers, values: Floats, new: Floats, packed: Floats, terms: tuple[Any, ...], state: Any,
     loads: Floats, least: Floats, work: Floats,
 ) -> Integers:  # fmt: skip
     """The rows that go on, after each has taken its evaluation."""
@@ -120,7 +121,7 @@ def _advanced(
 
     on = [
         advance(
-            values[i], new[i], packed[i], frozen, restarts, state.x[row], state.g[row], state.b[row], state.kept[row],
+            values[i], new[i], packed[i], terms, state.x[row], state.g[row], state.b[row], state.kept[row],
             state.d[row], state.trial[row], loads, least, state.reals[row], state.counts[row], state.active[row], work,
         )
         for i, row in enumerate(going)

@@ -21,10 +21,7 @@ CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
 """How a minimisation ended; ``STALLED``: no step along a descending direction descends, as on a kink."""
 
 SCORING_STEPS = 4
-MOST_ITERATIONS = 100
 MOST_HALVINGS = 7
-TOLERANCE = 1e-9
-"""Of the decrease that the quadratic model still promises, in units of log-likelihood."""
 
 # Places in the state arrays.
 VALUE, LENGTH, SLOPE = 0, 1, 2
@@ -180,6 +177,7 @@ def spread(packed: Any, hessian: Any, frozen: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def proposed(
+    terms: Any,
     x: Any,
     g: Any,
     hessian: Any,
@@ -192,9 +190,10 @@ def proposed(
     active: Any,
     work: Any,
 ) -> bool:
-    """Sets the next ``trial``; False where the model promises nothing more, or iterations have run out."""
+    """Sets the next ``trial``; False where the model promises too little more, or iterations have run out."""
+    _, _, tolerance, most_iterations = terms
     n, rows = len(x), len(bounds)
-    if counts[ITERATIONS] >= MOST_ITERATIONS:
+    if counts[ITERATIONS] >= most_iterations:
         counts[OUTCOME] = OUT_OF_ITERATIONS
         return False
     counts[ITERATIONS] += 1
@@ -214,7 +213,7 @@ def proposed(
     for i in range(n):
         slope += g[i] * d[i]
     reals[SLOPE] = slope
-    if not slope < -TOLERANCE:
+    if not slope < -tolerance:
         counts[OUTCOME] = CONVERGED if slope == slope else NOT_FINITE
         return False
     reals[LENGTH] = 1.0
@@ -230,8 +229,7 @@ def advance(
     value: float,
     new: Any,
     packed: Any,
-    frozen: int,
-    restarts: int,
+    terms: Any,
     x: Any,
     g: Any,
     hessian: Any,
@@ -247,9 +245,11 @@ def advance(
 ) -> bool:
     """Takes an evaluation at ``trial``: its value, gradient ``new`` and packed information. False: finished at ``x``.
 
-    The first ``frozen`` parameters do not move. Where no step descends, the curvature is begun anew ``restarts`` times.
+    ``terms`` are (frozen, restarts, tolerance, iterations): the first ``frozen`` parameters do not move; where no step
+    descends, the curvature is begun anew ``restarts`` times; the others are those of ``preparation.Effort``.
     """
     n = len(x)
+    frozen, restarts, _, _ = terms
     for i in range(frozen):
         new[i] = 0.0
     if counts[PHASE] == 0:
@@ -264,18 +264,18 @@ def advance(
         for i in range(len(packed)):
             kept[i] = packed[i]
         spread(packed, hessian, frozen)
-        return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+        return proposed(terms, x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
     length, slope, before = reals[LENGTH], reals[SLOPE], reals[VALUE]
     if not value <= before + _SUFFICIENT * length * slope:
         counts[HALVINGS] += 1
         if counts[HALVINGS] > MOST_HALVINGS:
-            if counts[RESTARTS] or (counts[SCORINGS] <= SCORING_STEPS and counts[ITERATIONS] <= SCORING_STEPS):
+            if counts[RESTARTS] >= restarts or counts[ITERATIONS] <= SCORING_STEPS:
                 counts[OUTCOME] = STALLED
                 return False
             counts[RESTARTS] += 1
             counts[ACTIVE] = 0
             spread(kept, hessian, frozen)
-            return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+            return proposed(terms, x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
         shorter = 0.1 * length
         if abs(value) < 1e300:
             fitted = -slope * length * length / (2.0 * (value - before - slope * length))
@@ -299,7 +299,7 @@ def advance(
     for i in range(n):
         x[i] = trial[i]
         g[i] = new[i]
-    return proposed(x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+    return proposed(terms, x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
 
 
 def scratch_rows(parameters: int, constraints: int) -> int:

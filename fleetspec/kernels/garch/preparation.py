@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -52,6 +52,14 @@ class Batch:
         return 0 if sharp and not frozen else 1
 
 
+class Effort(NamedTuple):
+    """How far a minimisation goes: until its model promises less than ``tolerance``, in units of log-likelihood, or for
+    ``iterations``."""
+
+    tolerance: float
+    iterations: int
+
+
 class Engine(Protocol):
     """Evaluates and minimises negative log-likelihoods of rows inside (``Batch``), row by row independent."""
 
@@ -64,7 +72,7 @@ class Engine(Protocol):
         ...
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
     ) -> tuple[Floats, Floats, Integers, Integers]:
         """From starts (rows, k) to minima (rows, k), values, outcomes (``optimiser.CONVERGED`` ...), evaluations.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fleetspec.kernels.garch import starts
+from fleetspec.kernels.garch.preparation import Effort
 from fleetspec.kernels.garch.types import Status
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
+FULL = Effort(1e-9, 100)
+ROUGH = Effort(1e-3, 50)
 FEASIBLE_SLIP = 1e-9
+NEAR, APART, FINALISTS = 0.5, 0.05, 4
+"""What a rough end must be to be finished: less than this above the least, and this far from others in a parameter."""
 FAR = 25.0
 """In log-likelihood: another start this far below a minimum that is in some doubt is not begun from."""
 SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
@@ -77,10 +82,66 @@ class Search:
         values = self.engine.values(self.batch, self.rows[doubted], begins)
         with np.errstate(invalid="ignore"):
             worth = (values < reached[:, None] + FAR) | much[doubted, None]
+        if self.raced:
+            self.race(doubted, begins, worth)
+            return
         for number in range(len(others)):
             at = worth[:, number]
             if at.any():
                 self.offer(doubted[at], begins[at, number])
+
+    @property
+    def raced(self) -> bool:
+        """Whether other starts are followed roughly first: where they are many, or where a kinked mean is slow.
+
+        Not for ``egarch``: the likeliest of rough points would be filters that never forget.
+        """
+        spec = self.specification
+        crowded = max(spec.p, spec.o, spec.q) > 1
+        return spec.process != "egarch" and (crowded or (self.batch.kinked and spec.process != "tgarch"))
+
+    def race(self, at: Integers, begins: Floats, worth: Flags) -> None:
+        """Minimises roughly from ``begins`` (rows, c, k) where ``worth`` (rows, c), and from what leads to the end.
+
+        Of what ends near the least value of its row the likeliest are finished, at most ``FINALISTS`` and each in a
+        place of its own. A mean with kinks is held until then, at that of the best minimum so far: it hardly matters
+        to the others, and twice as many steps are needed with it.
+        """
+        means, mean_at = len(self.specification.mean_names), self.fault[at] == 0
+        frozen = 0
+        if self.batch.kinked:
+            frozen = means
+            begins[mean_at, :, :means] = self.x[at[mean_at], None, :means]
+        reached = np.full(worth.shape, np.inf)
+        for number in range(worth.shape[1]):
+            on = np.flatnonzero(worth[:, number])
+            if len(on):
+                found, value, _, spent = self.engine.minimise(
+                    self.batch, self.rows[at[on]], begins[on, number], frozen, ROUGH
+                )
+                begins[on, number], reached[on, number] = found, np.where(np.isfinite(value), value, np.inf)
+                self.evaluations[at[on]] += spent
+        limit = np.minimum(self.value[at], reached.min(axis=1)) + NEAR
+        reached[reached >= limit[:, None]] = np.inf
+        self.strike(reached, begins, self.x[at], self.value[at])
+        everyone = np.arange(len(at))
+        for _ in range(FINALISTS):
+            best = np.argmin(reached, axis=1)
+            on = np.flatnonzero(np.isfinite(reached[everyone, best]))
+            if not len(on):
+                return
+            chosen = begins[everyone, best]
+            self.offer(at[on], chosen[on])
+            reached[on, best[on]] = np.inf
+            self.strike(reached, begins, chosen, self.value[at])
+
+    def strike(self, reached: Floats, points: Floats, known: Floats, least: Floats) -> None:
+        """Makes infinite what of ``reached`` (rows, c) lies at a place that is known already (rows, k), or near it."""
+        means, shapes = len(self.specification.mean_names), len(self.specification.shape_names)
+        memory = slice(means + 1, points.shape[2] - shapes)
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(points[:, :, memory] - known[:, None, memory]).max(axis=2)
+            reached[(apart <= APART) & (reached >= least[:, None])] = np.inf
 
     def first_starts(self, given: Floats | None) -> Floats:
         grid = starts.grid(self.specification)
@@ -106,9 +167,9 @@ class Search:
             points[:, : 1 + lags] = self.batch.mean_starts[self.rows[at]]
         return points
 
-    def offer(self, at: Integers, begin: Floats) -> None:
+    def offer(self, at: Integers, begin: Floats, effort: Effort = FULL) -> None:
         """Minimises rows ``at`` from ``begin`` and keeps what counts and is better."""
-        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0)
+        x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0, effort)
         self.evaluations[at] += spent
         if self.batch.kinked:
             stalled = np.flatnonzero(outcome == STALLED)
@@ -128,7 +189,7 @@ class Search:
         values = self.engine.values(self.batch, self.rows[at], candidates)
         best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
         begin = candidates[np.arange(len(at)), best]
-        found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means)
+        found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means, FULL)
         self.evaluations[at] += spent
         return found, value, outcome
 

@@ -37,6 +37,9 @@ class Statements:
         self.depths = max(spec.p, spec.o, spec.q) if self.log_scale else spec.q
         self.tailed = spec.distribution in ("t", "skewt")
         self.crossed = spec.distribution != "normal"
+        self.apart = self.dialect.apart and spec.distribution == "ged" and self.mode != "check"
+        self.summed = self.mode != "check" and not (self.apart and self.scored)
+        """Whether the loop sums log variances: apart, the first pass has done so."""
 
     # One statement at a time.
 

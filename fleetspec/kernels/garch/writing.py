@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from fleetspec.kernels.garch.types import Specification
 
 NORMAL_MEAN_ABSOLUTE = math.sqrt(2.0 / math.pi)
-LARGEST_SKEW = 1.0 - 1e-6
 EWMA = 0.94
 BOUND_RATIO = 1e6
 
@@ -50,7 +49,31 @@ class _Writer(Densities):
             self.put(parameter, self.dialect.parameter(index))
         if self.mode != "check":
             self.constants()
+        if self.apart:
+            self.put("sizes", "np.empty(count)")
+            if self.scored:
+                self.first_pass()
         self.before_the_sample()
+        self.loop()
+        if self.apart and not self.scored:
+            self.put("squares", "sum_of_powers(sizes, nu, logc)")
+        self.result()
+        self.close()
+        return "\n".join(self.lines) + "\n"
+
+    def first_pass(self) -> None:
+        """The recursion alone, for the sizes of innovations; then their logarithms and powers, all at once."""
+        first = _Writer(self.spec, self.dialect, "value", self.lines, self.depth, self.declared)
+        first.before_the_sample()
+        first.loop()
+        first.fold_logs()
+        self.put("sum_of_logs", "logs")
+        self.put("logs_of", "np.empty(count)")
+        self.put("ratios", "np.empty(count)")
+        self.lines.append("    " * self.depth + "powers(sizes, nu, logc, logs_of, ratios)")
+
+    def loop(self) -> None:
+        """Over observations; names that it declares end with it."""
         outside = set(self.declared)
         self.open(self.dialect.loop())
         self.residual()
@@ -67,44 +90,8 @@ class _Writer(Densities):
         self.fold()
         self.close()
         self.declared = outside
-        self.result()
-        self.close()
-        return "\n".join(self.lines) + "\n"
 
     # Before the loop.
-
-    def constants(self) -> None:
-        d = self.dialect
-        if self.tailed:
-            self.put("nu", "1.0 / eta")
-            self.put("m", "nu - 2.0")
-            self.put("up", "nu + 1.0")
-            self.put("c", f"{d.log_gamma}(0.5 * up) - {d.log_gamma}(0.5 * nu) - 0.5 * {d.log}({math.pi!r} * m)")
-            if self.scored:
-                self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
-        if self.spec.distribution == "skewt":
-            least, most = d.constant(-LARGEST_SKEW), d.constant(LARGEST_SKEW)
-            self.put("lam", f"{d.minimum}({d.maximum}(lam, {least}), {most})")
-            self.put("a_lam", f"4.0 * {d.exp}(c) * m / (nu - 1.0)")
-            self.put("sa", "a_lam * lam")
-            self.put("sb", f"{d.sqrt}(1.0 + 3.0 * lam * lam - sa * sa)")
-            self.put("right", "1.0 / (1.0 + lam)")
-            self.put("left", "1.0 / (1.0 - lam)")
-            self.put("cut", "0.0 - sa / sb")
-            if self.scored:
-                self.put("a_nu", "sa * (c_nu + 1.0 / m - 1.0 / (nu - 1.0))")
-                self.put("b_nu", "0.0 - sa * a_nu / sb")
-                self.put("b_lam", "(3.0 * lam - sa * a_lam) / sb")
-        if self.spec.distribution == "ged":
-            two = repr(math.log(2.0))
-            self.put("inv", "1.0 / nu")
-            self.put("lg1", f"{d.log_gamma}(inv)")
-            self.put("logc", f"0.5 * (lg1 - {d.log_gamma}(3.0 * inv)) - {two} * inv")
-            self.put("c", f"{d.log}(nu) - logc - lg1 - (1.0 + inv) * {two}")
-            if self.scored:
-                self.put("dg1", f"{d.digamma}(inv)")
-                self.put("logc_nu", f"inv * inv * ({two} + 1.5 * {d.digamma}(3.0 * inv) - 0.5 * dg1)")
-                self.put("c_nu", f"inv - logc_nu + inv * inv * (dg1 + {two})")
 
     def before_the_sample(self) -> None:
         follows = self.spec.presample == "sample" and bool(self.means)
@@ -200,7 +187,7 @@ class _Writer(Densities):
             if self.spec.distribution == "skewt":
                 self.put("rs", f"{self.dialect.sqrt}(r)")
                 self.put("z", "e * rs")
-        if self.mode != "check":
+        if self.summed:
             self.put("product", "product * h")
 
     def log_variance(self) -> None:
@@ -231,7 +218,7 @@ class _Writer(Densities):
         self.put("rs", f"{d.exp}(-0.5 * h)")
         self.put("z", "e * rs")
         self.put("u", "z * z")
-        if self.mode != "check":
+        if self.summed:
             self.add("logs", "h")
 
     def bounds(self) -> None:
@@ -337,7 +324,7 @@ class _Writer(Densities):
         folded = []
         if self.mode == "check":
             folded = ["growth"] if self.log_scale else []
-        elif not self.log_scale:
+        elif self.summed and not self.log_scale:
             folded.append("logs")
         if self.tailed and self.mode != "check":
             folded.append("tails")
@@ -347,6 +334,12 @@ class _Writer(Densities):
         for name in folded:
             self.fold_one(name)
         self.close()
+
+    def fold_logs(self) -> None:
+        if not self.summed:
+            self.put("logs", "sum_of_logs")
+        elif not self.log_scale:
+            self.fold_one("logs")
 
     def fold_one(self, name: str) -> None:
         d = self.dialect
@@ -373,8 +366,7 @@ class _Writer(Densities):
             self.put("margin[0]", "inside")
             self.lines.append("    " * self.depth + d.finish("growth"))
             return
-        if not self.log_scale:
-            self.fold_one("logs")
+        self.fold_logs()
         if self.tailed:
             self.fold_one("tails")
         logs = "logs" if self.level else "0.5 * logs"

@@ -71,8 +71,8 @@ EXPORTED int garch_values(int which, const double *y, int64_t length, int64_t co
 
 EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t count, const double *presample,
                             const int64_t *rows, int64_t row_count, const double *starts, const double *A,
-                            const double *b, int constraints, int frozen, int restarts, double *out, double *reached,
-                            int64_t *outcomes, int64_t *evaluations) {
+                            const double *b, int constraints, int frozen, int restarts, double tolerance, int iterations,
+                            double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
     const Likelihood &likelihood = LIKELIHOODS[which];
     const int n = likelihood.parameters;
     if (n > MOST_PARAMETERS || constraints > MOST_CONSTRAINTS) return 2;
@@ -81,6 +81,8 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
     region.constraints = constraints;
     region.frozen = frozen;
     region.restarts = restarts;
+    region.tolerance = tolerance;
+    region.iterations = iterations;
     for (int r = 0; r < constraints; ++r) {
         for (int i = 0; i < n; ++i) region.A[r][i] = A[r * n + i];
         region.b[r] = b[r];

@@ -9,10 +9,8 @@ constexpr int MOST_CONSTRAINTS = 32;
 
 enum Outcome { CONVERGED = 0, STALLED = 1, OUT_OF_ITERATIONS = 2, NOT_FINITE = 3 };
 constexpr int SCORING_STEPS = 4;
-constexpr int MOST_ITERATIONS = 100;
 constexpr int MOST_HALVINGS = 7;
 constexpr int MOST_CHANGES = 60;
-constexpr double TOLERANCE = 1e-9;
 constexpr double SUFFICIENT = 1e-4;
 constexpr double TIGHT = 1e-12;
 constexpr double RIDGE = 1e-10;
@@ -20,7 +18,8 @@ constexpr double RIDGE = 1e-10;
 typedef double Square[MOST_PARAMETERS][MOST_PARAMETERS];
 
 struct Region {
-    int parameters, constraints, frozen, restarts;
+    int parameters, constraints, frozen, restarts, iterations;
+    double tolerance;
     double A[MOST_CONSTRAINTS][MOST_PARAMETERS], b[MOST_CONSTRAINTS];
 };
 
@@ -165,7 +164,7 @@ struct Minimisation {
 
     bool proposed(const Region &region) {
         const int n = region.parameters;
-        if (iterations >= MOST_ITERATIONS) {
+        if (iterations >= region.iterations) {
             outcome = OUT_OF_ITERATIONS;
             return false;
         }
@@ -182,7 +181,7 @@ struct Minimisation {
         count = stepped(region, slack, tight);
         slope = 0.0;
         for (int i = 0; i < n; ++i) slope += g[i] * d[i];
-        if (!(slope < -TOLERANCE)) {
+        if (!(slope < -region.tolerance)) {
             outcome = slope == slope ? CONVERGED : NOT_FINITE;
             return false;
         }

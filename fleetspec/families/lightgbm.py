@@ -1,0 +1,95 @@
+"""Gradient-boosted trees grown leaf by leaf (Ke and others 2017), of the next h-bar log return on features."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import numpy as np
+from pydantic import Field
+
+from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
+from fleetspec.panel.features import compute, examples
+from fleetspec.scalars import Integer, Number
+
+if TYPE_CHECKING:
+    from fleetspec.family import FitRequest, ForecastRequest
+
+MIN_BARS = 100
+MIN_ROWS = 50
+
+
+class LightgbmParams(Params):
+    """LightGBM's own names. ``n_estimators`` is the number of boosting rounds."""
+
+    n_estimators: Annotated[Integer, Field(ge=1, le=5000)] = 100
+    num_leaves: Annotated[Integer, Field(ge=2, le=1024)] = 8
+    learning_rate: Annotated[Number, Field(gt=0, le=1)] = 0.05
+    bagging_fraction: Annotated[Number, Field(gt=0, le=1)] = 0.8
+    min_data_in_leaf: Annotated[Integer, Field(ge=1)] = 20
+    lambda_l2: Annotated[Number, Field(ge=0)] = 1.0
+
+
+def fit(request: FitRequest) -> Fit:
+    """The artifact is LightGBM's text of the trees. Rows of all windows are pooled in window order, oldest first.
+
+    The target is divided by its pooled standard deviation (estimate ``scale``), so the penalties do not depend on
+    the size of returns. Missing volume features stay NaN: trees send them their own way. One thread per model.
+    """
+    import lightgbm
+
+    params = cast(LightgbmParams, request.params)
+    request.require(MIN_BARS)
+    pooled = [examples(request.features, w.returns, w.volume, request.horizon or 1) for w in request.windows]
+    features = np.concatenate([rows for rows, _ in pooled])
+    target = np.concatenate([labels for _, labels in pooled])
+    if len(target) < MIN_ROWS:
+        raise Rejection(f"{len(target)} usable rows, at least {MIN_ROWS} are needed")
+    scale = float(target.std())
+    settings: dict[str, Any] = {
+        "objective": "regression",
+        "bagging_freq": 1,
+        "max_bin": 63,
+        "num_threads": 1,
+        "deterministic": True,
+        "force_row_wise": True,
+        "seed": request.seed % 2**31,
+        "verbosity": -1,
+        **params.model_dump(exclude={"n_estimators"}),
+    }
+    data = lightgbm.Dataset(features, target / scale, params={"max_bin": 63, "num_threads": 1, "verbosity": -1})
+    booster = lightgbm.train(settings, data, num_boost_round=params.n_estimators)
+    return Fit({"scale": scale}, observations=len(target), artifact=booster.model_to_string().encode())
+
+
+def forecast(request: ForecastRequest) -> Forecasts:
+    """``return``: the expected h-bar log return as a fraction, for every window and origin."""
+    import lightgbm
+
+    if request.fit is None or request.fit.artifact is None:
+        raise Rejection("there is no fit to forecast from")
+    booster = lightgbm.Booster(model_str=request.fit.artifact.decode())
+    scale = request.fit.estimates["scale"]
+    blocks = []
+    for window in request.windows:
+        features = compute(request.features, window.returns, window.volume)[request.first_origin :]
+        value = np.asarray(booster.predict(features, num_threads=1), dtype=np.float64) * scale
+        origins = window.dates[request.first_origin :]
+        blocks += [Forecasts.block(window.series, origins, horizon, "return", value) for horizon in request.horizons]
+    return Forecasts.joined(blocks)
+
+
+FAMILY = Family(
+    name="lightgbm",
+    version="1",
+    summary="gradient-boosted trees grown leaf by leaf, of the h-bar return on features, per series or pooled",
+    params=LightgbmParams,
+    targets=frozenset({"return"}),
+    per=frozenset({"series", "universe"}),
+    horizon_free=False,
+    uses_features=True,
+    min_bars=MIN_BARS,
+    profile=Profile(memory_mib=250, basis="assumed: as xgboost, whose worker holds the same libraries beside its own"),
+    fit=fit,
+    forecast=forecast,
+    needs=("lightgbm",),
+)

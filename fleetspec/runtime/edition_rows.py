@@ -1,0 +1,199 @@
+"""The rows of an edition: forecasts of a night with what a reader must know of each, as columns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleetspec.compiler.jobgraph import Task
+from fleetspec.runtime.carrying import Earlier
+from fleetspec.runtime.editions import CARRIED, CURRENT, EDITION, HELD
+from fleetspec.runtime.gating import sessions_since
+from fleetspec.runtime.spans import longest
+from fleetspec.runtime.store import read_forecasts
+from fleetspec.sessions import SessionTime, moments, sessions_before
+from fleetspec.units import BarSize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.family import Forecasts
+    from fleetspec.runtime.workload import Workload
+
+_CLOSE = SessionTime("close", 0)
+_RAGGED = 2
+"""Sessions by which a month or a quarter may be longer than the usual one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tonight:
+    """What the rows of one night have in common. ``store`` is the folder of all fleets."""
+
+    spec: FleetSpec
+    work: Workload
+    store: Path
+
+    @property
+    def graph(self) -> JobGraph:
+        return self.work.graph
+
+    @cached_property
+    def fit_of(self) -> Mapping[int, int]:
+        """The fit of tonight of each model that has one."""
+        fits = np.flatnonzero(self.graph.task == Task.FIT)
+        return dict(zip(self.graph.model[fits].tolist(), fits.tolist(), strict=True))
+
+    def facts(self, model: int) -> tuple[str, str | None, np.datetime64 | None]:
+        """Digest of a model, that of its fit, and the last bar the fit has learned from."""
+        digest, fit = self.graph.models.digest[model].tobytes().hex(), self.fit_of.get(model)
+        if fit is None:
+            return digest, None, None
+        names = self.work.members(fit)
+        name = names[0] if len(names) == 1 else longest(self.work, fit)
+        block = self.work.block(fit)
+        bar = block.offsets[block.index[name]] + int(self.graph.end[fit]) - 1
+        return digest, self.graph.hex(fit), block.dates[bar]
+
+    def patience(self, model: int) -> int:
+        """How many sessions old the origin of a model's forecast may be and still be tonight's: its bar's length and
+        how often it is due."""
+        models = self.graph.models
+        setting, universe = models.settings[int(models.setting[model])], models.universes[int(models.universe[model])]
+        bar = BarSize.parse(setting.bar) if setting.bar else self.spec.universes[universe].bar
+        return math.ceil(bar.sessions * setting.every) - 1 + (_RAGGED if bar.sessions > 1 else 0)
+
+    def known(self, universe: str, origin: np.datetime64) -> datetime:
+        """When the bar that ended at ``origin`` was known, in UTC."""
+        declared = self.spec.universes[universe]
+        source, day = self.spec.data[declared.data], _day(origin)
+        if source.available is None and declared.bar.intraday and source.lag is None:
+            return _moment(origin)
+        lag = 0 if source.lag is None else source.lag.count
+        session = sessions_before(declared.calendar, day, -lag)
+        when = source.available or _CLOSE
+        return next(iter(moments(declared.calendar, when, session, 1).values()))
+
+    def age(self, universe: str, origin: np.datetime64) -> int:
+        """Sessions of its universe after an origin up to tonight's."""
+        return sessions_since(self.spec.universes[universe].calendar, _day(origin), self.graph.session)
+
+
+def stored_rows(tonight: Tonight, mask: NDArray[np.bool_]) -> pa.Table:
+    """Rows of the masked models that have a result of tonight in the store."""
+    rows = read_forecasts(tonight.store, tonight.graph, mask)
+    models = np.flatnonzero(mask)
+    at = {tonight.graph.address(int(m)): int(m) for m in models}
+    codes = np.array([at[address] for address in rows["address"].to_pylist()], dtype=np.int64)
+    return _with_facts(tonight, codes, rows, CURRENT, None)
+
+
+def carried_rows(tonight: Tonight, model: int, forecasts: Forecasts, earlier: Earlier | None) -> pa.Table:
+    """Rows of a model whose forecasts were made with parameters of an ``earlier`` night, its own or its members'."""
+    graph, n = tonight.graph, len(forecasts)
+    models = graph.models
+    setting = models.settings[int(models.setting[model])]
+    rows = pa.table(
+        {
+            "address": pa.array([graph.address(model)] * n),
+            "universe": pa.array([models.universes[int(models.universe[model])]] * n),
+            "group": pa.array([setting.group] * n),
+            "family": pa.array([setting.family.name] * n),
+            "series": pa.array(forecasts.series.tolist(), pa.string()),
+            "horizon": pa.array(forecasts.horizon, pa.int32()),
+            "quantity": pa.array(forecasts.quantity.tolist(), pa.string()),
+            "level": pa.array(forecasts.level, pa.float64()),
+            "value": pa.array(forecasts.value, pa.float64()),
+            "origin": pa.array(forecasts.origin.astype("datetime64[s]"), pa.timestamp("s")),
+        }
+    )
+    return _with_facts(tonight, np.full(n, model), rows, CARRIED, earlier)
+
+
+def held_rows(tonight: Tonight, before: pa.Table, reasons: Mapping[str, str]) -> pa.Table:
+    """Rows of an earlier edition as they stand tonight: held, each of an address in ``reasons`` with its reason."""
+    rows = before.filter(pc.is_in(before["address"], value_set=pa.array(list(reasons), pa.string())))
+    universes, origins = rows["universe"].to_pylist(), rows["origin"].to_numpy()
+    ages = _by_day(universes, origins, tonight.age)
+    return (
+        rows.set_column(*_at("age"), pa.array(ages, pa.int32()))
+        .set_column(*_at("state"), pa.array([HELD] * len(rows), pa.string()))
+        .set_column(*_at("reason"), pa.array([reasons[a] for a in rows["address"].to_pylist()], pa.string()))
+        .cast(EDITION)
+    )
+
+
+def _with_facts(
+    tonight: Tonight, codes: NDArray[np.int64], rows: pa.Table, state: str, earlier: Earlier | None
+) -> pa.Table:
+    """Rows of forecasts with the columns of an edition. What lacks tonight's bar is held, whatever ``state`` says."""
+    unique, inverse = np.unique(codes, return_inverse=True)
+    facts = [tonight.facts(int(m)) for m in unique]
+    if earlier is not None:
+        facts = [(digest, earlier.fit, earlier.fitted_to) for digest, _, _ in facts]
+    patience = np.array([tonight.patience(int(m)) for m in unique], dtype=np.int64)[inverse]
+    origins = rows["origin"].cast(pa.timestamp("s")).to_numpy()
+    universes = rows["universe"].to_pylist()
+    ages = np.array(_by_day(universes, origins, tonight.age), dtype=np.int64)
+    stale, session = ages > patience, tonight.graph.session
+    reason = None if state == CURRENT else f"made with parameters of {_fitted(earlier)}"
+    pick = pa.array(inverse)
+    columns = {
+        **{name: rows[name] for name in EDITION.names[:9]},
+        "origin": pa.array(origins, pa.timestamp("s")),
+        "session": pa.array([session] * len(rows), pa.date32()),
+        "known": pa.array(_by_day(universes, origins, tonight.known), pa.timestamp("s", tz="UTC")),
+        "age": pa.array(ages, pa.int32()),
+        "model": pa.array([fact[0] for fact in facts], pa.string()).take(pick),
+        "fit": pa.array([fact[1] for fact in facts], pa.string()).take(pick),
+        "fitted_to": pa.array([fact[2] for fact in facts], pa.timestamp("s")).take(pick),
+        "state": pa.array(np.where(stale, HELD, state).tolist(), pa.string()),
+        "reason": pa.array(
+            [
+                f"no bar of {session}: the last is of {_day(origin)}" if old else reason
+                for old, origin in zip(stale, origins, strict=True)
+            ],
+            pa.string(),
+        ),
+    }
+    return pa.table(columns).select(EDITION.names).cast(EDITION)
+
+
+def _fitted(earlier: Earlier | None) -> str:
+    return "an earlier night of its members" if earlier is None else f"a fit up to {_day(earlier.fitted_to)}"
+
+
+def _by_day(universes: list[str], origins: NDArray[np.datetime64], of: Any) -> list[Any]:
+    """A function of universe and origin for every row, called once for each pair."""
+    found: dict[tuple[str, np.datetime64], Any] = {}
+    values = []
+    for key in zip(universes, origins, strict=True):
+        if key not in found:
+            found[key] = of(*key)
+        values.append(found[key])
+    return values
+
+
+def _at(name: str) -> tuple[int, pa.Field]:
+    return EDITION.get_field_index(name), EDITION.field(name)
+
+
+def _day(stamp: np.datetime64) -> date:
+    day: date = stamp.astype("datetime64[D]").item()
+    return day
+
+
+def _moment(stamp: np.datetime64) -> datetime:
+    moment: datetime = stamp.astype("datetime64[s]").item()
+    return moment.replace(tzinfo=UTC)

@@ -1,0 +1,147 @@
+"""Gates: whether a group's backtest lets its forecasts count.
+
+A gate asks one test of all models of a group at once. Five right models of a hundred fail a test at 5 %, so p-values
+are taken together: the false discovery rate of Benjamini and Hochberg (1995). A group fails where a model is rejected,
+and where there is nothing to judge it by: no backtest, one that is too old, or one of other models.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
+from fleetspec.runtime import segments
+from fleetspec.runtime.store import Store, damaged, read_evaluations
+from fleetspec.sessions import sessions_between
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import Gate
+
+METRICS = {
+    "kupiec": "kupiec_p_value",
+    "christoffersen": "christoffersen_p_value",
+    "basel": "basel_exceptions",
+}
+"""By test, the metric of a backtest that a gate reads."""
+_SCORES = ("address", "metric", "horizon", "level", "value", "n")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one gate says of one group. ``reason`` is why it failed, None where it is passed; ``holds`` whether that
+    holds the group's forecasts back. ``tested`` and ``rejected`` count p-values: one a model and level."""
+
+    group: str
+    test: str
+    reason: str | None
+    holds: bool
+    tested: int
+    rejected: int
+
+
+def write_scores(store: Path, graph: JobGraph) -> None:
+    """Keep what gates read of a backtest that counts: scores by address, with its session and its models' digests."""
+    scores = read_evaluations(store, graph).select(_SCORES)
+    scores = scores.filter(pc.is_in(scores["metric"], value_set=pa.array(METRICS.values())))
+    digests = {graph.address(m): graph.models.digest[m].tobytes().hex() for m in range(len(graph.models))}
+    model = pa.array([digests[address] for address in scores["address"].to_pylist()], pa.string())
+    scores = scores.append_column("model", model).replace_schema_metadata({"session": graph.session.isoformat()})
+    segments.write_segment(_place(store, graph.fleet), scores)
+
+
+def verdicts(spec: FleetSpec, graph: JobGraph, store: Path) -> tuple[Verdict, ...]:
+    """Every gate of the spec on every group that it names and that is in the graph. Raises Rejected (FS508)."""
+    if not spec.gates:
+        return ()
+    path = _place(store, graph.fleet)
+    try:
+        scores: pa.Table | None = segments.read_segment(path)
+    except FileNotFoundError:
+        scores = None
+    except (OSError, pa.ArrowException) as error:
+        raise damaged(path, error) from error
+    there = {setting.group for setting in graph.models.settings}
+    found = []
+    for gate in spec.gates:
+        for group in dict.fromkeys(gate.model_names):
+            if group in there:
+                found.append(_verdict(spec, graph, gate, group, scores))
+    return tuple(found)
+
+
+def _verdict(spec: FleetSpec, graph: JobGraph, gate: Gate, group: str, scores: pa.Table | None) -> Verdict:
+    def failed(reason: str, tested: int = 0, rejected: int = 0) -> Verdict:
+        return Verdict(group, gate.test, reason, gate.on_fail == "hold", tested, rejected)
+
+    if scores is None:
+        return failed("no backtest has run")
+    made = date.fromisoformat((scores.schema.metadata or {})[b"session"].decode())
+    if gate.max_age is not None:
+        age = sessions_since(spec.schedule.calendar, made, graph.session)
+        if age > gate.max_age.sessions:
+            return failed(f"its backtest of {made} is {age} sessions old, max_age is {gate.max_age}")
+    p_values, others, few = _p_values(graph, gate, group, scores)
+    if not len(p_values):
+        if few:
+            return failed(f"no model has {gate.min_obs} forecasts in the backtest of {made}")
+        why = "is of other models than tonight's" if others else "has no such test of it"
+        return failed(f"the backtest of {made} {why}")
+    rejected = benjamini_hochberg(p_values, gate.fdr.fraction)
+    if rejected:
+        reason = f"{gate.test} rejects {rejected} of {len(p_values)} at a false discovery rate of {gate.fdr}"
+        return failed(f"{reason} (backtest of {made})", len(p_values), rejected)
+    return Verdict(group, gate.test, None, gate.on_fail == "hold", len(p_values), 0)
+
+
+def _p_values(graph: JobGraph, gate: Gate, group: str, scores: pa.Table) -> tuple[NDArray[np.float64], int, int]:
+    """(n,) p-values of tonight's models of a group; how many scores are of other models, and how many rest on too few
+    forecasts."""
+    models = graph.models
+    ours = [code for code, setting in enumerate(models.settings) if setting.group == group]
+    digests = {
+        graph.address(int(m)): models.digest[m].tobytes().hex() for m in np.flatnonzero(np.isin(models.setting, ours))
+    }
+    rows = scores.filter(pc.equal(scores["metric"], METRICS[gate.test])).to_pylist()
+    rows = [row for row in rows if row["address"] in digests and row["horizon"] == 1]
+    same = [row for row in rows if row["model"] == digests[row["address"]]]
+    enough = [row for row in same if row["n"] >= gate.min_obs]
+    found = [exceptions_p_value(row["value"]) if gate.test == "basel" else row["value"] for row in enough]
+    return np.array([p for p in found if math.isfinite(p)]), len(rows) - len(same), len(same) - len(enough)
+
+
+def exceptions_p_value(exceptions: float) -> float:
+    """The chance of so many exceptions or more in 250 days at 99 % if the model is right: the traffic light's own
+    table (Basel Committee 1996)."""
+    n, chance = BASEL_OBSERVATIONS, 1 - BASEL_LEVEL
+    below = sum(math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(int(exceptions)))
+    return max(0.0, 1.0 - below)
+
+
+def benjamini_hochberg(p_values: NDArray[np.float64], rate: float) -> int:
+    """How many of the hypotheses are rejected at a false discovery ``rate``: the largest k with the k-th smallest of m
+    p-values at most k / m x rate (Benjamini and Hochberg 1995)."""
+    ordered = np.sort(p_values)
+    below = np.flatnonzero(ordered <= np.arange(1, len(ordered) + 1) / len(ordered) * rate)
+    return int(below[-1]) + 1 if len(below) else 0
+
+
+def sessions_since(calendar: str, day: date, session: date) -> int:
+    """Sessions after ``day`` up to ``session``; 0 where that is not later."""
+    return 0 if day >= session else len(sessions_between(calendar, day, session) - {day})
+
+
+def _place(store: Path, fleet: str) -> Path:
+    return Store.of(store, fleet).folder("deployed") / "backtest-scores.parquet"
