@@ -88,6 +88,7 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
         binding=found.binding,
         suggestions=found.suggestions,
         assumptions=_assumptions(land, shares),
+        objective=problem.objective,
         loaded_usd=cost + _capex(land, replay) if replay else cost,
     )
 

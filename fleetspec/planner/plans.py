@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
 
-from fleetspec.planner.problem import CapacityProblem, Purchase
+from fleetspec.planner.problem import CapacityProblem, Objective, Purchase
 
 Verdict = Literal["feasible", "unsure", "late", "infeasible"]
 """``unsure`` plans end in time as planned, and in fewer nights than asked for."""
@@ -229,6 +229,9 @@ class Plan:
     assumptions: tuple[str, ...]
     chance: Chance | None = None
     assurance: Assurance | None = None
+    objective: Objective = "cost"
+    soonest_seconds: float = 0.0
+    """Where the objective is time, when the run ends at the earliest, proved; else 0."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
 

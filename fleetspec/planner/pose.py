@@ -84,6 +84,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         budget_usd=None if budget is None else budget.usd,
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
+        objective=spec.objective.minimize,
     )
     require_sound(posed)
     return posed

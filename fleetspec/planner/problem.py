@@ -11,6 +11,8 @@ GPU_SLOT = "gpu"
 SHARED_SLOT = "shared-"
 """What a slot is called that is one of q equal shares of a GPU: ``shared-4``."""
 Purchase = Literal["on-demand", "spot", "owned"]
+Objective = Literal["cost", "time"]
+"""What a plan is chosen by among those that hold deadline and budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,7 @@ class CapacityProblem:
     overhead_seconds: int
     """Before the first job: admission and image pull, the same for every plan."""
     on_time: float | None = None
+    objective: Objective = "cost"
 
     @property
     def stages(self) -> int:

@@ -22,8 +22,8 @@ MOST_GROUPS = queued.MOST_GROUPS - 1
 
 @dataclass(frozen=True, slots=True)
 class FlavorContext:
-    """Nodes of one kind. ``labels`` and ``taints`` (key, value) are what those nodes carry; ``quotas`` are (resource, quantity) for
-    every resource of the queue, zero where the nodes have none."""
+    """Nodes of one kind. ``labels`` and ``taints``, by key and value, are what those nodes carry; ``quotas`` are
+    (resource, quantity) for every resource of the queue, zero where the nodes have none."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
