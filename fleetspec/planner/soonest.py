@@ -28,7 +28,7 @@ NEAR = 0.02
 def soonest(problem: CapacityProblem, cheapest: Callable[[CapacityProblem], Outcome]) -> Outcome:
     """The outcome that ends soonest within budget and share of nights; what ``cheapest`` says where nothing holds."""
     plain = replace(problem, objective="cost")
-    best = cheapest(plain)
+    best = replace(cheapest(plain), land=survey(problem))
     if best.verdict != "feasible" or best.replay is None:
         return best
     low = soonest_end(problem)

@@ -22,7 +22,7 @@ def test_as_many_nodes_as_the_budget_pays_for() -> None:
     assert plan.end_seconds < cheap.end_seconds
     assert cheap.cost_usd <= plan.cost_usd <= 18.5
     assert violations(quick, plan) == []
-    assert plan.verdict == "feasible"
+    assert (plan.verdict, plan.objective, cheap.objective) == ("feasible", "time", "cost")
     # 17 USD pay for 17 node-hours, boots and idle time among them: fewer nodes, which take longer.
     tight = make_plan(replace(quick, budget_usd=16.6), HEADER)
     assert tight.verdict == "feasible"
