@@ -6,7 +6,7 @@ import sys
 from contextlib import AbstractContextManager, nullcontext
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,27 +42,32 @@ platform_option = click.option("--platform", is_flag=True,
                                help="Objects that serve more than this fleet too, such as queues.")  # fmt: skip
 
 
+def preview(what: Wanted, objects: Objects, *, take_over: bool, yes: bool, quiet: bool, no_color: bool) -> Preview:
+    """The cluster's dry run, shown, and asked about where it would write."""
+    from fleetspec import deploying
+
+    asked = deploying.previewed(objects, what, take_over)
+    if not asked.is_done:
+        _present(what, objects, asked, yes, quiet, no_color)
+    return asked
+
+
 def deploy(
     what: Wanted,
     objects: Objects,
-    report: Report,
+    asked: Preview,
     *,
-    yes: bool,
     quiet: bool,
-    take_over: bool,
     wait: bool,
     seconds: int | None,
     format_: str,
     no_color: bool,
-) -> NoReturn:
-    """Show, ask, apply and follow; ends the process with the run's exit code."""
+) -> ExitCode:
+    """Apply what the dry run promised and follow the run; its exit code."""
     from fleetspec import deploying
     from fleetspec.cluster.applying import carry_out
 
-    show_findings(report, no_color)
-    asked = deploying.previewed(objects, what, take_over)
     if not asked.is_done:
-        _present(what, objects, asked, yes, quiet, no_color)
         carry_out(objects, asked, _teller(quiet))
     try:
         with _Spinner(quiet) as tell:
@@ -73,7 +78,7 @@ def deploy(
             "to end it: fleetspec destroy SPEC; to wait again: the same apply.",
             err=True,
         )
-        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
+        return ExitCode.INTERRUPTED
     cluster = what.planned.compiled.read.spec.cluster
     data = {
         "context": objects.connection.name,
@@ -86,11 +91,11 @@ def deploy(
     }
     answer("deployed", data, format_, no_color)
     if not wait and outcome.state.goes_on:
-        raise SystemExit(int(ExitCode.OK))
+        return ExitCode.OK
     said = Report()
     outcome.tell(said)
     show_findings(said, no_color)
-    raise SystemExit(int(outcome.exit_code))
+    return outcome.exit_code
 
 
 def _present(what: Wanted, objects: Objects, asked: Preview, yes: bool, quiet: bool, no_color: bool) -> None:

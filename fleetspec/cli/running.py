@@ -122,13 +122,21 @@ def apply_command(
         if log is not None or address is not None:
             raise click.UsageError("--events and --metrics are of a run here; on a cluster its pods have their own")
         from fleetspec import deploying
-        from fleetspec.cli.deploying import deploy
+        from fleetspec.cli.deploying import deploy, preview
 
-        report = Report()
+        report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
         what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
-        deploy(what, objects, report, yes=yes, quiet=quiet, take_over=take_over, wait=not no_wait, seconds=timeout,
-               format_=format_, no_color=no_color)  # fmt: skip
+        rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
+        stopped = policing.failing(rulings, report)
+        show_findings(report, no_color)
+        if stopped:
+            raise SystemExit(int(ExitCode.POLICY))
+        asked = preview(what, objects, take_over=take_over, yes=yes, quiet=quiet, no_color=no_color)
+        with policing.applied(what.planned, rulings, store, who) as ended:
+            ended["code"] = deploy(what, objects, asked, quiet=quiet, wait=not no_wait, seconds=timeout,
+                                   format_=format_, no_color=no_color)  # fmt: skip
+        raise SystemExit(int(ended["code"]))
     if take_over or platform or no_wait or timeout is not None:
         raise click.UsageError("--take-over, --platform, --no-wait and --timeout are for a cluster: add --on cluster")
     if log == "-" and format_ != "text":

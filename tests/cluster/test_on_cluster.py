@@ -241,3 +241,22 @@ def test_time_that_runs_out_is_no_success(fake: FakeCluster, here: Path) -> None
     plays(fake, {"jobDeploymentStatus": "Running", "jobStatus": "RUNNING"}, None)
     code, _, err = call("apply", "fleet.yaml", "--on", "cluster", "--yes", "--timeout", "1s")
     assert (code, "FS661" in err) == (1, True)
+
+
+def test_a_fleet_of_tier_high_needs_a_second_person_there_too(fake: FakeCluster, here: Path) -> None:
+    plays(fake, DONE, summary(0))
+    Path("fleet.yaml").write_text(SPEC.replace("owner: research\n", "owner: research\ntier: high\n"))
+    assert call("lock", "fleet.yaml")[0] == 0
+    code, _, err = call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")
+    assert (code, fake.store.objects) == (4, {}), err
+    assert "approv" in err
+
+
+def test_an_apply_on_a_cluster_is_in_the_audit_log(fake: FakeCluster, here: Path) -> None:
+    plays(fake, LOST, summary(6))
+    assert call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")[0] == 6
+    code, out, err = call("audit", "show", "fleet.yaml", "--format", "json")
+    assert code == 0, err
+    kinds = [(entry["kind"], entry["person"]) for entry in json.loads(out)["entries"]]
+    assert kinds == [("apply-begun", "ada"), ("apply-ended", "ada")]
+    assert json.loads(out)["entries"][-1]["outcome"] == "too much quarantined"
