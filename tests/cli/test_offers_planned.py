@@ -10,12 +10,12 @@ from test_given import SPEC, fleetspec
 
 PLAIN = SPEC[: SPEC.index("budget:")]
 HARDWARE = """\
-budget: {nightly: 5 USD, month: MONTH, capex: 40000 USD/year}
+budget: {nightly: 5 USD, month: MONTH, capex: 40000000 USD/year}
 objective: {minimize: GOAL}
 hardware:
   cloud: {cpu: 2, memory: 8Gi, price: 0.10 USD/h, max: 3, boot: 1m, spot: {price: 0.03 USD/h, preempt: 4%/h}}
 """
-DESK = "  desk: {cpu: 2, memory: 8Gi, max: 1, boot: 0s, capex: {price: 150000 USD, years: 4, power: 0.02 USD/h}}\n"
+DESK = "  desk: {cpu: 2, memory: 8Gi, max: 1, boot: 0s, capex: {price: 150000000 USD, years: 4, power: 0.02 USD/h}}\n"
 
 
 def fleet(folder: Path, hardware: str, month: str = "20 USD", goal: str = "cost") -> Path:
@@ -38,7 +38,7 @@ def test_spot_is_planned_as_an_offer_of_its_own(tmp_path: Path) -> None:
     rendered = fleetspec(path.parent, "render", str(path), "--to", str(tmp_path / "deploy"))
     assert rendered.returncode == 0, rendered.stderr
     job = (tmp_path / "deploy" / "rayjob.yaml").read_text()
-    assert "groupName: cloud-spot-cpu" in job
+    assert 'fleetspec.dev/pool: "cloud-spot"' in job
     assert job.count("key: fleetspec.dev/capacity") == 1
 
 
@@ -47,10 +47,10 @@ def test_an_owned_node_is_used_before_a_rented_one_and_told_fully_loaded(tmp_pat
     assert done.returncode == 0, done.stderr
     plan = json.loads(done.stdout)["plan"]
     assert {use["pool"] for stage in plan["stages"] for use in stage["pools"]} == {"desk"}
-    # 150,000 USD over 4 years of 8,760 hours are 4.28 USD/h beside 0.02 USD/h of power, for the hours it works.
+    # Dear enough to show in a run of a second: 150 million USD over 4 years of 8,760 hours, beside 0.02 USD/h of power.
     hours = sum(use["node_seconds"] for stage in plan["stages"] for use in stage["pools"]) / 3600
     assert plan["cost_usd"] == pytest.approx(0.02 * hours, abs=2e-6)
-    assert plan["loaded_usd"] == pytest.approx((150_000 / 35_040 + 0.02) * hours, rel=0.01)
+    assert plan["loaded_usd"] == pytest.approx((150e6 / 35_040 + 0.02) * hours, rel=0.02)
     text = fleetspec(tmp_path, "plan", str(tmp_path / "small.yaml")).stdout
     assert "fully loaded" in text
     assert "spec: power of an owned node" in text
