@@ -25,6 +25,7 @@ from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay, replay
+from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
 
@@ -67,7 +68,8 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
         # The seeds of planning were kinder than those of the judge, whose word counts.
         outcome = replace(outcome, verdict="unsure", reason="on_time")
         made = _written(problem, header, outcome)
-    return replace(made, chance=chance, assurance=outcome.assurance)
+    proved = soonest_end(problem) if problem.objective == "time" else 0.0
+    return replace(made, chance=chance, assurance=outcome.assurance, soonest_seconds=proved)
 
 
 def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> Plan:
@@ -84,6 +86,8 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
     holds."""
+    if problem.objective == "time" and not first:
+        return soonest(problem, solve)
     found = _sized(problem, first)
     if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
         return found
