@@ -43,7 +43,6 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
     "/apis/rbac.authorization.k8s.io/v1": {"Role": ("roles", True), "RoleBinding": ("rolebindings", True)},
     "/apis/scheduling.k8s.io/v1": {"PriorityClass": ("priorityclasses", False)},
     "/apis/ray.io/v1": {"RayCluster": ("rayclusters", True), "RayJob": ("rayjobs", True)},
-    "/apis/scheduling.k8s.io/v1": {"PriorityClass": ("priorityclasses", False)},
 }
 
 Fault = Callable[[int, web.Request], str | int | None]
