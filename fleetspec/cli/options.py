@@ -128,6 +128,10 @@ on_option = click.option(
 context_option = click.option(
     "--context", metavar="NAME", default=None, help="Cluster: a context of the kubeconfig [default: its current one]."
 )
+scope_option = click.option(
+    "--scope", type=click.Choice(["run", "fleet", "platform"]), default="fleet", show_default=True,
+    help="On a cluster: objects of this run alone, of the fleet too, or also those that serve more than the fleet.",
+)  # fmt: skip
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress and no hints on stderr.")
 
 
