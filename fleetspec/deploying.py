@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from fleetspec import comparing, pipeline
 from fleetspec.compiler.given import NOTHING, Given
 from fleetspec.diagnostics import ExitCode, Report, reject
-from fleetspec.renderer.ownership import scope_of
+from fleetspec.renderer.ownership import Scope, scope_of
 from fleetspec.rules import cluster as rules
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from fleetspec.pipeline import Planned
 
 
+SCOPES: tuple[Scope, ...] = ("run", "fleet", "platform")
+"""Narrow to wide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where a fleet lies: its name and its namespace."""
@@ -37,7 +41,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a spec renders: ``values`` go to the cluster in this order, ``left`` serve others too and do not."""
+    """What a spec renders: ``values`` go to the cluster in this order, ``left`` are of a wider scope than asked for."""
 
     planned: Planned
     place: Place
@@ -68,11 +72,11 @@ def wanted(
     base: Path | None,
     session: date | None,
     store: Path,
-    platform: bool,
+    scope: Scope,
     report: Report,
     given: Given = NOTHING,
 ) -> Wanted:
-    """Plan and render the whole run. With ``platform``, objects of that scope go to the cluster too.
+    """Plan and render the whole run. Objects up to ``scope`` go to the cluster: of the run, the fleet, the platform.
 
     Rejected (exit 3) for a plan that does not hold.
     """
@@ -84,12 +88,12 @@ def wanted(
     manifests = pipeline.render(planned.compiled, planned.plan)
     report.findings += manifests.warnings
     spec, values = planned.compiled.read.spec, manifests.objects()
-    left = [] if platform else [value for value in values if scope_of(value) == "platform"]
+    taken = SCOPES[: SCOPES.index(scope) + 1]
     return Wanted(
         planned,
         Place(spec.name, spec.cluster.namespace),
-        tuple(value for value in values if value not in left),
-        tuple(left),
+        tuple(value for value in values if scope_of(value) in taken),
+        tuple(value for value in values if scope_of(value) not in taken),
     )
 
 
@@ -180,6 +184,7 @@ def status(objects: Objects, place: Place) -> dict[str, Any]:
         "context": objects.connection.name,
         "runs": [state.to_json() for state in states(objects, held)],
         "strays": [str(ref) for ref in held.strays],
+        "unseen": list(held.unseen),
     }
 
 

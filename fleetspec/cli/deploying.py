@@ -20,6 +20,7 @@ from fleetspec.cli.options import (
     given_options,
     options,
     run_option,
+    scope_option,
     session_option,
     show_findings,
     spec_argument,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fleetspec.cluster.objects import Objects
     from fleetspec.cluster.state import RunState
     from fleetspec.deploying import Place, Wanted
+    from fleetspec.renderer.ownership import Scope
 
 platform_option = click.option("--platform", is_flag=True,
                                help="Objects that serve more than this fleet too, such as queues.")  # fmt: skip
@@ -162,13 +164,13 @@ def tell_status(objects: Objects, place: Place, format_: str, no_color: bool) ->
 
 
 @click.command("drift", short_help="Compare what is on a cluster with what the spec renders.")
-@options(spec_argument, context_option, platform_option)
+@options(spec_argument, context_option, scope_option)
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 when something differs.")
 @options(given_options, run_option, base_option, session_option, store_option, format_option, color_option)
 def drift_command(
     spec: Path,
     context: str | None,
-    platform: bool,
+    scope: Scope,
     detailed_exitcode: bool,
     given: Given,
     run: str,
@@ -186,7 +188,7 @@ def drift_command(
     from fleetspec.compiler.jobgraph import RunKind
 
     report, objects = Report(), deploying.reach(context)
-    what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
+    what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
     show_findings(report, no_color)
     data = deploying.drifted(objects, what)
     answer("drift", data, format_, no_color)
@@ -310,7 +312,7 @@ def doctor_command(
     if spec is not None:
         if not spec.exists():
             raise click.UsageError(f"there is no file {spec}")
-        what = deploying.wanted(spec, RunKind(run), base, session, store, True, report, given)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, "platform", report, given)
         place = deploying.Place(what.place.fleet, namespace or what.place.namespace)
     show_findings(report, no_color)
     data = deploying.doctor(objects, place, what)

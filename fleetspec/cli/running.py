@@ -24,6 +24,7 @@ from fleetspec.cli.options import (
     options,
     quiet_option,
     run_option,
+    scope_option,
     session_option,
     show_findings,
     spec_argument,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fleetspec.pipeline import Planned
+    from fleetspec.renderer.ownership import Scope
     from fleetspec.runtime.driver import Progress
 
 
@@ -69,9 +71,8 @@ def _is_on_cluster(on: str | None, context: str | None) -> bool:
 )
 @click.option("--metrics", "address", metavar="[HOST:]PORT", default=None, callback=_address,
               help="Serve metrics for Prometheus at /metrics while it runs.")  # fmt: skip
-@options(on_option, context_option)
+@options(on_option, context_option, scope_option)
 @click.option("--take-over", is_flag=True, help="On a cluster: write over objects and fields that others hold.")
-@click.option("--platform", is_flag=True, help="On a cluster: apply what serves more than this fleet, such as queues.")
 @click.option("--no-wait", is_flag=True, help="On a cluster: do not wait for the end of the run.")
 @options(timeout_option(None, "On a cluster: wait at most so long; the run goes on."))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before running.")
@@ -92,7 +93,7 @@ def apply_command(
     on: str | None,
     context: str | None,
     take_over: bool,
-    platform: bool,
+    scope: Scope,
     no_wait: bool,
     timeout: int | None,
     yes: bool,
@@ -126,24 +127,29 @@ def apply_command(
 
         report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
-        what = deploying.wanted(spec, RunKind(run), base, session, store, platform, report, given)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
+        if spec.suffix == ".fsp":
+            policing.check_saved(spec, what.planned, report, results=False)
         rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
         stopped = policing.failing(rulings, report)
         show_findings(report, no_color)
         if stopped:
             raise SystemExit(int(ExitCode.POLICY))
         asked = preview(what, objects, take_over=take_over, yes=yes, quiet=quiet, no_color=no_color)
-        with policing.applied(what.planned, rulings, store, who) as ended:
+        with policing.applied(what.planned, rulings, store, who, on=objects.connection.name) as ended:
+            ended["outcome"] = "handed over" if no_wait else None
             ended["code"] = deploy(what, objects, asked, quiet=quiet, wait=not no_wait, seconds=timeout,
                                    format_=format_, no_color=no_color)  # fmt: skip
         raise SystemExit(int(ended["code"]))
-    if take_over or platform or no_wait or timeout is not None:
-        raise click.UsageError("--take-over, --platform, --no-wait and --timeout are for a cluster: add --on cluster")
+    if take_over or no_wait or timeout is not None:
+        raise click.UsageError("--take-over, --no-wait and --timeout are for a cluster: add --on cluster")
     if log == "-" and format_ != "text":
         raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    if spec.suffix == ".fsp":
+        policing.check_saved(spec, planned, report)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
     who = person(as_, os.environ, Path.cwd())

@@ -69,6 +69,9 @@ def _step(objects: Objects, value: Object, fleet: str, made: set[str], take_over
         if live is not None and not is_owned(live, fleet) and not take_over:
             _say_foreign(live, ref, report)
             return None
+        if live is not None and live["metadata"].get("deletionTimestamp"):
+            _say_going(live, ref, report)
+            return None
         asked = objects.apply(value, dry_run=True, force=take_over)
     except Fault as fault:
         if fault.status == 404 and ref.namespace in made:
@@ -100,6 +103,15 @@ def _say_foreign(live: Object, ref: Ref, report: Report) -> None:
     )
 
 
+def _say_going(live: Object, ref: Ref, report: Report) -> None:
+    finalizers = ", ".join(live["metadata"].get("finalizers") or []) or "the cluster"
+    report.add(
+        rules.STILL_THERE,
+        f"{ref} is being deleted, and waits for {finalizers}",
+        help="apply once it is gone; `fleetspec destroy SPEC` waits for that",
+    )
+
+
 def _say_refusal(fault: Fault, ref: Ref, report: Report) -> None:
     if fault.status == 404 and fault.details.get("kind") in ("namespaces", "Namespace"):
         report.add(
@@ -124,33 +136,35 @@ def carry_out(objects: Objects, asked: Preview, tell: Callable[[Step], None] = l
 
     Rejected (FS657 beside the reason) when it stops midway: the record names everything that may be there.
     """
-    done: list[Step] = []
+    # A namespace comes before the record, which lies in it; it is no loss if nothing else follows.
+    order = sorted((step for step in asked.steps if step.action != "keep"), key=lambda one: one.ref.kind != "Namespace")
+    spaces = sum(step.ref.kind == "Namespace" for step in order)
+    done, current = 0, asked.record.ref
     try:
-        for step in asked.steps:
-            # A namespace comes before its record, which lies in it; it is no loss if nothing else follows.
-            if step.action != "keep" and step.ref.kind == "Namespace":
-                objects.apply(step.value, force=asked.force)
-                done.append(step)
-                tell(step)
+        for step in order[:spaces]:
+            current = step.ref
+            objects.apply(step.value, force=asked.force)
+            done += 1
+            tell(step)
+        current = asked.record.ref
         objects.apply(asked.record.manifest(), force=True)
-        for step in asked.steps:
-            if step.action != "keep" and step.ref.kind != "Namespace":
-                objects.apply(step.value, force=asked.force)
-                done.append(step)
-                tell(step)
+        for step in order[spaces:]:
+            current = step.ref
+            objects.apply(step.value, force=asked.force)
+            done += 1
+            tell(step)
     except Fault as fault:
         report = Report()
-        _say_refusal(fault, step.ref if asked.steps else asked.record.ref, report)
-        raise _stopped(report, asked, done) from fault
+        _say_refusal(fault, current, report)
+        raise _stopped(report, asked.record, done, len(order)) from fault
     except Rejected as ending:
-        raise _stopped(ending.report, asked, done) from ending
+        raise _stopped(ending.report, asked.record, done, len(order)) from ending
 
 
-def _stopped(report: Report, asked: Preview, done: list[Step]) -> Rejected:
-    wanted = sum(step.action != "keep" for step in asked.steps)
+def _stopped(report: Report, record: Record, done: int, wanted: int) -> Rejected:
     report.add(
         rules.STOPPED,
-        f"{len(done)} of {wanted} objects are known to be written; {asked.record.ref} names them all",
+        f"{done} of {wanted} objects are known to be written; {record.ref} names them all",
         help="the same command goes on from there, `fleetspec destroy` removes what is there",
     )
     return Rejected(report)

@@ -79,7 +79,7 @@ def _kuberay(objects: Objects) -> list[Finding]:
         help = "helm install kuberay-operator kuberay/kuberay-operator --version 1.7.0"
         return [bad("KubeRay", "no RayJob of ray.io/v1: KubeRay is not installed", rules.KIND_UNKNOWN, help)]
     found = [good("KubeRay", "RayJob of ray.io/v1 is known")]
-    operators = objects.list("apps/v1", "Deployment", "", "app.kubernetes.io/name=kuberay-operator")
+    operators = objects.every("apps/v1", "Deployment", "", "app.kubernetes.io/name=kuberay-operator")
     if not operators:
         return [*found, unseen("KubeRay", "its operator's Deployment is not to be seen, so neither is its version")]
     container = operators[0]["spec"]["template"]["spec"]["containers"][0]

@@ -100,7 +100,7 @@ class Objects:
                 return None
             raise refused(f"read {ref}", fault) from fault
 
-    def list(self, api_version: str, kind: str, namespace: str, labels: str = "", fields: str = "") -> list[Object]:
+    def every(self, api_version: str, kind: str, namespace: str, labels: str = "", fields: str = "") -> list[Object]:
         """All objects of a kind, page by page; none where the cluster does not know the kind."""
         place = self.kind(api_version, kind)
         if place is None:
@@ -111,6 +111,15 @@ class Objects:
             if fault.status == 404:
                 return []
             raise refused(f"list {kind} objects" + (f" in {namespace}" if namespace else ""), fault) from fault
+
+    def seen(self, api_version: str, kind: str, namespace: str, labels: str = "") -> list[Object]:
+        """As :meth:`every`, but none where this account may not list the kind."""
+        try:
+            return self.every(api_version, kind, namespace, labels)
+        except Rejected as ending:
+            if any(one.rule is not rules.REFUSED for one in ending.report):
+                raise
+            return []
 
     def _pages(self, path: str, selectors: dict[str, str]) -> Iterator[Object]:
         query: dict[str, str | int] = {name: text for name, text in selectors.items() if text}

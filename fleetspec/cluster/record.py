@@ -9,8 +9,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fleetspec.cluster.fields import at
 from fleetspec.cluster.objects import Object, Ref, of_fleet
+from fleetspec.diagnostics import Rejected
 from fleetspec.renderer.ownership import FLEET, MANAGED_BY, MANAGER, PLAN, RUN, SCOPE, is_owned
+from fleetspec.rules.cluster import REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,16 +23,21 @@ if TYPE_CHECKING:
 RECORD = "record"
 """The value of the label ``SCOPE`` of a record."""
 _ENTRY = "record.json"
+_NEEDED = (("ray.io/v1", "RayJob"), ("v1", "ConfigMap"))
 _SWEPT = (
-    ("ray.io/v1", "RayJob"),
+    ("batch/v1", "CronJob"),
+    *_NEEDED,
     ("ray.io/v1", "RayCluster"),
-    ("v1", "ConfigMap"),
     ("v1", "ServiceAccount"),
+    ("kueue.x-k8s.io/v1beta2", "LocalQueue"),
+    ("kueue.x-k8s.io/v1beta1", "LocalQueue"),
+    ("monitoring.coreos.com/v1", "PodMonitor"),
     ("networking.k8s.io/v1", "NetworkPolicy"),
     ("policy/v1", "PodDisruptionBudget"),
-    ("monitoring.coreos.com/v1", "PodMonitor"),
+    ("rbac.authorization.k8s.io/v1", "RoleBinding"),
+    ("rbac.authorization.k8s.io/v1", "Role"),
 )
-"""Namespaced kinds that are looked through for objects no record names."""
+"""Namespaced kinds that are looked through for objects no record names, in the order in which those are removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +110,14 @@ def _read(value: Object) -> Record | None:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """All of a fleet in a namespace. ``strays`` carry its labels and are named by no record."""
+    """All of a fleet in a namespace. ``strays`` carry its labels and belong to no run; ``unseen`` are kinds that this
+    account may not list, so that strays of theirs are not known."""
 
     fleet: str
     namespace: str
     records: tuple[Record, ...]
     strays: tuple[Ref, ...]
+    unseen: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.records or self.strays)
@@ -116,17 +126,61 @@ class Inventory:
 def inventory(objects: Objects, fleet: str, namespace: str) -> Inventory:
     """What is there of a fleet, from its records and its labels. Records by session, then name.
 
-    What another object owns goes with that one and is no stray.
+    A RayJob that no record names was created by somebody else from the same manifests (Argo CD, a schedule, kubectl):
+    it is a run all the same, of the objects it mounts. What another object owns goes with that one and is no stray.
     """
+    found, unseen = _swept(objects, fleet, namespace)
+    held = [_read(value) for value in found.values() if value["metadata"]["labels"].get(SCOPE) == RECORD]
+    records = [one for one in held if one is not None]
+    named = {ref for one in records for ref in (*one.objects, one.ref)}
+    for ref, value in found.items():
+        if ref.kind == "RayJob" and ref not in named:
+            made = _unrecorded(value, ref, found)
+            records.append(made)
+            named |= set(made.objects)
+    strays = tuple(ref for ref, value in found.items() if ref not in named and is_owned(value, fleet))
+    ordered = sorted(records, key=lambda one: (one.session, one.job))
+    return Inventory(fleet, namespace, tuple(ordered), strays, unseen)
+
+
+def _swept(objects: Objects, fleet: str, namespace: str) -> tuple[dict[Ref, Object], tuple[str, ...]]:
     found: dict[Ref, Object] = {}
+    unseen: list[str] = []
     for api_version, kind in _SWEPT:
-        for value in objects.list(api_version, kind, namespace, of_fleet(fleet)):
+        try:
+            listed = objects.every(api_version, kind, namespace, of_fleet(fleet))
+        except Rejected as ending:
+            if (api_version, kind) in _NEEDED or any(one.rule is not REFUSED for one in ending.report):
+                raise
+            unseen.append(kind)
+            continue
+        for value in listed:
             # Items of a list come without their kind.
             whole = {**value, "apiVersion": api_version, "kind": kind}
             if not value["metadata"].get("ownerReferences"):
                 found[Ref.of(whole)] = whole
-    held = {ref: _read(value) for ref, value in found.items() if value["metadata"]["labels"].get(SCOPE) == RECORD}
-    records = sorted((one for one in held.values() if one is not None), key=lambda one: (one.session, one.job))
-    named = {ref for one in records for ref in one.objects} | {one.ref for one in records}
-    strays = sorted(ref for ref, value in found.items() if ref not in named and is_owned(value, fleet))
-    return Inventory(fleet, namespace, tuple(records), tuple(strays))
+    return found, tuple(dict.fromkeys(unseen))
+
+
+def _unrecorded(job: Object, ref: Ref, found: dict[Ref, Object]) -> Record:
+    meta = job["metadata"]
+    labels, notes = meta.get("labels") or {}, meta.get("annotations") or {}
+    mounted = {ref for ref in found if ref.kind == "ConfigMap"} & set(_mounts(job))
+    return Record(
+        fleet=labels[FLEET],
+        run=labels.get(RUN, "?"),
+        session=notes.get("fleetspec.dev/session", "?"),
+        plan=notes.get(PLAN, "?"),
+        namespace=ref.namespace,
+        job=ref.name,
+        objects=(*sorted(mounted), ref),
+    )
+
+
+def _mounts(job: Object) -> list[Ref]:
+    """The ConfigMaps that the pods of a RayJob mount."""
+    cluster = job["spec"].get("rayClusterSpec") or {}
+    groups = [cluster.get("headGroupSpec") or {}, *(cluster.get("workerGroupSpecs") or [])]
+    volumes = [one for group in groups for one in at(group, ("template", "spec", "volumes")) or []]
+    names = [at(volume, ("configMap", "name")) for volume in volumes]
+    return [Ref("v1", "ConfigMap", job["metadata"]["namespace"], name) for name in names if name]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from fleetspec.cluster.objects import Objects
     from fleetspec.cluster.record import Inventory, Record
 
+_FIRST = ("CronJob", "RayJob")
 _LOOKS_EVERY = 1.0
 """Seconds between two looks at an object that is going."""
 
@@ -48,6 +49,8 @@ def removal(objects: Objects, held: Inventory, chosen: Iterable[Record], *, stra
     needed = {ref for one in held.records if one not in going for ref in one.objects}
     listed = list(dict.fromkeys(ref for one in going for ref in reversed(one.objects)))
     listed += [ref for ref in held.strays if strays and ref not in listed]
+    # First what would make another run, then the runs, then what they use.
+    listed.sort(key=lambda ref: _FIRST.index(ref.kind) if ref.kind in _FIRST else len(_FIRST))
     refs: list[Ref] = []
     kept: list[tuple[Ref, str]] = []
     for ref in listed:
@@ -63,6 +66,8 @@ def removal(objects: Objects, held: Inventory, chosen: Iterable[Record], *, stra
 def _stays(live: Object | None, ref: Ref, fleet: str, needed: set[Ref], platform: bool) -> str | None:
     if live is None:
         return None
+    if ref.kind == "Namespace":
+        return "no namespace is removed: the store's volume lies in it"
     if ref in needed:
         return "another run uses it"
     if not is_owned(live, fleet):

@@ -25,7 +25,7 @@ def nodes(objects: Objects, pods: Sequence[Pods]) -> list[Finding]:
     workers = [one for one in pods if one.selector]
     if not workers:
         return []
-    up = objects.list("v1", "Node", "")
+    up = objects.every("v1", "Node", "")
     found = [_group(one, up) for one in workers]
     broken = [
         node["metadata"]["name"]
@@ -68,7 +68,7 @@ def quotas(objects: Objects, namespace: str, pods: Sequence[Pods]) -> list[Findi
     """ResourceQuotas of the namespace against all pods of the plan, less what others use now."""
     found: list[Finding] = []
     need = totals(pods) if pods else {}
-    for quota in objects.list("v1", "ResourceQuota", namespace):
+    for quota in objects.every("v1", "ResourceQuota", namespace):
         status, name = quota.get("status") or {}, quota["metadata"]["name"]
         hard = status.get("hard") or quota["spec"].get("hard") or {}
         short = []

@@ -114,7 +114,7 @@ def _below(
     why: list[str] = []
     for version in ("v1beta2", "v1beta1"):
         # Kueue names the job it stands for as the owner of a Workload.
-        for workload in objects.list(f"{_KUEUE}/{version}", "Workload", record.namespace):
+        for workload in objects.seen(f"{_KUEUE}/{version}", "Workload", record.namespace):
             owners = workload["metadata"].get("ownerReferences") or []
             if any(owner.get("uid") == job["metadata"]["uid"] for owner in owners):
                 why.append(workload_reason(workload) or "")
@@ -122,16 +122,16 @@ def _below(
             break
     pods: list[Object] = []
     if cluster:
-        live = objects.get(Ref("ray.io/v1", "RayCluster", record.namespace, cluster))
-        why.append((live and cluster_reason(live)) or "")
-        pods = objects.list("v1", "Pod", record.namespace, f"ray.io/cluster={cluster}")
+        listed = objects.seen("ray.io/v1", "RayCluster", record.namespace)
+        why += [cluster_reason(live) or "" for live in listed if live["metadata"]["name"] == cluster]
+        pods = objects.seen("v1", "Pod", record.namespace, f"ray.io/cluster={cluster}")
     why += _pod_reasons(pods + submitters(objects, record))
     return _groups(job, pods), tuple(text for text in why if text)
 
 
 def submitters(objects: Objects, record: Record) -> list[Object]:
     """Pods of the Job that hands the entrypoint to Ray; the latest last."""
-    found = objects.list("v1", "Pod", record.namespace, f"job-name={record.job}")
+    found = objects.seen("v1", "Pod", record.namespace, f"job-name={record.job}")
     return sorted(found, key=lambda pod: pod["metadata"].get("creationTimestamp", ""))
 
 

@@ -18,9 +18,7 @@ def steps_sheet(data: dict[str, Any]) -> list[Block]:
         Line(f"Cluster {data['context']}, namespace {data['namespace']}:", "strong"),
         Table(("", "object", "fields that change"), rows),
     ]
-    blocks += [
-        Line(f"left to whoever runs the cluster (--platform applies it too): {ref}", "dim") for ref in data["left"]
-    ]
+    blocks += [Line(f"not applied, its scope is wider (--scope): {ref}", "dim") for ref in data["left"]]
     return blocks
 
 
@@ -45,10 +43,18 @@ def deployed_sheet(data: dict[str, Any]) -> list[Block]:
         blocks.append(_groups(state))
     blocks += [Line(text, "warn") for text in state["why"]]
     if data["summary"] is not None:
-        blocks += apply_sheet(data["summary"])
+        blocks += _summary(data["summary"])
     if state["ended"]:
         blocks.append(Line(f"results: {data['results']}", "dim"))
     return blocks
+
+
+def _summary(data: dict[str, Any]) -> list[Block]:
+    try:
+        return apply_sheet(data)
+    except (KeyError, TypeError):
+        # The image holds another release, whose summary has other figures.
+        return [Line("the driver is of another version of fleetspec: --format json shows its summary", "warn")]
 
 
 def _tone(state: dict[str, Any]) -> Tone:
@@ -77,8 +83,10 @@ def on_cluster_sheet(data: dict[str, Any]) -> list[Block]:
             blocks.append(_groups(state))
         blocks += [Line(text, "warn") for text in state["why"]]
     if data["strays"]:
-        blocks += [Heading("In no run's record"), *(Line(ref, "warn") for ref in data["strays"])]
+        blocks += [Heading("The fleet's, of no run"), *(Line(ref) for ref in data["strays"])]
         blocks.append(Line("`fleetspec destroy` removes them with the fleet", "dim"))
+    if data["unseen"]:
+        blocks.append(Line(f"not looked through, for want of permission: {', '.join(data['unseen'])}", "dim"))
     return blocks
 
 

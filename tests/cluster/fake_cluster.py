@@ -30,13 +30,20 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
     "/apis/apiextensions.k8s.io/v1": {"CustomResourceDefinition": ("customresourcedefinitions", False)},
     "/apis/apps/v1": {"Deployment": ("deployments", True)},
     "/apis/authorization.k8s.io/v1": {"SelfSubjectAccessReview": ("selfsubjectaccessreviews", False)},
+    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/kueue.x-k8s.io/v1beta2": {
         "ClusterQueue": ("clusterqueues", False),
         "LocalQueue": ("localqueues", True),
+        "ResourceFlavor": ("resourceflavors", False),
         "Workload": ("workloads", True),
     },
+    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
+    "/apis/policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
+    "/apis/rbac.authorization.k8s.io/v1": {"Role": ("roles", True), "RoleBinding": ("rolebindings", True)},
+    "/apis/scheduling.k8s.io/v1": {"PriorityClass": ("priorityclasses", False)},
     "/apis/ray.io/v1": {"RayCluster": ("rayclusters", True), "RayJob": ("rayjobs", True)},
+    "/apis/scheduling.k8s.io/v1": {"PriorityClass": ("priorityclasses", False)},
 }
 
 Fault = Callable[[int, web.Request], str | int | None]

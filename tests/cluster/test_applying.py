@@ -209,3 +209,39 @@ def test_the_token_is_in_no_message(fake: FakeCluster, objects: Objects) -> None
     with pytest.raises(Rejected) as ending:
         applied(objects)
     assert "not-a-secret" not in str(ending.value) + repr(objects.connection)
+
+
+def test_what_is_being_deleted_is_not_taken_for_there(fake: FakeCluster, objects: Objects) -> None:
+    applied(objects)
+    fake.store.edit(JOB_KEY, ("metadata", "finalizers"), ["ray.io/gcs"], "manager")
+    fake.store.delete(JOB_KEY, None, "Background")
+    with pytest.raises(Rejected, match=r"being deleted, and waits for ray\.io/gcs") as ending:
+        applied(objects)
+    assert codes(ending) == ["FS658"]
+
+
+def test_a_namespace_of_the_run_itself_comes_before_its_record(fake: FakeCluster, objects: Objects) -> None:
+    del fake.store.objects["/api/v1", "namespaces", "", "quant"]
+    space = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "quant", "labels": labels("platform")}}
+    asked = preview(objects, [space, *values()])
+    assert [step.action for step in asked.steps] == ["create"] * 4
+    carry_out(objects, asked)
+    order = [one.split("?")[0].rsplit("/", 1)[1] for one in fake.writes()]
+    assert order[:2] == ["quant", f"{JOB}-record"]
+    held = inventory(objects, "demo", "quant")
+    what = removal(objects, held, held.records, strays=True, platform=True)
+    assert [(ref.kind, "no namespace is removed" in why) for ref, why in what.kept] == [("Namespace", True)]
+
+
+def test_what_is_refused_midway_is_named_with_the_record(fake: FakeCluster, objects: Objects) -> None:
+    asked = preview(objects, values())
+    fake.store.refuse = lambda value: _refuse(value, "RayJob")
+    with pytest.raises(Rejected, match="2 of 3 objects are known to be written") as ending:
+        carry_out(objects, asked)
+    assert codes(ending) == ["FS652", "FS657"]
+    assert f"RayJob quant/{JOB}" in str(ending.value)
+
+
+def _refuse(value: dict[str, Any], kind: str) -> None:
+    if value["kind"] == kind:
+        raise Refusal(422, "Invalid", "no")

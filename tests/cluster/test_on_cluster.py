@@ -91,12 +91,14 @@ LOST = {"jobDeploymentStatus": "Failed", "jobStatus": "FAILED", "reason": "AppFa
 def summary(exit_code: int) -> dict[str, Any]:
     figures = dict.fromkeys(("done", "reused", "newly_quarantined", "failed", "remaining", "cores", "wall_seconds"), 0)
     times = dict.fromkeys(("fit_seconds", "overhead_seconds", "startup_seconds"), 1.0)
+    nowhere = {"groups": [], "failed": None, "to": None}
     cause = {"reason": "no variance", "jobs": 3, "address": "demo/main/vol/garch/s0001/_"}
     return {
         **figures, **times, "fleet": "demo", "kind": "nightly", "session": "2026-11-23", "graph": "g", "run": "r1",
         "executor": "ray", "jobs": 8, "models": 4, "quarantined": 3 if exit_code else 0,
         "quarantined_models": 3 if exit_code else 0, "quarantined_share": 0.75 if exit_code else 0.0,
-        "max_quarantined": 0.02, "causes": [cause] if exit_code else [], "failures": [], "classes": [], "notes": [],
+        "max_quarantined": 0.02, "causes": [cause] if exit_code else [], "failures": [], "publication": nowhere,
+        "classes": [], "notes": [],
         "interrupted": False, "exit_code": exit_code,
     }  # fmt: skip
 
@@ -243,12 +245,25 @@ def test_time_that_runs_out_is_no_success(fake: FakeCluster, here: Path) -> None
     assert (code, "FS661" in err) == (1, True)
 
 
+def test_an_account_that_may_create_runs_alone(fake: FakeCluster, here: Path) -> None:
+    """As a schedule inside the cluster has it: RayJobs, ConfigMaps, and nothing to look beside them."""
+    plays(fake, DONE, summary(0))
+    plurals = [plural for kinds in fake.store.plurals.values() for plural, _ in kinds.values()]
+    mine = {"rayjobs", "configmaps", "pods"}
+    fake.denied = {(verb, name) for verb in ("list", "get", "patch") for name in plurals if name not in mine}
+    code, _, err = call("apply", "fleet.yaml", "--on", "cluster", "--scope", "run", "--yes")
+    assert code == 0, err
+    code, out, _ = call("status", "fleet.yaml", "--on", "cluster")
+    assert code == 0
+    assert "for want of permission: CronJob" in out
+
+
 def test_a_fleet_of_tier_high_needs_a_second_person_there_too(fake: FakeCluster, here: Path) -> None:
     plays(fake, DONE, summary(0))
     Path("fleet.yaml").write_text(SPEC.replace("owner: research\n", "owner: research\ntier: high\n"))
     assert call("lock", "fleet.yaml")[0] == 0
     code, _, err = call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")
-    assert (code, fake.store.objects) == (4, {}), err
+    assert (code, fake.store.names()) == (4, set()), err
     assert "approv" in err
 
 
@@ -257,6 +272,6 @@ def test_an_apply_on_a_cluster_is_in_the_audit_log(fake: FakeCluster, here: Path
     assert call("apply", "fleet.yaml", "--context", "test", "--yes", "--as", "ada")[0] == 6
     code, out, err = call("audit", "show", "fleet.yaml", "--format", "json")
     assert code == 0, err
-    kinds = [(entry["kind"], entry["person"]) for entry in json.loads(out)["entries"]]
+    kinds = [(entry["event"], entry["by"]) for entry in json.loads(out)["entries"]]
     assert kinds == [("apply-begun", "ada"), ("apply-ended", "ada")]
     assert json.loads(out)["entries"][-1]["outcome"] == "too much quarantined"

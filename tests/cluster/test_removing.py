@@ -39,7 +39,7 @@ def test_what_is_lost_of_a_record_is_found_by_its_labels(fake: FakeCluster, obje
     apply(objects)
     fake.store.delete(("/api/v1", "configmaps", "quant", f"{JOB}-record"), None, "Background")
     held = inventory(objects, "demo", "quant")
-    assert (held.records, len(held.strays)) == ((), 3)
+    assert ([one.job for one in held.records], len(held.strays)) == ([JOB], 2)
     remove(objects, going(objects), 60)
     assert fake.store.names() == set()
 
@@ -47,7 +47,7 @@ def test_what_is_lost_of_a_record_is_found_by_its_labels(fake: FakeCluster, obje
 def test_a_record_that_somebody_broke_is_a_stray(fake: FakeCluster, objects: Objects) -> None:
     apply(objects)
     fake.store.edit(("/api/v1", "configmaps", "quant", f"{JOB}-record"), ("data", "record.json"), "{", "x")
-    assert len(inventory(objects, "demo", "quant").strays) == 4
+    assert len(inventory(objects, "demo", "quant").strays) == 3
     remove(objects, going(objects), 60)
     assert fake.store.names() == set()
 
@@ -147,5 +147,38 @@ def test_lists_come_in_pages_and_are_read_again_when_they_grew_old(fake: FakeClu
             fake.store.forget()
 
     fake.fault = compact
-    assert len(objects.list("v1", "ConfigMap", "quant")) == 7
+    assert len(objects.every("v1", "ConfigMap", "quant")) == 7
     assert sum("configmaps" in one for one in fake.requests) == 5
+
+
+def test_a_run_that_somebody_else_created_is_a_run(fake: FakeCluster, objects: Objects) -> None:
+    """As Argo CD or a schedule leaves it: no record, but the labels and what it mounts."""
+    _, config, job = values()
+    volume = {"name": "config", "configMap": {"name": CONFIG_KEY[3]}}
+    job["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]["spec"]["volumes"] = [volume]
+    for value in (config, job):
+        fake.store.add(value, "argocd-controller")
+    held = inventory(objects, "demo", "quant")
+    (record,) = held.records
+    assert (record.job, record.run, record.session, held.strays) == (JOB, "nightly", "2026-11-23", ())
+    remove(objects, going(objects), 60)
+    assert fake.store.names() == set()
+
+
+def test_what_would_make_another_run_goes_first(fake: FakeCluster, objects: Objects) -> None:
+    apply(objects)
+    meta = {"name": "launcher", "namespace": "quant", "labels": labels("fleet")}
+    fake.store.add({"apiVersion": "batch/v1", "kind": "CronJob", "metadata": meta})
+    assert [ref.kind for ref in going(objects).refs][:2] == ["CronJob", "RayJob"]
+
+
+def test_kinds_that_may_not_be_listed_are_told(fake: FakeCluster, objects: Objects) -> None:
+    apply(objects)
+    fake.denied = {("list", "networkpolicies"), ("list", "cronjobs")}
+    held = inventory(objects, "demo", "quant")
+    assert held.unseen == ("CronJob", "NetworkPolicy")
+    # The record names what the sweep did not see.
+    assert "NetworkPolicy" in {ref.kind for ref in going(objects).refs}
+    fake.denied = {("list", "rayjobs")}
+    with pytest.raises(Rejected, match="list RayJob"):
+        inventory(objects, "demo", "quant")

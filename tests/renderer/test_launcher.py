@@ -56,6 +56,7 @@ def test_it_puts_the_spec_beside_the_data_locks_and_applies_it(launched: Manifes
         ["lock", path],
         ["apply", path],
     ]
+    assert commands[-1][5:] == ["--on", "cluster", "--scope", "run", "--yes"]
     assert all("sh" not in command and "-c" not in command for command in commands)
     (spec,) = [volume["configMap"]["name"] for volume in pod["volumes"] if "configMap" in volume]
     stored = parsed(launched, "fleet/launcher-spec.yaml")

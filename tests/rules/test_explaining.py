@@ -70,7 +70,7 @@ def test_without_a_code_all_are_listed_room_by_room() -> None:
         *("reading", "shape", "meaning", "meaning_models", "meaning_operation", "data", "changing"),
         *("capacity", "manifests", "lint_schema", "lint_operator", "lint_kueue", "lint_pods", "lint_traps", "running"),
         "calibration",
-        *("revisions", "forges", "cluster", "policies"),
+        *("revisions", "forges", "policies", "cluster"),
     ]
     assert sorted(rule["code"] for room in told for rule in room["rules"]) == [rule.code for rule in all_rules()]
     text = explain().stdout
