@@ -65,14 +65,17 @@ def _above(process: int, parents: dict[int, int]) -> list[int]:
 
 def disturbed(root: Path, kills: int, drivers: int, rng: random.Random) -> tuple[int, int, int]:
     """Run to the end; how many workers and drivers were killed, and how many times the command was begun."""
-    hit, gone, begun = 0, 0, 0
+    hit, gone, begun, last = 0, 0, 0, 0
+    trace = root / "trace.txt"
     while True:
         process, begun = start(root), begun + 1
         while process.poll() is None:
             time.sleep(rng.uniform(0.2, 1.2))
-            found = workers_of(process.pid)
-            if not found or hit + gone >= kills:
+            found, fits = workers_of(process.pid), len(trace.read_bytes().split()) if trace.exists() else 0
+            # Between two kills something must happen, or on a busy machine no worker would ever be ready.
+            if not found or hit + gone >= kills or fits < last + 2:
                 continue
+            last = fits
             if gone < drivers and rng.random() < drivers / kills:
                 process.kill()
                 process.wait()
