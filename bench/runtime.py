@@ -1,33 +1,42 @@
-"""Applying N GARCH fits: a plain loop, one Ray task per model, and fleetspec, as ratios of one core's loop.
+"""N GARCH fits with arch inside: a plain loop, joblib, one Ray task per model, and fleetspec, as speed-ups of the loop.
 
-    python bench/runtime.py [--models 200] [--bars 1000]
+    python bench/runtime.py [--models 2000] [--bars 1000] [--engine]
 
-The loop and the tasks fit and forecast in memory; fleetspec also verifies the data, quarantines, and commits every
-result to its store. Start-up (importing libraries, starting Ray) is timed apart: it does not grow with N.
+The others fit and forecast in memory; fleetspec also verifies the data, quarantines, and commits every result to its
+store. All four call the same functions. Workers are warm everywhere, and fleetspec has measured the family in a small
+run before, as on any second night. Start-up (importing libraries, starting Ray) is timed apart: it does not grow with
+N. ``--engine`` adds a line with the batched engine in place of arch.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+# The folder of this file is on the path here, and must be in the workers too.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (sys.path[0], os.environ.get("PYTHONPATH", ""))))
 
+import arch_garch
+import joblib
 import ray
 
 from fleetspec import pipeline
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.diagnostics import Report
-from fleetspec.families.garch import FAMILY
-from fleetspec.family import FitRequest, ForecastRequest, SeriesWindow
+from fleetspec.families import garch
+from fleetspec.family import Family, Registry
 from fleetspec.panel.series import Series
 from fleetspec.panel.synthetic import market
+from fleetspec.stages import World
 
-TRAIN, SEED = 750, 11
+SEED, WARM = 11, 64
+CORES = len(os.sched_getaffinity(0))
 
 SPEC = """\
 apiVersion: fleetspec/v1
@@ -47,24 +56,17 @@ hardware: {{here: {{cpu: 4, memory: 8Gi, price: 0.10 USD/h, max: 50, boot: 10s}}
 """
 
 
-def fit_one(series: Series) -> float:
-    """Fit on the last bars and forecast, as the runtime does for one model."""
-    start = len(series) - TRAIN
-    window = SeriesWindow(series.name, series.dates[start:], series.returns[start:], None)
-    params = FAMILY.params()
-    assert FAMILY.fit is not None
-    fit = FAMILY.fit(FitRequest((window,), params, (), None, 0))
-    FAMILY.forecast(ForecastRequest(fit, (window,), len(window) - 1, (1, 5), params, ()))
-    return fit.log_likelihood
-
-
 def loop(panel: list[Series]) -> None:
     for series in panel:
-        fit_one(series)
+        arch_garch.fit_one(series)
+
+
+def by_joblib(panel: list[Series]) -> None:
+    joblib.Parallel(n_jobs=CORES)(joblib.delayed(arch_garch.fit_one)(series) for series in panel)
 
 
 def task_per_model(panel: list[Series]) -> None:
-    remote = ray.remote(fit_one)
+    remote = ray.remote(arch_garch.fit_one)
     ray.get([remote.remote(series) for series in panel])
 
 
@@ -74,41 +76,60 @@ def timed(call: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def applied(models: int, bars: int, folder: Path) -> tuple[float, float, float]:
-    """Wall seconds after start-up, start-up seconds, and seconds inside jobs of one apply."""
-    path = folder / "bench.yaml"
-    path.write_text(SPEC.format(models=models, bars=bars, seed=SEED, train=TRAIN))
-    around, report = pipeline.world(), Report()
+def applied(family: Family, models: int, bars: int, seed: int, folder: Path) -> tuple[float, float, float]:
+    """Wall seconds after start-up, start-up seconds, and seconds inside jobs of one apply of ``family``."""
+    path, report, store = folder / f"bench-{seed}.yaml", Report(), folder / "store"
+    path.write_text(SPEC.format(models=models, bars=bars, seed=seed, train=arch_garch.TRAIN))
+    around = pipeline.world(store, "bench")
+    families = Registry.of([family if one == family.name else around.registry[one] for one in around.registry])
+    around = World(families, around.catalog)
     source = pipeline.read(path, around, report)
-    (folder / "bench.lock").write_bytes(pipeline.lock(source, around).to_bytes())
-    planned = pipeline.planned(path, RunKind.NIGHTLY, None, folder / "store", report)
-    summary = pipeline.run(planned, folder / "store")
-    assert (summary.done, summary.failed) == (2 * models, 0), summary.causes
+    path.with_suffix(".lock").write_bytes(pipeline.lock(source, around).to_bytes())
+    planned = pipeline.plan(pipeline.compile(source, around, report, RunKind.NIGHTLY), around, store)
+    summary = pipeline.run(planned, store)
+    assert (summary.done, summary.failed) == (2 * models, 0), (summary.done, summary.causes, summary.failures)
     return summary.wall_seconds - summary.startup_seconds, summary.startup_seconds, summary.fit_seconds
+
+
+def fleet(family: Family, models: int, bars: int) -> tuple[float, float, float]:
+    """:func:`applied` on the second night of a store: the first, of a few models, has measured the family."""
+    with tempfile.TemporaryDirectory() as folder:
+        applied(family, WARM, bars, SEED + 1, Path(folder))
+        return applied(family, models, bars, SEED, Path(folder))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", type=int, default=200)
+    parser.add_argument("--models", type=int, default=2000)
     parser.add_argument("--bars", type=int, default=1000)
+    parser.add_argument("--engine", action="store_true", help="also with the batched engine in place of arch")
     arguments = parser.parse_args()
-    panel = list(market(arguments.models, arguments.bars, SEED, None).values())
-    fit_one(panel[0])
+    models, bars = arguments.models, arguments.bars
+    panel = list(market(models, bars, SEED, None).values())
+    load = os.getloadavg()[0]
+    print(f"{models} GARCH fits and forecasts, {arch_garch.TRAIN} bars each, {CORES} cores, load {load:.1f} when begun")
+    print("                   seconds  speed-up  of ideal  us/model beyond the loop's")
+    loop(panel[:WARM])
     alone = timed(lambda: loop(panel))
-    with tempfile.TemporaryDirectory() as folder:
-        wall, startup, inside = applied(arguments.models, arguments.bars, Path(folder))
-    ray.init(include_dashboard=False, log_to_driver=False, num_cpus=len(os.sched_getaffinity(0)))
+
+    def line(name: str, wall: float) -> None:
+        beyond = 1e6 * (wall * CORES - alone) / models if name != "plain loop" else 0.0
+        print(f"{name:17s} {wall:9.2f} {alone / wall:8.2f}x {alone / wall / CORES:9.1%} {beyond:9.0f}", flush=True)
+
+    line("plain loop", alone)
+    by_joblib(panel[: 8 * CORES])
+    line("joblib", timed(lambda: by_joblib(panel)))
+    wall, startup, inside = fleet(arch_garch.FAMILY, models, bars)
+    line("fleetspec", wall)
+    print(f"  start-up       {startup:9.2f} s  data against the lock, Ray, workers and their imports")
+    print(f"  beyond jobs    {1e6 * (wall * CORES - inside) / models:9.0f} us of a core a model, after start-up")
+    if arguments.engine:
+        line("  with its engine", fleet(garch.FAMILY, models, bars)[0])
+    ray.init(include_dashboard=False, log_to_driver=False, num_cpus=CORES)
     # Two rounds: the first one starts the worker processes and imports arch in each.
-    task_per_model(panel[: 8 * len(os.sched_getaffinity(0))])
-    tasks = timed(lambda: task_per_model(panel))
+    task_per_model(panel[: 8 * CORES])
+    line("task per model", timed(lambda: task_per_model(panel)))
     ray.shutdown()
-    cores = len(os.sched_getaffinity(0))
-    print(f"{arguments.models} GARCH fits and forecasts, {TRAIN} bars each, {cores} cores (ideal speed-up {cores})")
-    print(f"plain loop       {alone:7.2f} s   1.00 x   {1000 * alone / arguments.models:.1f} ms per model")
-    print(f"task per model   {tasks:7.2f} s   {alone / tasks:.2f} x   warm workers")
-    print(f"fleetspec        {wall:7.2f} s   {alone / wall:.2f} x   start-up apart; store and shutdown included")
-    print(f"  start-up       {startup:7.2f} s            data against the lock, Ray, workers and their imports")
-    print(f"  overhead       {wall * cores - inside:7.2f} core-s      of {wall * cores:.2f}, after start-up")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ plans come with every plan; the others are asked for (ADR 29).
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,34 @@ def warn(made: Planned, answers: dict[str, Any], report: Report) -> None:
             help=f"with {miss['less_mib']} MiB less a GPU runs {miss['per_gpu']} of them side by side, "
             f"not {miss['now_per_gpu']}",
         )
+    _warn_of_month(answers["bills"], report)
     report.locate(made.compiled.read.document)
+
+
+def over_month(answers: dict[str, Any]) -> bool:
+    """Whether the nights of a month come to more than its budget."""
+    return any(bill["kind"] == "month" and _is_over(bill) for bill in answers["bills"])
+
+
+def _is_over(bill: dict[str, Any]) -> bool:
+    return bill["cost_usd"] is not None and bill["cost_usd"] > bill["budget_usd"] + 1e-9
+
+
+def _warn_of_month(bills: list[dict[str, Any]], report: Report) -> None:
+    """Add a finding (FS310) where the nights of a month cost more than they may."""
+    from fleetspec.rules.capacity import OVER_MONTH
+    from fleetspec.units import Money
+
+    for bill in bills:
+        if bill["kind"] == "month" and _is_over(bill):
+            cost, budget = bill["cost_usd"], bill["budget_usd"]
+            report.add(
+                OVER_MONTH,
+                f"a month costs {Money(cost)} ({bill['note']}), and may cost {Money(budget)}",
+                route=("budget", "month"),
+                help=f"write month: {math.ceil(cost)} USD, or make a steady night cheaper by {1 - budget / cost:.0%}: "
+                "refit or search less often, or a spot price for the pools that cost most",
+            )
 
 
 def _bills(made: Planned, around: World, full: bool) -> list[Bill]:
@@ -146,7 +174,20 @@ def _nights(compiled: Compiled, around: World, made: Planned | None) -> list[Bil
     else:
         hard = bills.worst(every, seconds, when)
     month = spec.budget.month
-    return [steady, hard, *([bills.month(steady, month.usd)] if month is not None else [])]
+    if month is None:
+        return [steady, hard]
+    return [steady, hard, bills.month(steady, month.usd, *_month(compiled))]
+
+
+def _month(compiled: Compiled) -> tuple[int, str]:
+    """How many nights the month of the session has, and which month that is."""
+    from datetime import timedelta
+
+    from fleetspec.sessions import sessions_between
+
+    first = compiled.graph.session.replace(day=1)
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return len(sessions_between(compiled.read.spec.schedule.calendar, first, last)), f"{first:%Y-%m}"
 
 
 def _holds_in(ours: Plan, every: CapacityProblem, seconds: int) -> bool:

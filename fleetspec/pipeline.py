@@ -269,7 +269,7 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
     """
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.diagnostics import reject
-    from fleetspec.planfile import read_planfile
+    from fleetspec.planfile import check_members, read_planfile
     from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
 
@@ -281,6 +281,7 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
         )
     saved = read_planfile(path)
     made = saved.plan
+    check_members(path, saved)
     session = date.fromisoformat(made.session)
     compiled = recompiled(str(path), saved.resolved_text, saved.lock_bytes, RunKind(made.run), session, report)
     if compiled.graph.content != made.inputs.graph:
@@ -317,11 +318,14 @@ def render(compiled: Compiled, made: Plan) -> Manifests:
 
 def save(made: Planned, path: Path) -> None:
     """Plan, graph, manifests, resolved spec and lock as one reproducible file."""
+    from fleetspec.compiler.lock import lock_path
     from fleetspec.planfile import write_planfile
+    from fleetspec.planorigin import origin_of
 
     compiled = made.compiled
-    manifests = render(compiled, made.plan)
-    write_planfile(path, made.plan, compiled.graph, manifests, resolved(compiled.read), compiled.lock_bytes)
+    manifests, source = render(compiled, made.plan), compiled.read
+    origin = origin_of(source.path, source.document, lock_path(source.path)).to_json()
+    write_planfile(path, made.plan, compiled.graph, manifests, resolved(source), compiled.lock_bytes, origin)
 
 
 def run(

@@ -3,7 +3,8 @@
 A zip archive with fixed dates and sorted members:
 
 =================  ====================================================================================
-``meta.json``      format, version, fleet, run, session, graph, and the BLAKE2b-256 digest of every member
+``meta.json``      format, version, fleet, run, session, graph, where it comes from, and the BLAKE2b-256 digest of
+                   every member
 ``plan.json``      the plan's canonical bytes
 ``fleet.yaml``     the resolved spec
 ``fleet.lock``     its lock
@@ -24,6 +25,7 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,7 +106,13 @@ class SavedPlan:
 
 
 def write_planfile(
-    path: Path, plan: Plan, graph: JobGraph, manifests: Manifests, resolved_text: str, lock_bytes: bytes
+    path: Path,
+    plan: Plan,
+    graph: JobGraph,
+    manifests: Manifests,
+    resolved_text: str,
+    lock_bytes: bytes,
+    origin: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a saved plan in one step. The same arguments give the same bytes. OSError where it cannot be written."""
     members = {
@@ -122,6 +130,7 @@ def write_planfile(
         "run": graph.run.value,
         "session": graph.session.isoformat(),
         "graph": graph.content,
+        "origin": origin,
         "members": {name: _digest(content) for name, content in sorted(members.items())},
     }
     members["meta.json"] = json.dumps(meta, sort_keys=True, indent=1).encode() + b"\n"
@@ -200,6 +209,22 @@ def _checked(path: Path, members: dict[str, bytes]) -> SavedPlan:
         raise _refused(rules.OTHER_FORMAT, path, f"holds a plan of another version ({error})") from error
     except ValueError as error:
         raise _refused(rules.DAMAGED_PLAN_FILE, path, f"holds a member that cannot be read ({error})") from error
+
+
+def check_members(path: Path, saved: SavedPlan) -> None:
+    """Whether spec and lock are those that the plan was made of: in a file that somebody sealed anew they need not be.
+
+    Raises Rejected (FS422).
+    """
+    for name, content, digest in (
+        ("fleet.yaml", saved.resolved_text.encode(), saved.plan.inputs.spec),
+        ("fleet.lock", saved.lock_bytes, saved.plan.inputs.lock),
+    ):
+        if hashlib.blake2b(content, digest_size=16).hexdigest() != digest:
+            raise _refused(rules.DAMAGED_PLAN_FILE, path, f"holds another {name} than it was planned with")
+    for key, said in (("fleet", saved.plan.fleet), ("run", saved.plan.run), ("graph", saved.plan.inputs.graph)):
+        if saved.meta.get(key) != said:
+            raise _refused(rules.DAMAGED_PLAN_FILE, path, f"says another {key} in meta.json than in plan.json")
 
 
 def _refused(rule: Rule, path: Path, what: str) -> Rejected:

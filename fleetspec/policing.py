@@ -110,6 +110,17 @@ def _earlier(store: Path | None, fleet: str, approvals: Approvals, report: Repor
     )
 
 
+def check_saved(path: Path, made: Planned, report: Report, *, results: bool = True) -> None:
+    """Whether a saved plan may still be applied here: see :mod:`planorigin`, and what the store holds now, where the
+    run counts on its ``results``."""
+    from fleetspec.planfile import read_planfile
+    from fleetspec.planorigin import check_current, check_results, from_json
+
+    check_current(from_json(read_planfile(path).meta.get("origin")), path, report)
+    if results:
+        check_results(path, made.plan.jobs, int((~made.done).sum()))
+
+
 def failing(found: tuple[Ruling, ...], report: Report) -> bool:
     """Whether any of them stops the plan; the report gets what each objects."""
     for one in found:
@@ -126,14 +137,19 @@ def saved(made: Planned, store: Path, person: Person) -> None:
 
 
 @contextmanager
-def applied(made: Planned, found: tuple[Ruling, ...], store: Path, person: Person) -> Iterator[dict[str, Any]]:
-    """Log what an apply was let through by, that it begins, and how it ends. The block says its ``run`` and ``code``.
+def applied(
+    made: Planned, found: tuple[Ruling, ...], store: Path, person: Person, *, on: str = "here"
+) -> Iterator[dict[str, Any]]:
+    """Log what an apply was let through by, that it begins, and how it ends. The block says its ``run_record`` and
+    ``code``, or in words its ``outcome``.
 
-    A process that is killed leaves an apply that has begun and not ended.
+    A process that is killed leaves an apply that has begun and not ended. ``on`` is
+    the cluster that it is handed to.
     """
     from fleetspec.runtime import audit
 
-    fleet, about = made.plan.fleet, _about(made, person)
+    told: dict[str, Any] = {"run_record": None, "code": None, "outcome": None}
+    fleet, about = made.plan.fleet, _about(made, person) | {"on": on}
     for one in found:
         if one.overridden_by is not None:
             override = one.overridden_by
@@ -143,11 +159,10 @@ def applied(made: Planned, found: tuple[Ruling, ...], store: Path, person: Perso
         if one.approved_by is not None:
             audit.append(store, fleet, "approval", person.name, **about, policy=one.id, approved_by=one.approved_by)
     audit.append(store, fleet, "apply-begun", person.name, **about)
-    told: dict[str, Any] = {"run_record": None, "code": None}
     ending = "broken off"
     try:
         yield told
-        ending = _OUTCOMES.get(told["code"], "failed")
+        ending = told["outcome"] or _OUTCOMES.get(told["code"], "failed")
     except KeyboardInterrupt:
         ending = "interrupted"
         raise

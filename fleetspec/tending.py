@@ -128,6 +128,7 @@ def _needed(store: Path, fleet: str, graphs: Sequence[JobGraph]) -> tuple[NDArra
     """Digests of what is deployed and of ``graphs``; None, and why, where it is not known what counts."""
     from fleetspec.compiler.jobgraph import RunKind
     from fleetspec.runtime.deployed import read_deployed
+    from fleetspec.runtime.publishing import published_fits
 
     keys = [graph.keys for graph in graphs]
     for kind in (RunKind.NIGHTLY, RunKind.BACKTEST):
@@ -144,4 +145,4 @@ def _needed(store: Path, fleet: str, graphs: Sequence[JobGraph]) -> tuple[NDArra
         keys.append(graph.keys)
     if not keys:
         return None, "nothing is deployed: every result counts; name a spec to keep what it needs alone"
-    return np.unique(np.concatenate(keys)), None
+    return np.unique(np.concatenate([*keys, published_fits(store, fleet)])), None

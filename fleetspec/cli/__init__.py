@@ -40,6 +40,7 @@ _COMMANDS = {
     "drift": ("deploying", "Compare what is on a cluster with what the spec renders."),
     "destroy": ("deploying", "Remove a fleet, or runs of it, from a cluster."),
     "doctor": ("deploying", "Check that a cluster is fit for a fleet."),
+    "inventory": ("inventorying", "List groups with owner, tier, versions, last backtest and validation."),
     "audit": ("auditing", "Show or verify the audit log: plans, approvals, overrides, applies."),
     "why": ("operating", "Say what state models are in, and what is to blame."),
     "retry": ("operating", "Take jobs out of quarantine: the next apply runs them again."),

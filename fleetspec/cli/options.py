@@ -36,7 +36,7 @@ class Day(click.ParamType[date]):
             self.fail(f"'{value}' is not a date; write year-month-day: 2026-11-23", param, ctx)
 
 
-def _existing(ctx: click.Context, param: click.Parameter, value: str) -> Path:
+def existing(ctx: click.Context, param: click.Parameter, value: str) -> Path:
     path = Path(value)
     if path.is_dir():
         raise click.UsageError(f"{value} is a folder; name the spec file in it", ctx)
@@ -70,10 +70,10 @@ def changes_given(ctx: click.Context, param: click.Parameter, listed: tuple[str,
 
 
 def _base(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
-    return None if value is None else _existing(ctx, param, value)
+    return None if value is None else existing(ctx, param, value)
 
 
-spec_argument = click.argument("spec", callback=_existing)
+spec_argument = click.argument("spec", callback=existing)
 
 
 class StorePath(click.Path):

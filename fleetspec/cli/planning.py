@@ -103,7 +103,7 @@ def plan_command(
     show_findings(report, no_color)
     if out is not None and not page:
         _save(planned, out, store)
-    code = pipeline.verdict_exit(planned.plan)
+    code = ExitCode.INFEASIBLE if advising.over_month(told) else pipeline.verdict_exit(planned.plan)
     raise SystemExit(int(ExitCode.POLICY if stopped and code is ExitCode.OK else code))
 
 

@@ -128,13 +128,16 @@ def apply_command(
         report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
         what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
+        if spec.suffix == ".fsp":
+            policing.check_saved(spec, what.planned, report, results=False)
         rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
         stopped = policing.failing(rulings, report)
         show_findings(report, no_color)
         if stopped:
             raise SystemExit(int(ExitCode.POLICY))
         asked = preview(what, objects, take_over=take_over, yes=yes, quiet=quiet, no_color=no_color)
-        with policing.applied(what.planned, rulings, store, who) as ended:
+        with policing.applied(what.planned, rulings, store, who, on=objects.connection.name) as ended:
+            ended["outcome"] = "handed over" if no_wait else None
             ended["code"] = deploy(what, objects, asked, quiet=quiet, wait=not no_wait, seconds=timeout,
                                    format_=format_, no_color=no_color)  # fmt: skip
         raise SystemExit(int(ended["code"]))
@@ -145,6 +148,8 @@ def apply_command(
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
     planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    if spec.suffix == ".fsp":
+        policing.check_saved(spec, planned, report)
     comparing.check_growth(planned.compiled, base, store, report, given)
     pipeline.judge(planned, report)
     who = person(as_, os.environ, Path.cwd())

@@ -26,20 +26,10 @@ class Waiting(Struct, frozen=True):
 
 WAITING = (
     Waiting(("data", "*", "options"), "reach object stores and databases", "read the data from a file beside the spec"),
-    Waiting(("objective", "minimize"), "choose the quickest plan within the budget",
-            "bring the deadline forward: a plan is the cheapest that meets it", "time"),
     Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",
             "put them into a fleet of their own with an earlier deadline"),
     Waiting(("schedule", "on_miss", "degrade"), "leave out in time what a late night cannot finish",
             "a late run goes on to its end; stop it by hand, and what there is is published"),
-    Waiting(("budget", "month"), "hold the nights of a month below a sum", "divide it by 21 and write it as nightly"),
-    Waiting(("budget", "capex"), "hold owned machines below a sum a year", "compare it with the pools' capex by hand"),
-    Waiting(("hardware", "*", "spot"), "plan with nodes that may be taken back",
-            "plans count the full price; spot nodes make a run cheaper than planned"),
-    Waiting(("hardware", "*", "capex"), "show what an owned node costs beside what a run costs",
-            "plans count price: write it so that it holds purchase and power"),
-    Waiting(("hardware", "*", "share"), "let several jobs use one GPU at a time",
-            "plans count one job a GPU; use mig: auto where the GPU has it"),
 )  # fmt: skip
 """Everything that waits. A change that makes one act deletes its line."""
 

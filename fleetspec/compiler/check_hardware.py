@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec, Pool
     from fleetspec.diagnostics import Report, Route
 
-HOURS_A_YEAR = 8766
 MOST_NODES = 65_000
 """Nodes of the largest cluster that a cloud runs (Google publishes this limit for GKE)."""
 
@@ -31,7 +30,7 @@ def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
             _check_own(pool, catalog, route, report)
         _check_mig(pool, catalog, route, report)
         _check_share(pool, catalog, route, report)
-        _check_spot(pool, catalog, route, report)
+        _check_spot(spec, pool, catalog, route, report)
         _check_capex(pool, route, report)
         for key, value, least in (("max", pool.max, 1), ("cpu", pool.cpu, 1), ("per_node", pool.per_node, 1)):
             if value is not None and value < least:
@@ -78,17 +77,14 @@ def _check_offer(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
 
 
 def _check_own(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
-    if pool.price is None:
+    if pool.price is None and pool.capex is None:
         help = "add price: 0.80 USD/h, or write offer: gcp/n2-standard-32 instead of cpu and memory"
-        if pool.capex is not None and pool.capex.years > 0:
-            worth = pool.capex.price.usd / (pool.capex.years * HOURS_A_YEAR) + pool.capex.power.usd_per_hour
-            help = f"plans count a price per hour: add price: {worth:.2f} USD/h, what its capex comes to"
         message = f"'{route[-1]}' has neither an offer nor a price"
         report.add(meaning.POOL_PRICE, message, route=route, key=True, help=help)
     for key, example in (("cpu", "cpu: 16"), ("memory", "memory: 64Gi")):
         # Without a price, an offer may be what is meant, and would bring both.
-        if getattr(pool, key) is None and pool.price is not None:
-            message = f"'{route[-1]}' has a price and does not say its {key}"
+        if getattr(pool, key) is None and (pool.price is not None or pool.capex is not None):
+            message = f"'{route[-1]}' has a {'price' if pool.price is not None else 'capex'} and does not say its {key}"
             report.add(meaning.POOL_SIZE, message, route=route, key=True, help=f"add {example}")
     if pool.gpu is not None and pool.gpu not in catalog.devices:
         help = did_you_mean(pool.gpu, catalog.devices)
@@ -124,7 +120,15 @@ def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
     """Jobs share a whole GPU, or it is cut into slices, not both."""
     if pool.share == "none" or (pool.offer is not None and pool.offer not in catalog.offers):
         return
-    if _gpu_of(pool, catalog) is None:
+    gpu = _gpu_of(pool, catalog)
+    if gpu is not None and gpu in catalog.devices and catalog.devices[gpu].product.startswith("AMD"):
+        report.add(
+            meaning_operation.POOL_TERMS,
+            f"GPUs of AMD are not shared by {pool.share}",
+            route=(*route, "share"),
+            help="leave share out: only NVIDIA's device plugin shares GPUs",
+        )
+    if gpu is None:
         message = f"the pool has no GPU to share by {pool.share}"
         report.add(meaning_operation.POOL_TERMS, message, route=(*route, "share"), help="leave share out, or add gpu:")
     if pool.mig != "none":
@@ -137,12 +141,21 @@ def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
         )
 
 
-def _check_spot(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
+def _check_spot(spec: FleetSpec, pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
     """A node that may be taken back is cheaper than one that may not."""
     spot = pool.spot
     if spot is None:
         return
     here: Route = (*route, "spot")
+    if f"{route[-1]}-spot" in spec.hardware:
+        report.add(
+            meaning_operation.POOL_TERMS,
+            f"the spot nodes of '{route[-1]}' are called '{route[-1]}-spot', and a pool is named so",
+            route=here,
+            key=True,
+            help="give the other pool another name",
+            related=[(("hardware", f"{route[-1]}-spot"), "the pool of that name")],
+        )
     offer = catalog.offers.get(pool.offer) if pool.offer is not None else None
     full = offer.usd_per_hour if offer is not None else pool.price.usd_per_hour if pool.price is not None else None
     if full is not None and spot.price.usd_per_hour >= full:
@@ -170,7 +183,11 @@ def _check_capex(pool: Pool, route: Route, report: Report) -> None:
     if capex is None:
         return
     here: Route = (*route, "capex")
-    for key, what in (("offer", "rented by an offer"), ("spot", "taken back as spot")):
+    for key, what in (
+        ("offer", "rented by an offer"),
+        ("price", "rented at a price: an hour of it costs its power"),
+        ("spot", "taken back as spot"),
+    ):
         if getattr(pool, key) is not None:
             report.add(
                 meaning_operation.POOL_TERMS,

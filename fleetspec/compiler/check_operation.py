@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,24 @@ def _check_budget(spec: FleetSpec, report: Report) -> None:
             help=f"a month has about 21 nights: write {budget.nightly.usd * 21:.0f} USD, or a smaller nightly",
             related=[(("budget", "nightly"), "the night is here")],
         )
+    _check_capex(spec, report)
+
+
+def _check_capex(spec: FleetSpec, report: Report) -> None:
+    """The purchase prices of all owned nodes over their years hold the budget for them."""
+    owned = {name: pool for name, pool in spec.hardware.items() if pool.capex is not None and pool.capex.years > 0}
+    yearly = {name: pool.max * pool.capex.price.usd / pool.capex.years for name, pool in owned.items() if pool.capex}
+    total, budget = sum(yearly.values()), spec.budget.capex
+    if budget is None or total <= budget.usd_per_year * (1 + 1e-9):
+        return
+    dearest = max(yearly, key=lambda name: (yearly[name], name))
+    report.add(
+        meaning_operation.OVER_CAPEX,
+        f"owned nodes cost {total:,.0f} USD a year (price / years x max of {', '.join(owned)}), and may cost {budget}",
+        route=("budget", "capex"),
+        help=f"write capex: {math.ceil(total)} USD/year, or own fewer: a smaller max of '{dearest}'",
+        related=[(("hardware", dearest, "capex"), "the dearest is here")],
+    )
 
 
 _OPTIONS = {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from fleetspec.planner.formulation import IDLE_SECONDS, Fluid
+from fleetspec.planner.offers import TURNS, restart_seconds
 from fleetspec.planner.plans import (
     ClassLine,
     Lane,
@@ -87,6 +88,17 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
         binding=found.binding,
         suggestions=found.suggestions,
         assumptions=_assumptions(land, shares),
+        objective=problem.objective,
+        loaded_usd=cost + _capex(land, replay) if replay else cost,
+    )
+
+
+def _capex(land: Terrain, replay: Replay) -> float:
+    """USD of the purchase price of owned nodes that falls on the hours they are used."""
+    return sum(
+        seconds / 3600 * land.pools[k].capex_per_hour
+        for stage in replay.stages
+        for (k, _), seconds in stage.paid.items()
     )
 
 
@@ -250,6 +262,11 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
                 peak_nodes=together,
                 boot_seconds=pool.boot_seconds,
                 workers=_workers(pool, peaks),
+                purchase=pool.purchase,
+                pool_of=pool.spec_name,
+                preempt_per_hour=pool.preempt_per_hour,
+                capex_per_hour=pool.capex_per_hour,
+                sharing=pool.sharing,
             )
         )
     return tuple(lines)
@@ -288,6 +305,7 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
             lines.append(
                 f"{pool.cpu} cores and {pool.memory_mib} MiB of a node of {pool.name} for jobs, the rest for the system"
             )
+            lines += _terms(pool)
             if pool.gpu is not None:
                 lines.append(f"GPU memory and layouts of {pool.gpu} as in the catalog's devices")
     assumed = {
@@ -301,3 +319,27 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
         where = owner if slot == CPU_SLOT else f"{slot} of {owner}"
         lines.append(f"ASSUMED {family} {task} on {where}: {placement.seconds:.3g} s per job ({placement.source})")
     return tuple(lines)
+
+
+def _terms(pool: CapacityPool) -> list[str]:
+    """What is supposed of nodes that may be taken back, and of those that are owned."""
+    said = []
+    if pool.sharing == "mps":
+        said.append(f"ASSUMED jobs on a 1/q share of a GPU of {pool.name} are as slow as on a slice of that size (MPS)")
+    if pool.sharing == "time-slice":
+        said.append(
+            f"ASSUMED jobs that take turns on a GPU of {pool.name} take {TURNS - 1:.0%} longer than on slices of that "
+            "size; nothing but their own need keeps one within its share of the memory"
+        )
+    if pool.purchase == "spot":
+        restart = restart_seconds(pool.boot_seconds)
+        said.append(
+            f"a node of {pool.name} is taken back {pool.preempt_per_hour:.2%} times an hour "
+            f"(hardware.{pool.spec_name}.spot); ASSUMED half a job is lost then, and {restart} s until it runs again"
+        )
+    if pool.purchase == "owned":
+        said.append(
+            f"a node of {pool.name} is owned: it costs its power, {pool.usd_per_hour:.4g} USD/h; its purchase is "
+            f"sunk and would be {pool.capex_per_hour:.4g} USD/h over its years (hardware.{pool.spec_name}.capex)"
+        )
+    return said

@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
     from fleetspec.compiler.spec import FleetSpec
 
-NIGHTS_A_MONTH = 21
-"""ASSUMED: sessions of a month, 252 of a year by 12."""
-
 REJECTED = "rejected"
 """The verdict of a run that is not even planned."""
 
@@ -97,12 +94,11 @@ def worst_of(plan: Plan, seconds: int, when: str) -> Bill:
     return replace(of_plan(plan, "worst", when), deadline_seconds=float(seconds))
 
 
-def month(steady_night: Bill, budget: float) -> Bill:
-    """So many steady nights against the month's budget."""
-    note = f"ASSUMED {NIGHTS_A_MONTH} steady nights, no change, no backtest"
-    cost = None if steady_night.cost_usd is None else steady_night.cost_usd * NIGHTS_A_MONTH
-    jobs = steady_night.jobs * NIGHTS_A_MONTH
-    return Bill("month", "nightly", steady_night.verdict, cost, budget, jobs, None, None, note)
+def month(steady_night: Bill, budget: float, nights: int, which: str) -> Bill:
+    """The nights of a month, each a steady one, against the month's budget."""
+    note = f"{nights} steady nights, the sessions of {which}; no change, no backtest"
+    cost = None if steady_night.cost_usd is None else steady_night.cost_usd * nights
+    return Bill("month", "nightly", steady_night.verdict, cost, budget, steady_night.jobs * nights, None, None, note)
 
 
 def rejected(kind: Kind, what: str, why: str) -> Bill:

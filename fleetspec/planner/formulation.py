@@ -18,16 +18,18 @@ Free lengths (:func:`free_lengths`, a linear program: its cost is a lower bound 
     every job runs       Σ_κ f_jκ = 1
     room                 Σ_{j in s} n_j t_jκ f_jκ ≤ Σ_π a_πκ H_kπs                    slots of GPU nodes
     cores, memory        Σ n_j t_jκ f_jκ c_j / C_k ≤ H_ks ;  the same with m_j / M_k   CPU nodes
-    caps                 Σ_π H_kπs ≤ cap_k L_s
+    caps                 Σ_π H_kπs ≤ cap_k L_s ;  the same over all offers of one pool (on demand, spot)
     no job is cut        Σ_κ t_jκ f_jκ ≤ L_s(j)
     deadline             Σ_s L_s ≤ T = D - overhead
     boots                Σ_{κ of k} f_jκ ≤ N_k ;  Σ_πs H_kπs ≤ (T - b_k) N_k ;  N_k at most the cap
+                         (nodes of two offers of a pool may take turns: Σ N_k over them is not bounded)
     budget (diagnosis)   Σ p_k H_kπs + Σ p_k b_k N_k ≤ B
 
 Whole nodes (:func:`whole_nodes`, a mixed-integer program: the lengths L_s are given)
 
     N_kπs integer  nodes;  B_kπs ≥ N_kπs - N_kπ,s-1 of them boot in stage s, and are of no use for b_k seconds
-    P_kπ ≥ N_kπs   nodes set up in π at any time;  Σ_π P_kπ ≤ cap_k: a node keeps its layout for the whole run
+    P_kπ ≥ N_kπs   nodes set up in π at any time;  Σ_π P_kπ ≤ cap_k over all offers of a pool: a node keeps its layout
+                   and its offer for the whole run
     H_kπs ≤ N_kπs L_s - B_kπs b_k ;  f_jκ ≤ Σ_π N_kπs over the π with room κ: no work is too small for a node
     minimise       Σ p_k (H_kπs + b_k B_kπs + i N_kπs)     i: seconds a node is idle before it is given back
     A job longer than a part of A = L_s - b_k counts as A / ⌊A / t_jκ⌋: a lane of length A holds whole jobs only.
@@ -108,6 +110,7 @@ def free_lengths(
                 rows.cap[k, s] = program.at_most(
                     [*((hours[k, name, s], 1.0) for name in names), (length[s], -float(limits[k]))], 0.0
                 )
+    _shared_caps(land, program, hours, length, limits, rows)
     for row, one in enumerate(land.classes):
         terms = [(column, placement.seconds / u) for _, placement, column in share[row]]
         scale = max(factor for _, factor in terms)
@@ -142,6 +145,23 @@ def free_lengths(
         longest=_longest(land, share, v),
         marginal=rows.marginal(answer, u, length, booted, worth),
     )
+
+
+def _shared_caps(
+    land: Terrain,
+    program: Program,
+    hours: dict[tuple[int, str, int], int],
+    length: dict[int, int],
+    caps: Sequence[int],
+    rows: LimitRows,
+) -> None:
+    """Rows that bound all offers of a pool together by the cap they share, the largest of theirs."""
+    for members in land.problem.offers:
+        if len(members) > 1:
+            for s in land.stages:
+                terms = [(hours[k, name, s], 1.0) for k in members for name in land.patterns[k]]
+                limit = float(max(caps[k] for k in members))
+                rows.shared[members, s] = program.at_most([*terms, (length[s], -limit)] if terms else [], 0.0)
 
 
 def _boots(
@@ -223,13 +243,8 @@ def whole_nodes(
         before = nodes.get((k, name, land.stages[land.stages.index(s) - 1])) if s != land.stages[0] else None
         terms = [(column, 1.0), (boots[k, name, s], -1.0)]
         program.at_most(terms if before is None else [*terms, (before, -1.0)], 0.0)
-    for k, pool in enumerate(land.pools):
-        if len(names[k]) > 1:
-            peaks = {name: program.column() for name in names[k]}
-            for name in names[k]:
-                for s in land.stages:
-                    program.at_most([(nodes[k, name, s], 1.0), (peaks[name], -1.0)], 0.0)
-            program.at_most([(peaks[name], 1.0) for name in names[k]], float(pool.cap))
+    for members in land.problem.offers:
+        _peaks(land, program, [(k, name) for k in members for name in names[k]], nodes)
     share = _shares(land, program, None, lengths)
     if share is None:
         return None
@@ -251,6 +266,19 @@ def whole_nodes(
             program.at_most([(column, 1.0), *there], 0.0)
     answer = program.solve()
     return _allocation(answer, lengths, nodes, share) if answer.found else None
+
+
+def _peaks(
+    land: Terrain, program: Program, owned: list[tuple[int, str]], nodes: dict[tuple[int, str, int], int]
+) -> None:
+    """Rows that bound the nodes ever set up in all patterns and offers of a pool by its cap."""
+    if len(owned) <= 1:
+        return
+    peaks = [program.column() for _ in owned]
+    for (k, name), peak in zip(owned, peaks, strict=True):
+        for s in land.stages:
+            program.at_most([(nodes[k, name, s], 1.0), (peak, -1.0)], 0.0)
+    program.at_most([(peak, 1.0) for peak in peaks], float(max(land.pools[k].cap for k, _ in owned)))
 
 
 def few_patterns(land: Terrain, fluid: Fluid) -> frozenset[tuple[int, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def judge(problem: CapacityProblem, plan: Plan, seed: int = JUDGED_ON, trials: i
     on_time = float(np.mean(found.ends <= plan.deadline_seconds))
     end50, end95 = _rounded(np.quantile(found.ends, [0.5, 0.95]))
     cost50, cost95 = _rounded(np.quantile(found.costs, [0.5, 0.95]))
-    said = described(noise, plan.run == "nightly")
+    said = described(noise, plan.run == "nightly", any(p.purchase == "spot" and p.peak_nodes for p in plan.pools))
     return Chance(on_time, wilson(on_time, trials), end50, end95, cost50, cost95, trials, (seed,), said)
 
 
@@ -84,7 +84,7 @@ def _rounded(values: Floats) -> tuple[float, float]:
 
 
 def _without_data(noise: Noise) -> Noise:
-    return Noise(noise.night, noise.boot, 0.0, 0.0, noise.stock_out, noise.stock_out_seconds, noise.jobs, noise.errors)
+    return replace(noise, late=0.0, late_seconds=0.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,6 +169,7 @@ def _pool_end(
     for lane in lanes:
         rooms[lane.slot].append(lane)
     end = np.zeros(trials)
+    gone = _taken(pool, use, rng, trials, noise)
     for slot, here in rooms.items():
         places = _lanes_ready(pool, slot, ready)
         loads = []
@@ -177,12 +178,25 @@ def _pool_end(
             place = next(p for p in one.placements if p.pool == pool.name and p.slot == slot)
             width = places.shape[1] * (places_on(pool, one) if slot == CPU_SLOT else 1)
             seconds = lane.seconds_per_job * factors.of(one, place, pool.gpu or CPU_SLOT)
+            seconds *= (1 + place.lost * gone) / (1 + place.lost)
             loads.append(Load(lane.jobs, width, seconds, noise.jobs * place.spread, lane.seconds_per_job))
         count = min(max(load.width for load in loads), LANES)
         # Lanes lie evenly over the nodes, those that still boot last.
         free = places[:, np.arange(count) * places.shape[1] // count]
         end = np.maximum(end, last_end(free, loads, stage.end_seconds - stage.start_seconds, rng))
     return end
+
+
+def _taken(pool: CapacityPool, use: PoolUse, rng: np.random.Generator, trials: int, noise: Noise) -> Floats:
+    """How often nodes of a pool are taken back in a stage, over the mean that its times are planned with; (trials,).
+
+    Each node-hour has its own chance, so the number is Poisson: one node for an hour is taken rarely and then costs a
+    lot, hundreds of nodes lose what is expected.
+    """
+    mean = pool.preempt_per_hour * use.node_seconds / 3600
+    if mean <= 0 or noise.taken == 0:
+        return np.ones(trials)
+    return np.asarray(1 + noise.taken * (rng.poisson(mean, trials) / mean - 1))
 
 
 def places_on(pool: CapacityPool, one: DemandClass) -> int:

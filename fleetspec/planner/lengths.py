@@ -110,7 +110,7 @@ def _step(
     land: Terrain, fluid: Fluid, prices: list[float], stage: int, length: float, before: tuple[int, ...]
 ) -> tuple[float, tuple[int, ...]] | None:
     """Cost of a stage of this length with the least nodes that do its work, and the nodes left at its end."""
-    cost, left, work = 0.0, [0] * len(land.pools), _work(land, fluid, stage)
+    cost, left, bought, work = 0.0, [0] * len(land.pools), [0] * len(land.pools), _work(land, fluid, stage)
     for k, seconds in work.items():
         pool, kept, longest = land.pools[k], before[k], fluid.longest.get((k, stage), 0.0)
         whole, booted = _whole(length, longest), _whole(length - pool.boot_seconds, longest)
@@ -126,6 +126,10 @@ def _step(
         cost += prices[k] / 3600 * (seconds + booting + nodes * idle)
         if idle < IDLE_SECONDS:
             left[k] = nodes
+        bought[k] = nodes
+    for members in land.problem.offers:
+        if sum(bought[k] for k in members) > max(land.pools[k].cap for k in members):
+            return None
     return cost, tuple(left)
 
 

@@ -17,7 +17,7 @@ class Marginal:
     second: float
     """Of one more second before the deadline."""
     node: dict[int, float]
-    """Of one more node, by pool."""
+    """Of one more node, by pool: of all offers of a spec's pool together, at the first of them."""
     budget: float
     """Of one more USD."""
 
@@ -28,6 +28,8 @@ class LimitRows:
 
     deadline: int | None = None
     cap: dict[tuple[int, int], int | None] = field(default_factory=dict)
+    shared: dict[tuple[tuple[int, ...], int], int | None] = field(default_factory=dict)
+    """By the offers of one pool and the stage."""
     working: dict[int, tuple[int | None, float]] = field(default_factory=dict)
     """By pool: the row Σ H ≤ (T - b) N, and what it is divided by."""
     budget: int | None = None
@@ -48,6 +50,10 @@ class LimitRows:
         node = {k: min(answer.reduced[column], 0.0) for k, column in booted.items()}
         for (k, s), row in self.cap.items():
             node[k] = node.get(k, 0.0) + dual(row) * answer.values[length[s]]
+        for (members, s), row in self.shared.items():
+            node[members[0]] = node.get(members[0], 0.0) + dual(row) * answer.values[length[s]]
+        for members in {members for members, _ in self.shared}:
+            node[members[0]] = sum(node.pop(k, 0.0) for k in members)
         return Marginal(
             min(second, 0.0) * worth,
             {k: min(value, 0.0) * worth for k, value in node.items()},

@@ -35,15 +35,17 @@ class Noise:
     stock_out_seconds: float = 900.0
     jobs: float = 1.0
     errors: float = 1.0
+    taken: float = 1.0
+    """Scales by how much what spot nodes lose differs from its mean."""
 
 
 USUAL = Noise()
 """ASSUMED: nobody has recorded enough nights of one cluster yet."""
-NONE = Noise(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+NONE = Noise(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Every night as planned."""
 
 
-def described(noise: Noise, nightly: bool) -> tuple[str, ...]:
+def described(noise: Noise, nightly: bool, spot: bool = False) -> tuple[str, ...]:
     """The figures of a noise in words, each with unit and period. Data can be late for a night alone."""
     lines = [
         f"ASSUMED a night is slower or faster as a whole: spread {noise.night:g} of log seconds",
@@ -55,5 +57,7 @@ def described(noise: Noise, nightly: bool) -> tuple[str, ...]:
         lines.append(
             f"ASSUMED data are late in {noise.late:.0%} of nights, then by {noise.late_seconds / 60:g} min in the mean"
         )
+    if spot:
+        lines.append("ASSUMED spot nodes are taken back independently of each other, at the same rate all night")
     lines.append("single jobs vary by the spread of their class, and a class as a whole by the error of its figure")
     return tuple(lines)

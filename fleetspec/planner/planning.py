@@ -5,9 +5,10 @@
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
-4. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-5. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
-6. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
+4. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
+5. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
+6. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+7. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
 from __future__ import annotations
@@ -21,14 +22,18 @@ from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free
 from fleetspec.planner.judge import judge
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
+from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay, replay
+from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
 
 ROUNDS = 4
 CANDIDATES = 3
 """Combinations of lengths tried per round."""
+EASES = (0.95, 0.9, 0.8, 0.65)
+"""Shares of the time for which fluid work is shared out when no lengths are found for all of it."""
 STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
 """How much longer than on paper the fastest allocation may get when whole nodes and jobs do not fit."""
 ENOUGH = 1.3
@@ -63,7 +68,8 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
         # The seeds of planning were kinder than those of the judge, whose word counts.
         outcome = replace(outcome, verdict="unsure", reason="on_time")
         made = _written(problem, header, outcome)
-    return replace(made, chance=chance, assurance=outcome.assurance)
+    proved = soonest_end(problem) if problem.objective == "time" else 0.0
+    return replace(made, chance=chance, assurance=outcome.assurance, soonest_seconds=proved)
 
 
 def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> Plan:
@@ -80,14 +86,17 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
     holds."""
+    if problem.objective == "time" and not first:
+        return soonest(problem, solve)
     found = _sized(problem, first)
     if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
         return found
-    return assured(problem, lambda padded: _sized(padded, first), found)
+    # What polishing saves is slack that nights need: headroom is looked for without it.
+    return assured(problem, lambda padded: _sized(padded, first, rough=True), found)
 
 
-def _sized(problem: CapacityProblem, first: bool) -> Outcome:
-    """Bound and best replay of a problem whose jobs take the time they are said to."""
+def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcome:
+    """Bound and best replay of a problem whose jobs take the time they are said to. ``rough`` ones are not polished."""
     land = survey(problem)
     if not land.classes:
         return Outcome(land, "feasible", None, None, 0, "")
@@ -98,6 +107,8 @@ def _sized(problem: CapacityProblem, first: bool) -> Outcome:
     late = False
     if best is None or best.end > problem.deadline_seconds:
         best, late = _faster(best, _fastest(land)), True
+    if best is not None and not first and not rough:
+        best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
     if late and best.end > problem.deadline_seconds:
@@ -140,16 +151,33 @@ def _replays(land: Terrain, time: float, first: bool) -> list[Replay]:
     found: list[Replay] = []
     for one in (fluid, tighter):
         if one is not None:
-            patterns = few_patterns(land, one)
-            for lengths in vectors(land, one, time, CANDIDATES):
-                found += _replayed(land, lengths, patterns)
-                if first and _holds(land, found):
-                    return found
+            found += _lengthened(land, one, time, first)
+            if first and _holds(land, found):
+                return found
+    for ease in EASES:
+        if _holds(land, found):
+            break
+        # Work that fills a pool to its maximum all night leaves it no boots: shared out for a shorter night it does.
+        eased = free_lengths(land, time=time * ease, prices=prices)
+        if eased is None:
+            break
+        found += _lengthened(land, eased, time, first)
     whole = sum(fluid.lengths.values())
     if whole > 0 and not _holds(land, found):
         # All the time there is, shared out as the fluid work is: what exact packing needs.
         stretched = {s: length * time / whole for s, length in fluid.lengths.items()}
         found += _replayed(land, stretched, few_patterns(land, fluid))
+    return found
+
+
+def _lengthened(land: Terrain, fluid: Fluid, time: float, first: bool) -> list[Replay]:
+    """Replays of the cheapest combinations of lengths for a fluid answer; ``first`` stops at one that holds."""
+    found: list[Replay] = []
+    patterns = few_patterns(land, fluid)
+    for lengths in vectors(land, fluid, time, CANDIDATES):
+        found += _replayed(land, lengths, patterns)
+        if first and _holds(land, found):
+            break
     return found
 
 

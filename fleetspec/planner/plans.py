@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
 
-from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.problem import CapacityProblem, Objective, Purchase
 
 Verdict = Literal["feasible", "unsure", "late", "infeasible"]
 """``unsure`` plans end in time as planned, and in fewer nights than asked for."""
@@ -116,7 +116,7 @@ class ClassLine:
 class PoolLine:
     """A pool as planned for: its price and where the price comes from, and the peak over all stages.
 
-    ``slots`` are the worker groups a renderer makes: (pattern, slot, slots per node, cores, memory MiB, nodes).
+    ``workers`` are the worker groups a renderer makes. ``purchase`` to ``sharing`` as in the problem.
     """
 
     pool: str
@@ -130,6 +130,11 @@ class PoolLine:
     peak_nodes: int
     boot_seconds: int
     workers: tuple[WorkerLine, ...]
+    purchase: Purchase = "on-demand"
+    pool_of: str = ""
+    preempt_per_hour: float = 0.0
+    capex_per_hour: float = 0.0
+    sharing: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +229,11 @@ class Plan:
     assumptions: tuple[str, ...]
     chance: Chance | None = None
     assurance: Assurance | None = None
+    objective: Objective = "cost"
+    soonest_seconds: float = 0.0
+    """Where the objective is time, when the run ends at the earliest, proved; else 0."""
+    loaded_usd: float = 0.0
+    """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
@@ -337,9 +347,15 @@ def _node_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
                 found.append(f"stage {stage.stage}: {use.node_seconds} node-seconds of {use.pool} in {length} s")
             if abs(use.cost_usd - use.node_seconds / 3600 * pool.usd_per_hour) > TOLERANCE:
                 found.append(f"stage {stage.stage}: {use.pool} costs {use.cost_usd}, not its price times its time")
-    for pool in problem.pools:
-        if sum(count for (name, _), count in peaks.items() if name == pool.name) > pool.cap:
-            found.append(f"{pool.name}: layouts for more nodes than the {pool.cap} there are")
+        for members in problem.offers:
+            names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
+            together = sum(use.nodes for use in stage.pools if use.pool in names)
+            if together > most:
+                found.append(f"stage {stage.stage}: {together} nodes of {' and '.join(sorted(names))}, at most {most}")
+    for members in problem.offers:
+        names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
+        if sum(count for (name, _), count in peaks.items() if name in names) > most:
+            found.append(f"{problem.pools[members[0]].spec_name}: layouts for more nodes than the {most} there are")
     total = sum(use.cost_usd for stage in plan.stages for use in stage.pools)
     if abs(total - plan.cost_usd) > TOLERANCE * (1 + total):
         found.append(f"the pools cost {total}, the plan {plan.cost_usd}")

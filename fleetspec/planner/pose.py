@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.catalog.layouts import layouts
 from fleetspec.catalog.loading import CPU, runtime_of, runtimes_digest
 from fleetspec.catalog.shrinkage import tail
-from fleetspec.catalog.types import Catalog, Device, Runtime
+from fleetspec.catalog.types import Catalog, Runtime
 from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
 from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.planner.offers import lost_share, offers_of, turns_factor
 from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import (
     CPU_SLOT,
-    GPU_SLOT,
     CapacityPool,
     CapacityProblem,
     DemandClass,
@@ -38,7 +37,7 @@ from fleetspec.sessions import shortest_night
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fleetspec.compiler.spec import FleetSpec, Pool
+    from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_hardware import Budget
     from fleetspec.units import Money
 
@@ -49,10 +48,6 @@ _BUDGET: dict[RunKind, Callable[[Budget], Money | None]] = {
 }
 NIGHTS = 5
 """A nightly plan holds in the tightest of so many nights."""
-RESERVED = ((4096, 0.25), (4096, 0.20), (8192, 0.10), (114688, 0.06))
-"""ASSUMED: MiB of a node and the share of them the kubelet keeps, tier by tier, 2 % of the rest: the rule that Google
-publishes for GKE."""
-EVICTION_MIB = 100
 
 
 def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]) -> CapacityProblem:
@@ -61,7 +56,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     Raises Rejected (exit code 3) naming every class that fits into no slot of any pool (FS303), or every figure that no
     plan can be made with (FS320 to FS322).
     """
-    pools = tuple(_pool(name, pool, catalog) for name, pool in spec.hardware.items())
+    pools = tuple(offer for name, pool in spec.hardware.items() for offer in offers_of(name, pool, catalog))
     require_pools(pools)
     settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
     each = np.ones(len(graph.classes), dtype=np.int64)
@@ -89,6 +84,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         budget_usd=None if budget is None else budget.usd,
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
+        objective=spec.objective.minimize,
     )
     require_sound(posed)
     return posed
@@ -140,64 +136,6 @@ def _window(graph: JobGraph, spec: FleetSpec) -> tuple[int, str, str]:
     night = shortest_night(schedule.calendar, schedule.start, schedule.deadline, graph.session, NIGHTS)
     words = f"{night.start:%Y-%m-%d %H:%M} to {night.deadline:%Y-%m-%d %H:%M} UTC, the shortest of {NIGHTS} nights"
     return night.seconds, words, str(schedule.deadline)
-
-
-def _pool(name: str, pool: Pool, catalog: Catalog) -> CapacityPool:
-    if pool.offer is not None:
-        offer = catalog.offers[pool.offer]
-        cpu, memory, gpu, gpus = offer.cpu, offer.memory_mib, offer.gpu, offer.gpus
-        price = offer.usd_per_hour
-        basis = f"{offer.name} on demand in {offer.region}, {offer.price_date}"
-        if offer.note:
-            basis += f" ({offer.note})"
-    else:
-        if pool.cpu is None or pool.memory is None or pool.price is None:
-            raise ValueError(f"pool '{name}' has neither an offer nor cpu, memory and price")
-        cpu, memory, gpu = pool.cpu, pool.memory.mib, pool.gpu
-        gpus = 0 if gpu is None else pool.per_node or 1
-        price, basis = pool.price.usd_per_hour, "spec"
-    cores, usable = usable_cores(cpu), usable_memory(memory)
-    slots: tuple[Slot, ...] = ()
-    patterns: tuple[Pattern, ...] = ()
-    if gpu is not None:
-        slots, patterns = _cuts(catalog.devices[gpu], gpus, cores, usable, pool.mig == "auto")
-    return CapacityPool(name, price, cores, usable, pool.max, pool.boot.seconds, gpu, gpus, slots, patterns, basis)
-
-
-def usable_cores(cpu: int) -> int:
-    """Cores left for workers: from four cores on, one is the node's own."""
-    return cpu - 1 if cpu >= 4 else cpu
-
-
-def usable_memory(mib: int) -> int:
-    """MiB that pods get of a node's: without the kubelet's reserve and its eviction threshold."""
-    left, kept = mib, float(EVICTION_MIB)
-    for tier, share in RESERVED:
-        kept += min(left, tier) * share
-        left = max(left - tier, 0)
-    return int(mib - kept - left * 0.02)
-
-
-def _cuts(
-    device: Device, gpus: int, cores: int, memory: int, mig: bool
-) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
-    """Slots of a GPU node and the patterns that hold them: one whole GPU each, or every legal MIG layout.
-
-    All GPUs of a node are cut alike: the driver's manager applies one layout per node.
-    """
-    if not mig or not device.slices:
-        whole = Slot(GPU_SLOT, device.memory_mib, 1.0)
-        return (whole,), (Pattern(f"{gpus}x{GPU_SLOT}", ((GPU_SLOT, gpus),), cores // gpus, memory // gpus),)
-    slots = tuple(
-        Slot(f"mig-{piece.name}", piece.memory_mib, piece.compute / device.compute_slices) for piece in device.slices
-    )
-    patterns = []
-    for layout in layouts(device):
-        per_node = tuple((f"mig-{name}", count * gpus) for name, count in layout.slices)
-        pieces = sum(count for _, count in per_node)
-        if cores // pieces:
-            patterns.append(Pattern(layout.name, per_node, cores // pieces, memory // pieces))
-    return slots, tuple(patterns)
 
 
 def _demand(
@@ -258,7 +196,9 @@ def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:
 def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, work: float, each: int) -> Placement:
     # Time grows with the work of one fit by the family's exponent, and with their number as it is. A stage's length is
     # a sum over jobs, so it follows their mean: exp(spread^2 / 2) above a lognormal's median.
-    mean = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2)
+    mean = each * runtime.seconds_for(work / each, share) * math.exp(runtime.spread**2 / 2) * turns_factor(pool, slot)
+    lost = lost_share(pool, mean)
+    mean *= 1 + lost
     # A sum of fits varies less than one of them does.
     spread = math.sqrt(math.log1p(math.expm1(runtime.spread**2) / each))
     median = mean / math.exp(spread**2 / 2)
@@ -273,6 +213,7 @@ def _placement(pool: CapacityPool, slot: str, share: float, runtime: Runtime, wo
         error=runtime.error,
         p50=median,
         p95=median * math.exp(tail(runtime.freedom) * math.hypot(spread, runtime.error)),
+        lost=lost,
     )
 
 

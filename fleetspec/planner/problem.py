@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
 
 CPU_SLOT = "cpu"
 GPU_SLOT = "gpu"
+SHARED_SLOT = "shared-"
+"""What a slot is called that is one of q equal shares of a GPU: ``shared-4``."""
+Purchase = Literal["on-demand", "spot", "owned"]
+Objective = Literal["cost", "time"]
+"""What a plan is chosen by among those that hold deadline and budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,9 @@ class CapacityPool:
     """An offer k: price p_k, usable cores and memory, cap N_k, boot seconds, and the patterns its nodes may take.
 
     ``cpu`` and ``memory_mib`` are what is left for workers after the node's reserve. CPU pools have no patterns.
+    ``pool_of`` is the spec's pool that it is bought of ("": its own name): offers of one pool share its cap. A spot
+    node is taken back ``preempt_per_hour`` times an hour in the mean. The price of an owned node is its power, what an
+    hour of it costs on the margin; ``capex_per_hour`` is its purchase price over all hours of the years it lasts, USD.
     """
 
     name: str
@@ -49,6 +59,17 @@ class CapacityPool:
     slots: tuple[Slot, ...]
     patterns: tuple[Pattern, ...]
     price_basis: str
+    purchase: Purchase = "on-demand"
+    pool_of: str = ""
+    preempt_per_hour: float = 0.0
+    capex_per_hour: float = 0.0
+    sharing: str = ""
+    """How jobs share a GPU: ``mps``, ``time-slice``, or not."""
+
+    @property
+    def spec_name(self) -> str:
+        """Its pool in the spec."""
+        return self.pool_of or self.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +79,8 @@ class Placement:
 
     ``spread`` is the standard deviation of log seconds between jobs, ``error`` that of the class as a whole: how far
     off the figure may be. ``p50`` and ``p95`` are seconds that the next job is as likely below as above, and below in
-    19 of 20 cases; 0 where nobody has asked.
+    19 of 20 cases; 0 where nobody has asked. ``lost`` is the share by which ``seconds`` counts longer for what is lost
+    when a spot node is taken back.
     """
 
     pool: str
@@ -71,6 +93,7 @@ class Placement:
     error: float = 0.0
     p50: float = 0.0
     p95: float = 0.0
+    lost: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +114,7 @@ class DemandClass:
     placements: tuple[Placement, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CapacityProblem:
     """Everything the solver sees. Seconds and USD; ``budget_usd`` is None where the spec sets none, and ``on_time``,
     the share of nights that must end in time, where it asks for none."""
@@ -103,7 +126,16 @@ class CapacityProblem:
     overhead_seconds: int
     """Before the first job: admission and image pull, the same for every plan."""
     on_time: float | None = None
+    objective: Objective = "cost"
 
     @property
     def stages(self) -> int:
         return 1 + max((c.stage for c in self.classes), default=-1)
+
+    @cached_property
+    def offers(self) -> tuple[tuple[int, ...], ...]:
+        """Indices of the offers of each of the spec's pools, which share its cap."""
+        found: dict[str, list[int]] = {}
+        for k, pool in enumerate(self.pools):
+            found.setdefault(pool.spec_name, []).append(k)
+        return tuple(tuple(here) for here in found.values())

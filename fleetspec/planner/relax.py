@@ -67,14 +67,16 @@ def binding(outcome: Outcome) -> tuple[str, ...]:
     if reason == "budget":
         words.append("budget")
     before = now.cost_usd if goal == "cost" else sum(now.lengths.values())
-    for k, pool in enumerate(land.pools):
-        caps = [one.cap + (index == k) for index, one in enumerate(land.pools)]
+    for members in land.problem.offers:
+        pool = land.pools[members[0]]
+        caps = [one.cap + (index in members) for index, one in enumerate(land.pools)]
         more = free_lengths(land, goal, time=time, caps=caps)  # type: ignore[arg-type]
         after = math.inf if more is None else more.cost_usd if goal == "cost" else sum(more.lengths.values())
         if after < before * (1 - WORTH):
-            stages = [s for s in land.stages if now.work.get((k, s), 0.0) > 0.999 * pool.cap * now.lengths[s]]
+            work = {s: sum(now.work.get((k, s), 0.0) for k in members) for s in land.stages}
+            stages = [s for s in land.stages if work[s] > 0.999 * pool.cap * now.lengths[s]]
             where = f" in stage {', '.join(map(str, stages))}" if stages else ""
-            words.append(f"hardware.{pool.name}.max: {pool.cap} {'node' if pool.cap == 1 else 'nodes'}{where}")
+            words.append(f"hardware.{pool.spec_name}.max: {pool.cap} {'node' if pool.cap == 1 else 'nodes'}{where}")
     return tuple(words)
 
 
@@ -86,13 +88,13 @@ def suggestions(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, 
 
 
 def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
-    for k, pool in enumerate(problem.pools):
-        least = _least_cap(problem, k)
+    for members in problem.offers:
+        pool, least = problem.pools[members[0]], _least_cap(problem, members)
         if least is None:
             continue
 
-        def with_cap(cap: int, k: int = k) -> CapacityProblem:
-            pools = [replace(one, cap=cap) if index == k else one for index, one in enumerate(problem.pools)]
+        def with_cap(cap: int, members: tuple[int, ...] = members) -> CapacityProblem:
+            pools = [replace(one, cap=cap) if index in members else one for index, one in enumerate(problem.pools)]
             return replace(problem, pools=tuple(pools))
 
         held: tuple[int, Outcome] | None = None
@@ -113,19 +115,19 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
             else:
                 cap = (held[0] + missed) // 2
         if held is not None:
-            yield _suggestion(("hardware", pool.name, "max"), str(pool.cap), str(held[0]), held[1])
+            yield _suggestion(("hardware", pool.spec_name, "max"), str(pool.cap), str(held[0]), held[1])
 
 
-def _least_cap(problem: CapacityProblem, k: int) -> int | None:
+def _least_cap(problem: CapacityProblem, members: tuple[int, ...]) -> int | None:
     """Smallest maximum of a pool above its own with which fluid work fits; None where none does."""
     land = survey(problem)
 
     def fits(cap: int) -> bool:
-        caps = [cap if index == k else one.cap for index, one in enumerate(land.pools)]
+        caps = [cap if index in members else one.cap for index, one in enumerate(land.pools)]
         return free_lengths(land, time=land.time, budget=problem.budget_usd, caps=caps) is not None
 
-    low, high = land.pools[k].cap + 1, MOST_NODES
-    if low > high or not land.patterns[k] or not fits(high):
+    low, high = land.pools[members[0]].cap + 1, MOST_NODES
+    if low > high or not any(land.patterns[k] for k in members) or not fits(high):
         return None
     while low < high:
         middle = (low + high) // 2

@@ -67,12 +67,13 @@ def _hour(land: Terrain, now: Fluid, plan: Plan) -> ShadowPrice:
 
 def _nodes(land: Terrain, now: Fluid) -> list[ShadowPrice]:
     found = []
-    for k, pool in enumerate(land.pools):
-        caps = [one.cap + (index == k) for index, one in enumerate(land.pools)]
+    for members in land.problem.offers:
+        name = land.pools[members[0]].spec_name
+        caps = [one.cap + (index in members) for index, one in enumerate(land.pools)]
         more = free_lengths(land, time=land.time, caps=caps)
         assert more is not None
-        rate, saves = -now.marginal.node.get(k, 0.0), now.cost_usd - more.cost_usd
-        found.append(ShadowPrice("nodes", pool.name, ("hardware", pool.name, "max"), "1 node", "USD", rate, saves))
+        rate, saves = -now.marginal.node.get(members[0], 0.0), now.cost_usd - more.cost_usd
+        found.append(ShadowPrice("nodes", name, ("hardware", name, "max"), "1 node", "USD", rate, saves))
     return found
 
 

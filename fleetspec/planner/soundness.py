@@ -59,9 +59,12 @@ def _twice(what: str, names: list[str], route: Route) -> Iterator[Fault]:
 
 
 def _pool_faults(pool: CapacityPool) -> Iterator[Fault]:
-    route: Route = ("hardware", pool.name)
+    route: Route = ("hardware", pool.spec_name)
     yield from _figure(f"the price of '{pool.name}'", pool.usd_per_hour, (*route, "price"), "USD/h")
     yield from _figure(f"the most nodes of '{pool.name}'", pool.cap, (*route, "max"), "nodes")
+    yield from _figure(
+        f"how often '{pool.name}' is taken back", pool.preempt_per_hour, (*route, "spot"), "times an hour"
+    )
     yield from _figure(f"the boot of '{pool.name}'", pool.boot_seconds, (*route, "boot"), "s")
     if pool.cpu < 1 or pool.memory_mib < 1:
         message = (

@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
 from fleetspec.renderer.carried import ConfigContext, carried
-from fleetspec.renderer.groups import GroupContext, LayoutContext, digest, mig_layouts, worker_groups
+from fleetspec.renderer.groups import (
+    GroupContext,
+    LayoutContext,
+    SharingContext,
+    digest,
+    mig_layouts,
+    sharings,
+    worker_groups,
+)
 from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
 from fleetspec.renderer.queueing import QueueContext, queue_context
 from fleetspec.renderer.standing import StandingContext, standing_context
@@ -96,6 +104,12 @@ class MigContext:
 
 
 @dataclass(frozen=True, slots=True)
+class SharingsContext:
+    name: str
+    ways: tuple[SharingContext, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Context:
     job: JobContext
     groups: tuple[GroupContext, ...]
@@ -103,6 +117,7 @@ class Context:
     mig: MigContext | None
     queue: QueueContext | None
     standing: StandingContext
+    sharing: SharingsContext | None = None
 
 
 def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
@@ -162,8 +177,9 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
         metrics_port=METRICS_PORT if spec.cluster.metrics == "podmonitor" else None,
     )
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
+    shared = SharingsContext(f"{graph.fleet}-gpu-sharing", sharings(plan))
     standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
-    return Context(job, groups, config, mig if mig.layouts else None, queue, standing)
+    return Context(job, groups, config, mig if mig.layouts else None, queue, standing, shared if shared.ways else None)
 
 
 def _config_names(fleet: str, config: tuple[ConfigContext, ...]) -> Iterator[str]:

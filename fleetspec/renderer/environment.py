@@ -44,6 +44,7 @@ TEMPLATES = (
     "platform/namespace.yaml.j2",
     "platform/priorityclass.yaml.j2",
     "platform/resourceflavor.yaml.j2",
+    "platform/sharing-config.yaml.j2",
     "rayjob.yaml.j2",
 )
 

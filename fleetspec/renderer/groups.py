@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import reject
-from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT
+from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT, SHARED_SLOT
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan, PoolLine, WorkerLine
 
 MIB = 1024 * 1024
+CAPACITY_TAINT = ("fleetspec.dev/capacity", "spot")
+"""What keeps all but workers from nodes that may be taken back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,7 @@ class GroupContext:
     """Equal worker pods: one per (pool, pattern, slot) of the plan.
 
     ``gpu_resource`` is what the pod asks Kubernetes for, ``ray_resource`` the custom resource its Ray node declares.
+    ``spot`` pods tolerate nodes that may be taken back; ``plugin_config`` names how their node's GPUs are shared.
     """
 
     name: str
@@ -38,6 +41,24 @@ class GroupContext:
     ray_resource: str | None
     taint: str | None
     mig_config: str | None
+    spot: bool = False
+    plugin_config: str | None = None
+
+    @property
+    def taints(self) -> list[tuple[str, str]]:
+        """Key and value of the taints of its nodes."""
+        found = [(self.taint, "present")] if self.taint is not None else []
+        return found + ([CAPACITY_TAINT] if self.spot else [])
+
+
+@dataclass(frozen=True, slots=True)
+class SharingContext:
+    """One way to share GPUs, under the name that nodes choose it by: ``replicas`` of each GPU by ``mps`` or
+    ``timeSlicing``, the device plugin's words."""
+
+    name: str
+    how: str
+    replicas: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +86,34 @@ def mig_profile(slot: str) -> str | None:
 def mig_resources(profile: str) -> tuple[str, str]:
     """What the device plugin calls a slice under strategy ``mixed``, and the custom resource of its Ray node."""
     return "nvidia.com/mig-" + profile.replace("+", "."), "mig_" + re.sub(r"[+.]", "_", profile)
+
+
+SHARED_RESOURCE = "nvidia.com/gpu.shared"
+"""What the device plugin calls a share under ``renameByDefault``: a pod that wants a whole GPU never gets a share."""
+
+
+def sharings(plan: Plan) -> tuple[SharingContext, ...]:
+    """The ways in which GPUs are shared at the plan's peak, by name."""
+    found = {
+        _sharing(pool, line) for pool in plan.pools for line in pool.workers if line.workers and replicas(line.slot)
+    }
+    return tuple(sorted(found, key=lambda one: one.name))
+
+
+def plugin_config(pool: PoolLine, line: WorkerLine) -> str | None:
+    """The device plugin's configuration of a node of these workers; None where its GPUs are not shared."""
+    return _sharing(pool, line).name if pool.sharing and replicas(line.slot) else None
+
+
+def _sharing(pool: PoolLine, line: WorkerLine) -> SharingContext:
+    count = replicas(line.slot)
+    how = {"mps": "mps", "time-slice": "timeSlicing"}[pool.sharing]
+    return SharingContext(f"fleetspec-{pool.sharing}-{count}", how, count)
+
+
+def replicas(slot: str) -> int:
+    """Into how many shares a GPU is split for a slot: 4 for ``shared-4``, 0 for a slot that is no share."""
+    return int(slot.removeprefix(SHARED_SLOT)) if slot.startswith(SHARED_SLOT) else 0
 
 
 def vendor_resource(gpu: str) -> str:
@@ -119,6 +168,8 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 ray_resource=ray_resource,
                 taint=taint,
                 mig_config=mig_config,
+                spot=pool.purchase == "spot",
+                plugin_config=plugin_config(pool, line),
             )
         )
     return tuple(sorted(groups, key=lambda group: group.name))
@@ -131,15 +182,18 @@ def _gpu(
     if line.slot == CPU_SLOT and pool.gpu is None:
         return None, None, None, None
     profile = mig_profile(line.slot)
-    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None):
+    shared = replicas(line.slot) if pool.sharing else 0
+    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None and not shared):
         raise reject(
             rules.UNKNOWN_SLOT,
             f"pool '{pool.pool}' ({pool.gpu or 'no GPU'}) has workers on slot '{line.slot}', which no pod can ask for",
-            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>; plan again with this version",
+            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>, shared-<replicas>; plan again with this version",
         )
     if profile is not None:
         resource, custom = mig_resources(profile)
         return resource, custom, "nvidia.com/gpu", layouts[pool.pool, line.pattern].name
+    if shared:
+        return SHARED_RESOURCE, line.slot.replace("-", "_"), "nvidia.com/gpu", None
     resource = vendor_resource(pool.gpu)
     return resource, None, resource, None
 

@@ -30,8 +30,9 @@ _FLEET = (
     "serviceaccount.yaml",
     *_LAUNCHER,
 )
-_PLATFORM = ("argocd-cm.yaml", "clusterqueue.yaml", "mig-config.yaml", "namespace.yaml", "priorityclass.yaml")
-_BY_HAND = ("argocd-cm.yaml", "mig-config.yaml")
+_PLATFORM = ("argocd-cm.yaml", "clusterqueue.yaml", "mig-config.yaml", "namespace.yaml", "priorityclass.yaml",
+             "sharing-config.yaml")  # fmt: skip
+_BY_HAND = ("argocd-cm.yaml", "mig-config.yaml", "sharing-config.yaml")
 """Parts of objects that others own, in namespaces of theirs: no kustomization applies them."""
 
 _NAMES = re.compile(
@@ -91,5 +92,6 @@ def _is_needed(name: str, context: Context) -> bool:
         "networkpolicy-api.yaml": standing.reaches_api,
         "podmonitor.yaml": job.metrics_port is not None,
         "priorityclass.yaml": job.priority is not None,
+        "sharing-config.yaml": context.sharing is not None,
     }
     return conditions.get(name, True)

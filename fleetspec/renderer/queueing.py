@@ -22,12 +22,12 @@ MOST_GROUPS = queued.MOST_GROUPS - 1
 
 @dataclass(frozen=True, slots=True)
 class FlavorContext:
-    """Nodes of one kind. ``labels`` and ``taints`` are what those nodes carry; ``quotas`` are (resource, quantity) for
-    every resource of the queue, zero where the nodes have none."""
+    """Nodes of one kind. ``labels`` and ``taints``, by key and value, are what those nodes carry; ``quotas`` are
+    (resource, quantity) for every resource of the queue, zero where the nodes have none."""
 
     name: str
     labels: tuple[tuple[str, str], ...]
-    taints: tuple[str, ...]
+    taints: tuple[tuple[str, str], ...]
     quotas: tuple[tuple[str, str], ...]
 
 
@@ -52,12 +52,12 @@ def queue_context(queue: Queue, fleet: str, groups: tuple[GroupContext, ...], au
             route=("queue",),
             help="plan with fewer pools, or with mig: none on one of them",
         )
-    amounts: list[tuple[str, tuple[tuple[str, str], ...], tuple[str, ...], Counter[str]]] = [
+    amounts: list[tuple[str, tuple[tuple[str, str], ...], tuple[tuple[str, str], ...], Counter[str]]] = [
         (f"{fleet}-head", (), (), standing_requests(autoscaled))
     ]
     for pool in sorted({group.pool for group in groups}):
         members = [group for group in groups if group.pool == pool]
-        taints = tuple(sorted({group.taint for group in members if group.taint is not None}))
+        taints = tuple(sorted({taint for group in members for taint in group.taints}))
         labels = (("fleetspec.dev/pool", pool),)
         amounts.append((f"{fleet}-{pool}", labels, taints, worker_requests(members)))
     devices = sorted({name for *_, total in amounts for name in total} - {CPU, MEMORY})

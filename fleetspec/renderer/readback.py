@@ -109,6 +109,8 @@ def _object(name: str, parsed: dict[str, Any], context: Context, files: dict[str
         yield from _config_map(parsed, config_number(name), context)
     elif name == "platform/mig-config.yaml":
         yield from _mig_config(parsed, context)
+    elif name == "platform/sharing-config.yaml":
+        yield from _sharing_config(parsed, context)
 
 
 def _labels(value: Any, path: str = "") -> Findings:
@@ -248,3 +250,13 @@ def _mig_config(config: dict[str, Any], context: Context) -> Findings:
     for name, (entry,) in layouts.items():
         if not _LABEL_VALUE.fullmatch(name) or entry["mig-enabled"] is not bool(entry.get("mig-devices")):
             yield f"layout {name} is no layout a node can be labelled with"
+
+
+def _sharing_config(config: dict[str, Any], context: Context) -> Findings:
+    for group in context.groups:
+        if group.plugin_config is not None and group.plugin_config not in config["data"]:
+            yield f"worker group {group.name} waits for nodes that share by {group.plugin_config}, which is not defined"
+    for name, text in config["data"].items():
+        (entry,) = parse_manifest(text)["sharing"].values()
+        if not _LABEL_VALUE.fullmatch(name) or not entry["renameByDefault"] or entry["resources"][0]["replicas"] < 2:
+            yield f"the sharing {name} is none that a node can take"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fleetspec.renderer.groups import digest
+from fleetspec.renderer.groups import digest, plugin_config
 
 if TYPE_CHECKING:
     from datetime import date
@@ -91,10 +91,15 @@ def _nodes(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> list[No
         for pattern in sorted({line.pattern for line in pool.workers if line.workers}):
             lines = [line for line in pool.workers if line.workers and line.pattern == pattern]
             layout = layouts.get((pool.pool, pattern))
-            name = None if layout is None else layout.name
+            name = None if layout is None else f"nvidia.com/mig.config={layout.name}"
+            if name is None and (shared := plugin_config(pool, lines[0])) is not None:
+                name = f"nvidia.com/device-plugin.config={shared}"
             counts[name] = counts.get(name, 0) + max(-(-line.workers // line.workers_per_node) for line in lines)
         for name, count in counts.items():
-            labels = [("fleetspec.dev/pool", pool.pool)] + ([("nvidia.com/mig.config", name)] if name else [])
+            labels = [("fleetspec.dev/pool", pool.pool)]
+            if name is not None:
+                key, _, value = name.partition("=")
+                labels.append((key, value))
             found.append(NodesContext(pool.pool, count, tuple(labels)))
     return found
 

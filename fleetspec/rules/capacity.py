@@ -57,6 +57,14 @@ CONTRADICTION = Rule(
     bad="CapacityProblem(classes, (CapacityPool('cpu', …), CapacityPool('cpu', …)), …)",
     good="CapacityProblem(classes, (CapacityPool('cpu', …), CapacityPool('cpu-2', …)), …)",
 )
+OVER_MONTH = Rule(
+    code="FS310",
+    title="the nights of a month cost more than its budget",
+    why="Each night may hold its own budget and all of them together not. A month is as many steady nights as its "
+    "calendar has sessions: forecasts as often as they are due, fits and searches shared out between them.",
+    bad="budget: {nightly: 60 USD, month: 60 USD}    # a steady night of 30 USD, 21 of them",
+    good="budget: {nightly: 60 USD, month: 700 USD}",
+)
 UNSURE = Rule(
     code="FS330",
     title="the plan ends in time in fewer nights than asked for",

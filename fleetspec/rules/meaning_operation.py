@@ -49,11 +49,21 @@ POOL_TERMS = Rule(
     bad="hardware: {laptop: {spot: {price: 0.30 USD/h, preempt: 4%/h}}}",
     good="hardware: {laptop: {spot: {price: 0.03 USD/h, preempt: 4%/h}}}",
 )
+OVER_CAPEX = Rule(
+    "FS285",
+    "owned machines that cost more a year than their budget",
+    "An owned node costs its price over its years whether it works or not, so what all of a spec's may cost a year is "
+    "known before any plan is made.",
+    bad="budget: {nightly: 5 USD, capex: 100 USD/year}\n"
+    "hardware: {desk: {cpu: 8, memory: 32Gi, max: 1, capex: {price: 1500 USD, years: 4, power: 0.02 USD/h}}}",
+    good="budget: {nightly: 5 USD, capex: 400 USD/year}\n"
+    "hardware: {desk: {cpu: 8, memory: 32Gi, max: 1, capex: {price: 1500 USD, years: 4, power: 0.02 USD/h}}}",
+)
 NOT_ACTED_ON = Rule(
     "FS268",
     "no command acts on this key yet",
     "It is part of the language and checked with the rest, so a spec can say it; what it asks for does not happen.",
-    bad="objective: {minimize: time}",
-    good="objective: {minimize: cost}",
+    bad="schedule: {deadlines: {vol: open - 3h}}",
+    good="schedule: {deadline: open - 3h}",
     severity=Severity.WARNING,
 )

@@ -27,6 +27,28 @@ EXPIRED = Rule(
     good="overrides: [{policy: dear, fleet: prod, reason: quarter end, by: ana, expires: 2099-01-31}]",
     severity=Severity.WARNING,
 )
+PLAN_ELSEWHERE = Rule(
+    "FS624",
+    "a saved plan of another repository",
+    "Two repositories may call a fleet and its file alike. A plan is applied where it was made and reviewed.",
+    bad="fleetspec apply plan.fsp    # made in a repository that begins with another commit",
+    good="fleetspec plan fleet.yaml --out plan.fsp && fleetspec apply plan.fsp",
+)
+PLAN_MOVED = Rule(
+    "FS625",
+    "a saved plan is out of date",
+    "What was reviewed is the spec, the lock and the store as they were then. Comments and layout may change.",
+    bad="fleetspec apply plan.fsp    # after fleet.yaml was edited, or results were deleted",
+    good="fleetspec plan fleet.yaml --out plan.fsp && fleetspec apply plan.fsp",
+)
+PLAN_ALONE = Rule(
+    "FS626",
+    "a saved plan cannot be held against its spec",
+    "Whether the spec has changed since is seen where the spec is.",
+    bad="fleetspec apply plan.fsp    # in a folder without the spec",
+    good="fleetspec apply plan.fsp    # in the repository of the spec",
+    severity=Severity.WARNING,
+)
 AUDIT_BROKEN = Rule(
     "FS630",
     "the audit log is not what was written",

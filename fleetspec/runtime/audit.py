@@ -17,18 +17,27 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fleetspec.diagnostics import Rejected
 from fleetspec.files import sync_folder, write_atomically
+from fleetspec.objects import ObjectPath
+from fleetspec.rules import running
 from fleetspec.runtime.clock import now
+from fleetspec.runtime.leases import EXPIRES_SECONDS, leased
 from fleetspec.runtime.store import Store
 
 FIRST = "0" * 64
 """What the first line says is the digest before it."""
+_PAUSE_SECONDS = 0.5
+_TRIES = int(2 * EXPIRES_SECONDS / _PAUSE_SECONDS)
+"""Of a bucket's log that others write to: for twice as long as a dead one's claim counts."""
 EVENTS = ("plan-saved", "approval", "override", "apply-begun", "apply-ended")
 
 
@@ -88,16 +97,15 @@ def append(store: Path, fleet: str, event: str, by: str, /, **about: Any) -> Ent
     if event not in EVENTS:
         raise ValueError(f"'{event}' is not an event of the audit log")
     path = place(store, fleet)
+    if isinstance(path, ObjectPath):
+        return _put(path, event, by, about)
     path.parent.mkdir(parents=True, exist_ok=True)
     with _alone(path), _opened(path) as file:
         lines, torn = _split(file.read())
         if torn:
             file.truncate(file.seek(-torn, os.SEEK_END))
             about = {**about, "cut": torn}
-        if fault := _missing_at_the_end(path, [_entry(line) for line in lines]):
-            # The head that is written next would hide it.
-            about = {**about, "found": str(fault)}
-        line, entry = _line(len(lines) + 1, _digest_of(lines[-1]) if lines else FIRST, event, by, about)
+        line, entry = _following(path, lines, event, by, about)
         end = file.seek(0, os.SEEK_END)
         try:
             if file.write(line) != len(line):
@@ -109,6 +117,30 @@ def append(store: Path, fleet: str, event: str, by: str, /, **about: Any) -> Ent
             raise
         _keep_head(path, entry.number, entry.digest)
     return entry
+
+
+def _put(path: ObjectPath, event: str, by: str, about: dict[str, Any]) -> Entry:
+    """The same in a bucket, where a log is put anew with one line more: whole or not at all, by one at a time."""
+    with _claimed(path.parent / "audit"):
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            data = b""
+            if not _head(path).exists():
+                _keep_head(path, 0, FIRST)
+        lines, torn = _split(data)
+        line, entry = _following(path, lines, event, by, {**about, "cut": torn} if torn else about)
+        path.put(b"".join([*lines, line]))
+        _keep_head(path, entry.number, entry.digest)
+    return entry
+
+
+def _following(path: Path, lines: Sequence[bytes], event: str, by: str, about: dict[str, Any]) -> tuple[bytes, Entry]:
+    """The line that comes after these."""
+    if fault := _missing_at_the_end(path, [_entry(line) for line in lines]):
+        # The head that is written next would hide it.
+        about = {**about, "found": str(fault)}
+    return _line(len(lines) + 1, _digest_of(lines[-1]) if lines else FIRST, event, by, about)
 
 
 def _line(number: int, before: str, event: str, by: str, about: dict[str, Any]) -> tuple[bytes, Entry]:
@@ -253,4 +285,21 @@ def _alone(path: Path) -> Iterator[None]:
     """Wait for the others that write. A killed one leaves nothing to clean."""
     with path.with_name("audit.lock").open("a") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _claimed(root: ObjectPath) -> Iterator[None]:
+    """The same in a bucket; of a killed writer the claim runs out. Raises Rejected (FS502) where others never end."""
+    with ExitStack() as stack:
+        for left in reversed(range(_TRIES)):
+            try:
+                stack.enter_context(leased(root))
+                break
+            except Rejected as fault:
+                held = any(one.rule is running.STORE_HELD for one in fault.report)
+                if not held or not left:
+                    raise
+                # Two that saw each other's claim both went back: not for the same time again.
+                time.sleep(_PAUSE_SECONDS * (0.5 + secrets.randbelow(1000) / 1000))
         yield

@@ -1,13 +1,14 @@
 """Bundles: jobs of one class cut into pieces of about a second of predicted work, heaviest class first.
 
-Measured against one task per fit and fixed chunks, a second of work per call keeps dispatch below a percent
-of the work and the tail of a stage below a second.
+Measured against one task per fit and fixed chunks, a second of work per call keeps dispatch below a percent of the
+work. Towards the end of a stage pieces shrink, so that no worker waits long for the last one: each is half of an even
+share of what is left (factoring, Hummel, Schonberg and Flynn 1992).
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
+import heapq
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -94,7 +95,7 @@ def cut(ledger: Ledger, plan: Plan, jobs: NDArray[np.int64], width: Callable[[Ne
     A class that the plan gives several lanes is split in their proportion.
     """
     graph, lanes, gpus = ledger.graph, lanes_of(plan), {line.pool: line.gpu or "" for line in plan.pools}
-    bundles: list[Bundle] = []
+    parts: list[tuple[float, int, Need, NDArray[np.int64]]] = []
     for klass in np.unique(graph.klass[jobs]):
         here = _by_parent(ledger, jobs[graph.klass[jobs] == klass])
         description = graph.classes[int(klass)]
@@ -108,17 +109,44 @@ def cut(ledger: Ledger, plan: Plan, jobs: NDArray[np.int64], width: Callable[[Ne
                 ("", CPU_SLOT, UNPLANNED_SECONDS) if lane is None else (lane.pool, lane.slot, lane.seconds_per_job)
             )
             need = Need(pool, slot, gpus.get(pool, ""), profile[0], profile[1])
-            for part in np.array_split(mine, _pieces(len(mine), seconds, width(need))):
-                bundles.append(make_bundle(ledger, int(klass), part, need, seconds * len(part)))
+            parts.append((seconds, int(klass), need, mine))
     # Heaviest single jobs first: a long job begun last is a tail nobody can help with.
-    return sorted(bundles, key=lambda b: (-b.seconds / len(b), b.klass))
+    parts.sort(key=lambda part: (-part[0], part[1]))
+    left: dict[tuple[str, str], float] = {}
+    for seconds, _, need, mine in parts:
+        left[need.slot, need.gpu] = left.get((need.slot, need.gpu), 0.0) + seconds * len(mine)
+    bundles: list[Bundle] = []
+    for seconds, code, need, mine in parts:
+        counts = sizes(len(mine), seconds, width(need), left[need.slot, need.gpu])
+        left[need.slot, need.gpu] -= seconds * len(mine)
+        for part in np.split(mine, np.cumsum(counts)[:-1]):
+            bundles.append(make_bundle(ledger, code, part, need, seconds * len(part)))
+    return bundles
 
 
-def _pieces(jobs: int, seconds: float, workers: int) -> int:
-    """How many bundles: a second each, but enough for all workers and never below a twentieth of a second."""
-    seconds = max(seconds, 1e-6)
-    pieces = max(math.ceil(jobs * seconds / TARGET_SECONDS), min(workers, math.ceil(jobs * seconds / SMALLEST_SECONDS)))
-    return min(max(pieces, math.ceil(jobs / LARGEST_BUNDLE), 1), jobs)
+def sizes(jobs: int, seconds: float, workers: int, left: float) -> list[int]:
+    """How many jobs each bundle holds, in the order in which they are handed out, of ``jobs`` that take ``seconds``
+    each. ``left`` are the seconds of work of the stage from the first of them on.
+
+    A bundle is half of what an even share of the rest would be: a second at most, a twentieth of one at least.
+    """
+    seconds, counts = max(seconds, 1e-6), []
+    while jobs:
+        share = left / (2 * workers) if workers > 1 else TARGET_SECONDS
+        wanted = min(max(share, SMALLEST_SECONDS), TARGET_SECONDS)
+        counts.append(min(max(int(wanted / seconds + 1e-9), 1), LARGEST_BUNDLE, jobs))
+        jobs -= counts[-1]
+        left -= counts[-1] * seconds
+    return counts
+
+
+def makespan(seconds: Iterable[float], workers: int) -> float:
+    """When the last of the pieces of work ends that ``workers`` take from a list one after the other, each as soon as
+    it is free (Graham 1966)."""
+    free = [0.0] * workers
+    for each in seconds:
+        heapq.heapreplace(free, free[0] + each)
+    return max(free)
 
 
 def _shares(lanes: list[Lane], jobs: int) -> Iterable[tuple[Lane | None, int]]:

@@ -40,6 +40,8 @@ _LONG_SECONDS = 5.0
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 30.0
 _STARTS = 3
+_STUCK_SECONDS, _STUCK_TIMES = 900.0, 20.0
+"""After how long without a sign of a worker it is taken to hang: seconds, and times the prediction of its bundle."""
 _KILLED = "the process was killed (out of memory, or a crash in native code)"
 
 
@@ -82,6 +84,10 @@ class _Hand:
     up: Any
     ready: bool = False
     calls: list[tuple[Any, Bundle]] = field(default_factory=list)
+    sign: bytes = b""
+    """Its journal when last looked at, and ``since`` when it has stood so."""
+    since: float = 0.0
+    stuck: str | None = None
 
 
 @dataclass(eq=False)
@@ -128,6 +134,7 @@ class RayExecutor:
         self._shared = ray.put(work)
         self._crews: dict[Station, _Crew] = {}
         self._started = 0
+        self._watched = 0.0
         self._stop = work.store.journal / f"{work.run}.stop"
 
     def station(self, need: Need) -> Station:
@@ -217,6 +224,8 @@ class RayExecutor:
                     return
                 if hand.ready and len(hand.calls) == depth:
                     bundle = crew.queue.popleft()
+                    if not hand.calls:
+                        hand.since = time.monotonic()
                     hand.calls.append((hand.actor.run.remote(bundle), bundle))
                     yield Started(bundle)
 
@@ -230,6 +239,7 @@ class RayExecutor:
         if not pending:
             time.sleep(_POLL_SECONDS)
             return
+        self._watch()
         ready, _ = ray.wait(list(pending), num_returns=1, timeout=_POLL_SECONDS, fetch_local=False)
         if ready:
             ready, _ = ray.wait(list(pending), num_returns=len(pending), timeout=0, fetch_local=False)
@@ -241,6 +251,26 @@ class RayExecutor:
                 self._welcome(crew, hand)
             else:
                 yield from self._collect(crew, hand, reference)
+
+    def _watch(self) -> None:
+        """Kill workers whose journal stands still for too long, whatever code they hang in: their job is a suspect as
+        after any death. One whose journal is not to be seen from here is left alone."""
+        now = time.monotonic()
+        if now - self._watched < _STUCK_SECONDS / 100:
+            return
+        self._watched = now
+        for hand in [hand for crew in self._crews.values() for hand in crew.hands if hand.calls and not hand.stuck]:
+            try:
+                sign = (self._work.store.journal / hand.name).read_bytes()
+            except OSError:
+                continue
+            if sign != hand.sign:
+                hand.sign, hand.since = sign, now
+                continue
+            limit = max(_STUCK_SECONDS, _STUCK_TIMES * hand.calls[0][1].seconds)
+            if sign and now - hand.since > limit:
+                hand.stuck = f"it was stopped after {limit:.0f} s without progress"
+                ray.kill(hand.actor)
 
     def _welcome(self, crew: _Crew, hand: _Hand) -> None:
         try:
@@ -287,7 +317,7 @@ class RayExecutor:
             else:
                 blamed = True
                 journal = self._work.store.journal / hand.name
-                yield Death(bundle, Journal.read(journal, bundle.name), _KILLED)
+                yield Death(bundle, Journal.read(journal, bundle.name), hand.stuck or _KILLED)
         crew.queue.extendleft(reversed(untouched))
         (self._work.store.journal / hand.name).unlink(missing_ok=True)
 

@@ -304,6 +304,16 @@ def published(graph: JobGraph, mask: NDArray[np.bool_], store: Path) -> pa.Table
     return rows.filter(pc.is_in(rows["address"], value_set=addresses))
 
 
+def published_fits(store: Path, fleet: str) -> NDArray[np.void]:
+    """Digests, as 16-byte voids, of the fits that published forecasts were made with: what may be carried on."""
+    here = Store.of(store, fleet).folder(FOLDER)
+    own, groups = Folder(here), here / fleet
+    names = sorted(path.name for path in groups.iterdir()) if groups.is_dir() else []
+    editions_ = [editions.read_edition(own, editions.read_pointer(own, fleet, name)) for name in names]
+    found = {fit for rows in editions_ for fit in pc.unique(rows["fit"].drop_null()).to_pylist()}
+    return np.frombuffer(b"".join(bytes.fromhex(fit) for fit in sorted(found)), dtype="V16")
+
+
 def _own(store: Path, graph: JobGraph) -> Place:
     return Folder(Store.of(store, graph.fleet).folder(FOLDER))
 

@@ -103,6 +103,7 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "inventory": "inventorying",
     "audit": "auditing",
     "audited": "auditing",
 }

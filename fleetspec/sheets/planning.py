@@ -98,6 +98,7 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     if plan["stages"]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
+        facts += _beside_cost(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
         facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
@@ -105,6 +106,18 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+
+
+def _beside_cost(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """The purchase of owned nodes, which decides nothing; and what is proved where a plan is to end soon."""
+    found = []
+    if plan["loaded_usd"] > plan["cost_usd"]:
+        said = "with the purchase of owned nodes over their years, for the hours they work; sunk, it decides nothing"
+        found.append(("fully loaded", f"{usd(plan['loaded_usd'])}, {said}"))
+    if plan["objective"] == "time" and plan["soonest_seconds"]:
+        said = "after the start on these pools within the budget, proved; objective: time"
+        found.append(("soonest", f"{span(plan['soonest_seconds'])} {said}"))
+    return found
 
 
 def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:

@@ -13,6 +13,8 @@ _WORDS = {"fail": "stops", "warn": "warns", "overridden": "overridden"}
 _TONES: dict[str, Tone] = {"fail": "bad", "warn": "warn", "overridden": "dim"}
 _LONGEST = 300
 """Characters of an objection that a table has room for; the JSON has all of it."""
+_PASSING = 12
+"""Policies that pass and are named."""
 
 
 def policy_blocks(rulings: Sequence[dict[str, Any]]) -> list[Block]:
@@ -55,7 +57,8 @@ def _objecting(rulings: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _passing(rulings: Sequence[dict[str, Any]]) -> list[Block]:
     passing = list(dict.fromkeys(one["id"] for one in rulings if one["outcome"] == "pass"))
-    return [Line(f"nothing to object: {', '.join(passing)}", "good")] if passing else []
+    more = f" and {plural(len(passing) - _PASSING, 'more', 'more')}" if len(passing) > _PASSING else ""
+    return [Line(f"nothing to object: {', '.join(passing[:_PASSING])}{more}", "good")] if passing else []
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:

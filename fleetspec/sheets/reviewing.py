@@ -17,7 +17,7 @@ _EFFECTS = {
     "model": "fits anew",
     "data": "fits anew",
     "capacity": "plans anew, fits nothing",
-    "metadata": "nothing",
+    "metadata": "changes no result",
 }
 """What a change of a value brings with it, by class."""
 
@@ -128,8 +128,9 @@ def states(data: dict[str, Any]) -> str:
 
 def _state(side: dict[str, Any]) -> str:
     # A merge base is called by its commit; a folder has none.
-    plain = not side["commit"] or side["commit"].startswith(side["ref"])
-    return str(side["ref"]) if plain else f"{side['ref']} ({side['commit'][:8]})"
+    if side["commit"] and side["commit"].startswith(side["ref"]):
+        return str(side["ref"])[:12]
+    return str(side["ref"]) if not side["commit"] else f"{side['ref']} ({side['commit'][:8]})"
 
 
 def assumed(data: dict[str, Any]) -> str:
@@ -222,8 +223,8 @@ def necessary(work: Sequence[dict[str, Any]], run: str) -> Line:
     needed = [plural(one["needed"], one["task"], _PLURALS[one["task"]]) for one in work if one["needed"]]
     reused = sum(one["reused"] for one in work)
     stored = sum(one["stored"] for one in work)
-    said = f"Necessary for the {run} run: {', '.join(needed) if needed else 'nothing'}"
-    said += f"; {count(reused)} results of the base stay"
+    said = f"To compute for the {run} run: {', '.join(needed) if needed else 'nothing'}"
+    said += f"; {plural(reused, 'result')} of the base {'stays' if reused == 1 else 'stay'}"
     return Line(said + (f", {count(stored)} more are in the store" if stored else ""))
 
 

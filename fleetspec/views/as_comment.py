@@ -13,7 +13,8 @@ from typing import Any
 from msgspec import Struct
 
 from fleetspec.sheets import Block, Line, Table
-from fleetspec.sheets.figures import plural, span, usd
+from fleetspec.sheets.briefing import briefing, narrow_table
+from fleetspec.sheets.figures import plural
 from fleetspec.sheets.policies import objections, policy_table
 from fleetspec.sheets.reading import findings_sheet
 from fleetspec.sheets.reviewing import (
@@ -21,15 +22,13 @@ from fleetspec.sheets.reviewing import (
     bill_blocks,
     causes_blocks,
     groups_blocks,
-    headline,
     necessary,
     notes,
     settings_blocks,
-    specs_table,
     states,
     title_of,
 )
-from fleetspec.sheets.verdicts import heads, least_slack, rulings, verdict
+from fleetspec.sheets.verdicts import rulings, verdict
 from fleetspec.views.as_markdown import escape, markdown
 
 LIMIT = 60_000
@@ -65,6 +64,8 @@ def view(data: dict[str, Any], mark: str, limit: int = LIMIT) -> Written:
     """The JSON of a diff between two refs as a comment that begins with ``mark`` and is below ``limit`` bytes."""
     if not data["specs"]:
         return Written(f"{mark}\n**fleetspec: no spec differs** between {escape(states(data))}.\n", ())
+    label = f"{data['head']['ref']}:"
+    data = data | {"specs": [_plain(spec, label) for spec in data["specs"]]}
     rows = len(data["specs"])
     by_spec = [_parts(number, spec) for number, spec in enumerate(data["specs"])]
     size = sum(_size(part.text) + 2 for own in by_spec for part in own)
@@ -97,21 +98,15 @@ def view(data: dict[str, Any], mark: str, limit: int = LIMIT) -> Written:
 
 def _frame(data: dict[str, Any], mark: str, rows: int) -> str:
     """All that is not folded away."""
-    table = specs_table(data)
+    table = narrow_table(data)
     shown = table.rows[: min(rows, len(data["specs"]))]
     left = len(data["specs"]) - len(shown)
-    more = ((f"and {plural(left, 'more spec', 'more specs')}", "", "", "", ""),) if left else ()
+    more = ((f"and {plural(left, 'more spec', 'more specs')}", "", ""),) if left else ()
     totals = table.rows[len(data["specs"]) :]
     kept = Table(table.columns, (*shown, *more, *totals), table.right, table.last_is_total)
-    found = data["total"]
-    lines = [
-        mark,
-        f"### fleetspec: {_verdict(data)}",
-        f"Models: {escape(headline(found))}. A {data['run']} run: {_dollars(found['cost_usd'])}.{_slack(data)}",
-        markdown([kept]),
-    ]
-    if found["work"]:
-        lines.append(markdown([necessary(found["work"], data["run"])]))
+    lines = [mark, f"### fleetspec: {_verdict(data)}", markdown([*briefing(data), kept])]
+    if data["total"]["work"]:
+        lines.append(markdown([necessary(data["total"]["work"], data["run"])]))
     if judged := policy_table(rulings(data), _OBJECTIONS):
         lines.append(markdown(judged))
     return "\n\n".join([*lines, f"<sub>Between {escape(states(data))}. {escape(assumed(data))}</sub>"])
@@ -139,23 +134,6 @@ def _listed(paths: Sequence[str]) -> str:
     return ", ".join(map(escape, paths[:_NAMED])) + more
 
 
-def _dollars(cost: dict[str, float]) -> str:
-    change = cost["head"] - cost["base"]
-    if not change:
-        return f"{usd(cost['head'])}, as before"
-    return f"{usd(cost['base'])} → {usd(cost['head'])} (**{'+' if change > 0 else '-'}{usd(abs(change))}**)"
-
-
-def _slack(data: dict[str, Any]) -> str:
-    """The spec that ends closest to its deadline."""
-    found = least_slack(data)
-    if found is None:
-        return ""
-    least, path = found
-    where = f" ({escape(path)})" if sum(1 for _ in heads(data)) > 1 else ""
-    return f" Least slack before the deadline: **{span(least)}**{where}."
-
-
 def _parts(number: int, spec: dict[str, Any]) -> list[_Part]:
     """The details of one spec, in reading order."""
     made: list[_Part] = []
@@ -179,6 +157,15 @@ def _fold(spec: dict[str, Any], text: str) -> str:
     title = html.escape(" ".join(f"{spec['path']}: {title_of(spec)}".split())).replace("@", "@\u200b")
     state = " open" if spec["state"] == "broken" else ""
     return f"<details{state}><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def _plain(value: Any, label: str) -> Any:
+    """Plain data with places of the head as a reader of its files knows them: without the ref."""
+    if isinstance(value, str):
+        return value.removeprefix(label).replace(f"({label}", "(")
+    if isinstance(value, dict):
+        return {key: _plain(item, label) for key, item in value.items()}
+    return [_plain(item, label) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _size(text: str) -> int:

@@ -30,6 +30,7 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
     "/apis/apiextensions.k8s.io/v1": {"CustomResourceDefinition": ("customresourcedefinitions", False)},
     "/apis/apps/v1": {"Deployment": ("deployments", True)},
     "/apis/authorization.k8s.io/v1": {"SelfSubjectAccessReview": ("selfsubjectaccessreviews", False)},
+    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/kueue.x-k8s.io/v1beta2": {
         "ClusterQueue": ("clusterqueues", False),
         "LocalQueue": ("localqueues", True),

@@ -115,7 +115,9 @@ def lay_out(page: Path, folder: Path) -> None:
 
 
 def test_every_map_of_the_language_has_a_section() -> None:
-    assert set(SECTIONS.values()) == set(language.Shape.__subclasses__())
+    # Approvals have a file and a page of their own.
+    shapes = {one for one in language.Shape.__subclasses__() if one.__module__ != "fleetspec.compiler.approvals"}
+    assert set(SECTIONS.values()) == shapes
 
 
 @pytest.mark.parametrize("heading", SECTIONS)

@@ -100,7 +100,7 @@ def test_a_branch_is_reviewed_on_its_request(repository: Path, forge: Forge) -> 
     assert made.returncode == 0, made.stderr
     (comment,) = forge.comments
     assert comment["body"].startswith("<!-- fleetspec: review -->\n")
-    assert "4 changed (4 model)" in comment["body"]
+    assert "4 of 4 models are made anew" in comment["body"]
     assert "models.vol.params" in comment["body"]
     assert "is posted on" in made.stdout
     again = fleetspec(repository, "comment", forge.kind, "main...tails", "--", "fleet.yaml", **job(forge))

@@ -59,13 +59,12 @@ def test_a_pull_request_is_reviewed(clone: Path, forge: Forge, tools: Path, tmp_
 
 
 def test_a_fork_has_all_but_the_comment(clone: Path, forge: Forge, tools: Path, tmp_path: Path) -> None:
-    for token in (READER, ""):
-        here = job(clone, forge, tmp_path / "t", token)
-        outputs = run(ACTION, here, inputs(tools, tmp_path / "out"))
-        assert not here.failed, here.log
-        assert "FS614" in here.log
-        assert outputs["retrained"] == "18"
-        assert "### fleetspec: ✅" in here.summary
+    here = job(clone, forge, tmp_path / "t", READER)
+    outputs = run(ACTION, here, inputs(tools, tmp_path / "out"))
+    assert not here.failed, here.log
+    assert "FS614" in here.log
+    assert outputs["retrained"] == "18"
+    assert "### fleetspec: ✅" in here.summary
     assert not forge.comments
 
 
@@ -113,11 +112,11 @@ def test_a_shallow_clone_of_one_branch_gets_what_it_lacks(
 
 def test_inputs_are_texts_and_never_commands(clone: Path, forge: Forge, tools: Path, tmp_path: Path) -> None:
     trap = tmp_path / "trap"
-    for name, value in (("paths", f"specs/\n$(touch {trap})\n"), ("base", f"main; touch {trap}"),
-                        ("tag", f"`touch {trap}`"), ("fail_on", f"$(touch {trap}) *")):  # fmt: skip
+    texts = {"paths": f"specs/\n$(touch {trap})\n", "tag": f"`touch {trap}`", "fail_on": f"$(touch {trap}) *"}
+    for given in (texts, {"base": f"main; touch {trap}"}):
         here = job(clone, forge, tmp_path / "t")
-        run(ACTION, here, inputs(tools, tmp_path / "out", **{name: value}))
-        assert not trap.exists(), name
+        run(ACTION, here, inputs(tools, tmp_path / "out", **given))
+        assert not trap.exists(), given
 
 
 def test_a_forge_that_is_down_fails_the_job_and_says_so(clone: Path, forge: Forge, tools: Path, tmp_path: Path) -> None:

@@ -95,7 +95,10 @@ def test_a_raced_fit_does_not_depend_on_its_company(rows):
         np.testing.assert_array_equal(together.parameters[row], alone.parameters[0])
 
 
-def test_egarch_is_not_raced():
-    assert search(KINKED, np.array([series(100, 1)])).raced
-    for spec in (SMOOTH, Specification("egarch", 2, 1, 2, "ged"), Specification("tgarch", o=1, distribution="ged")):
-        assert not search(spec, np.array([series(100, 1)])).raced
+def test_rough_ends_that_do_not_forget_are_struck():
+    spec = Specification("egarch", 1, 1, 1)
+    one = search(spec, np.array([series(400, 3)]))
+    forgets, keeps = starts.point(spec, (0.1, 0.0, 0.9), "even", "even"), (0.0, 0.0, -1.0, 0.0, 0.99)
+    reached = np.array([[3.0, 1.0]])
+    one.strike_unforgetting(np.array([0]), reached, np.array([[forgets, keeps]]))
+    np.testing.assert_array_equal(reached, [[3.0, np.inf]])

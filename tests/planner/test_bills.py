@@ -43,10 +43,10 @@ def test_the_worst_night_is_the_plan_of_everything_in_that_time() -> None:
 def test_a_month_is_so_many_steady_nights() -> None:
     posed = problem([job_class(jobs=40, cpu=9.0)], [cpu_pool(cap=1)])
     night = bills.steady(posed, np.array([1.0]))
-    month = bills.month(night, 5.0)
+    month = bills.month(night, 5.0, 21, "2026-11")
     assert night.cost_usd is not None
     assert month.cost_usd == pytest.approx(21 * night.cost_usd)
-    assert "ASSUMED" in month.note
+    assert month.note.startswith("21 steady nights, the sessions of 2026-11")
 
 
 def test_what_cannot_run_has_no_cost() -> None:

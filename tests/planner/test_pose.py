@@ -20,9 +20,10 @@ from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.families import registry
 from fleetspec.family import Family, Params, Profile
+from fleetspec.planner.offers import usable_memory
 from fleetspec.planner.planning import make_plan
 from fleetspec.planner.plans import violations
-from fleetspec.planner.pose import header_of, pose, usable_memory
+from fleetspec.planner.pose import header_of, pose
 from fleetspec.planner.problem import CapacityProblem
 
 POOLS: dict[str, dict[str, str]] = {

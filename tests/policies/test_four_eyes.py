@@ -6,15 +6,11 @@ from pathlib import Path
 
 import pytest
 from in_process import Answer, Run
-from policy_fleet import SPEC, Fleet
+from policy_fleet import QUICK, Fleet
 
 from fleetspec.planfile import read_planfile
 from fleetspec.runtime import audit
 
-# Nothing of this is compiled before it first runs.
-QUICK = SPEC.replace("family: ridge, target: return, features: tech", "family: arima, target: return").replace(
-    "family: lasso, target: return, features: tech", "family: arima, target: return"
-)
 HIGH = QUICK.replace("tier: medium", "tier: high")
 APPLY = ("--executor", "inline", "--yes", "--quiet")
 
@@ -59,8 +55,7 @@ def test_a_second_person_and_the_nights_after(fleet: Fleet, run: Run) -> None:
     fleet.approvals.unlink()
     assert run("apply", "prod.yaml", *APPLY).code == 0
     # Another spec does.
-    fleet.write(HIGH.replace("refit: 5 sessions", "refit: 6 sessions", 1))
-    assert run("lock", "prod.yaml").code == 0
+    fleet.write(HIGH.replace("nightly: 1 USD", "nightly: 2 USD"))
     refused(run("apply", "prod.yaml", *APPLY), "is approved by nobody")
     # And a log that somebody edited says nothing.
     fleet.write(HIGH)

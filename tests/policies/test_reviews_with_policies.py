@@ -11,7 +11,7 @@ GONE = "  gone: {rule: removal, owner: risk}\n"
 NEW = "  new: {rule: new-family, owner: risk, tiers: [high, medium]}\n"
 LATE = "  late: {rule: slack, owner: ops, limit: 30d, on_fail: warn}\n"
 LESS = SPEC.replace("models: [vol, more]", "models: [vol]").replace(
-    "  more: {family: lasso, target: return, features: tech, train: 250 bars, refit: 5 sessions}\n", ""
+    "  more: {family: lasso, target: return, features: tech, train: 240 bars, refit: 5 sessions}\n", ""
 )
 RANGE = "main~1..main"
 

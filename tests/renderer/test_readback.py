@@ -74,6 +74,12 @@ def test_what_is_rendered_passes(made: Made) -> None:
         ("configmap.yaml", '"series":[]', '"series":[1]', "does not read back"),
         ("platform/mig-config.yaml", "fleetspec-7x1g.10gb", "fleetspec-6x1g.10gb", "which is not defined"),
         ("platform/mig-config.yaml", "all-disabled", "all disabled", "no layout a node can be labelled with"),
+        ("fleet/serviceaccount.yaml", "managed-by: fleetspec", "managed-by: helm", "does not say whose it is"),
+        ("fleet/networkpolicy.yaml", "protocol: UDP", "protocol: UPD", "FS434"),
+        ("rayjob.yaml", "submissionMode: K8sJobMode", "submissionMode: K8SJobMode", "FS482"),
+        ("rayjob.yaml", "maxReplicas: 2", "maxReplicas: 3", "the plan for"),
+        ("rayjob.yaml", 'cpu: "250m"', 'cpu: "251m"', "the plan for"),
+        ("rayjob.yaml", "enableInTreeAutoscaling: true", "enableInTreeAutoscaling: false", "other than the spec"),
         ("kustomization.yaml", '- "rayjob.yaml"', '- "rayjobs.yaml"', "not rendered: ['rayjobs.yaml']"),
     ],
 )  # fmt: skip

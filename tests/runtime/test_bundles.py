@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fleetspec.compiler.lock import LockedSeries
 from fleetspec.planner.plans import Lane
-from fleetspec.runtime.bundles import LARGEST_BUNDLE, cut
+from fleetspec.runtime.bundles import LARGEST_BUNDLE, cut, makespan, sizes
 from fleetspec.runtime.ledger import Ledger
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
@@ -45,6 +45,23 @@ def test_bundles_hold_every_job_once_at_about_a_second_each(
     if series * seconds > 1 and seconds < 0.05:
         # Never so small that handing them out costs more than running them, unless all workers need one.
         assert max(b.seconds for b in bundles) > 0.02
+
+
+@pytest.mark.parametrize("workers", [2, 16, 64, 256])
+@pytest.mark.parametrize("seconds", [0.008, 0.03, 0.7])
+def test_workers_end_within_three_percent_of_the_least_there_could_be(workers: int, seconds: float) -> None:
+    jobs = int(20 * workers / min(seconds, 0.2))
+    counts = sizes(jobs, seconds, workers, jobs * seconds)
+    assert sum(counts) == jobs
+    bound = max(jobs * seconds / workers, seconds)
+    assert makespan([count * seconds for count in counts], workers) <= 1.03 * bound
+
+
+def test_the_end_of_a_list_is_that_of_a_simulation_by_hand() -> None:
+    # Two workers: 3 and 1, then 1 at 1, 2 at 2, and the last 4 at 3.
+    assert makespan([3, 1, 1, 2, 4], 2) == 7
+    assert makespan([3, 1, 1, 2, 4], 1) == 11
+    assert makespan([], 3) == 0
 
 
 def test_name_of_a_bundle_depends_on_its_jobs_alone(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 from scipy.stats import binom
 
+from fleetspec.compiler.jobgraph import Task
 from fleetspec.compiler.spec_hardware import OnMiss, Publish
 from fleetspec.compiler.spec_models import Gate
 from fleetspec.diagnostics import ExitCode, Report
@@ -26,7 +27,7 @@ from fleetspec.runtime import editions, segments
 from fleetspec.runtime.driver import RunRequest, run
 from fleetspec.runtime.gating import benjamini_hochberg, exceptions_p_value
 from fleetspec.runtime.places import Folder, PlaceError, open_place
-from fleetspec.runtime.publishing import LATEST, published, standing
+from fleetspec.runtime.publishing import LATEST, published, published_fits, standing
 from fleetspec.units import Cadence, Sessions, Share
 
 FIRST = np.datetime64("2024-01-01")
@@ -133,6 +134,14 @@ def test_latest_parameters_forecast_todays_origin(toys) -> None:
     report = Report()
     summary.tell(report)
     assert "FS532" in {finding.rule.code for finding in report}
+
+
+def test_what_may_be_carried_on_is_no_garbage(toys) -> None:
+    request = night(toys, "A", "B")
+    run(request)
+    fits = [request.graph.digest[job].tobytes() for job in np.flatnonzero(request.graph.task == Task.FIT)]
+    assert sorted(bytes(fit) for fit in published_fits(request.store, "toys")) == sorted(fits)
+    assert len(published_fits(request.store, "nobody")) == 0
 
 
 def test_without_leave_to_carry_the_last_forecast_is_held_with_its_age(toys) -> None:

@@ -19,6 +19,11 @@ def side(cost: float, verdict: str = "feasible", slack: float = 3600.0) -> dict[
             "nodes": [["box", 1]]}  # fmt: skip
 
 
+def ruling(number: int, outcome: str, text: str = "too dear") -> dict[str, Any]:
+    return {"id": f"p{number}", "owner": "platform", "rule": "cost", "where": f"HEAD:specs/a.yaml:{number}",
+            "what": text, "fix": text, "outcome": outcome, "overridden_by": None}  # fmt: skip
+
+
 def group(number: int, **counts: int) -> dict[str, Any]:
     held = {key: counts.get(key, 0) for key in ("added", "removed", "renamed", "model", "upstream", "data")}
     held["changed"] = held["model"] + held["upstream"] + held["data"]
@@ -71,9 +76,49 @@ def test_the_verdict_is_the_first_thing_read() -> None:
     lines = view(answer(spec("specs/a.yaml", review(2, 2))), MARK).text.splitlines()
     assert lines[0] == MARK
     assert lines[2] == "### fleetspec: ✅ 1 spec changed, every run ends in time"
-    assert lines[4].startswith("Models: 0 added, 6 changed (6 model), 0 removed, 4 unchanged.")
-    assert "1.00 USD → 2.00 USD (**+1.00 USD**)" in lines[4]
-    assert "Least slack before the deadline: **1h00m**." in lines[4]
+    assert lines[4] == "6 of 10 models are made anew (6 by their settings); none added, none removed."
+    assert lines[6] == (
+        "A nightly run costs 2.00 USD, 1.00 USD more than before (+100.0 %). It ends 1h00m before its deadline."
+    )
+    assert lines[8] == "**Nobody has to act: cost, deadlines and policies allow it.**"
+
+
+@pytest.mark.parametrize(
+    ("specs", "said"),
+    [
+        (
+            [spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))],
+            "It ends 1m00s after its deadline (was: 1h00m before).",
+        ),
+        ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "fleetspec plan a.yaml says what would help."),
+        ([spec("a.yaml", review(0, 1, head=1.0005))], "None of 4 models changes."),
+        ([spec("a.yaml", review(0, 1, head=1.0005))], "A nightly run costs 1.00 USD, as before."),
+        ([spec("a.yaml", review(0, 1, slack=60.0))], "It ends 1m00s before its deadline (was: 1h00m before)."),
+        ([spec("a.yaml", review(0, 1, base=0.0006, head=0.00060001))], "as before"),
+        ([spec("a.yaml", review(0, 1, head=0.5))], "0.50 USD less than before (-50.0 %)"),
+        ([spec("a.yaml", None, "broken", 1)], "To do, by the author: mend what is told below"),
+        ([spec("a.yaml", None, "broken", 1), spec("b.yaml", review(1, 1))], "The others: 3 of 7 models are made anew"),
+        (
+            [spec("a.yaml", review(1, 1)), spec("b.yaml", review(1, 1, slack=60.0))],
+            "The tightest run, b.yaml, ends 1m00s",
+        ),
+        ([spec("a.yaml", review(1, 1) | {"policies": [ruling(1, "fail")]})], "ask platform for an override"),
+    ],
+)
+def test_what_changes_what_it_costs_whether_it_is_safe_and_who_acts(specs: list[dict[str, Any]], said: str) -> None:
+    assert said in view(answer(*specs), MARK).text.split("<sub>")[0]
+
+
+def test_of_a_broken_spec_alone_no_figure_is_told() -> None:
+    text = view(answer(spec("a.yaml", None, "broken", 1)), MARK).text
+    assert "USD," not in text
+    assert "unchanged" not in text
+
+
+def test_places_are_those_of_the_files_that_are_shown() -> None:
+    text = view(answer(spec("specs/a.yaml", review(1, 1), findings=1)), MARK).text
+    assert "`specs/a.yaml:3:1`" in text
+    assert "HEAD:" not in text
 
 
 @pytest.mark.parametrize(
@@ -140,6 +185,22 @@ def test_of_a_kind_the_last_spec_goes_first() -> None:
     # What the note needs is kept free as well: one or two of the last specs pay for both.
     assert 28 <= len(with_values) < 30
     assert with_values == [f"specs/s{number:02d}.yaml" for number in range(len(with_values))]
+
+
+@pytest.mark.parametrize("limit", [60_000, 30_000, 12_000])
+def test_what_policies_say_stays_whatever_is_left_out(limit: int) -> None:
+    """A hundred policies that pass and fifty that stop it, in words without end, on each of forty specs."""
+    told = [ruling(number, "pass") for number in range(100)]
+    told += [ruling(number, "fail", f"number {number}: " + "x" * 5000) for number in range(100, 150)]
+    specs = [spec(f"specs/s{number:02d}.yaml", review(8, 8) | {"policies": told}) for number in range(40)]
+    made = view(answer(*specs), MARK, limit)
+    assert len(made.text.encode()) < limit
+    assert made.dropped == DROPPED[: len(made.dropped)]
+    assert "### fleetspec: ❌ stopped by policy: p100 (platform)" in made.text
+    assert made.text.count("| stops |") == 10
+    assert "and 1,990 more objections" in made.text
+    assert "nothing to object: p0, p1," in made.text
+    assert "and 88 more" in made.text
 
 
 @pytest.mark.parametrize("count", [1, 100, 3000])

@@ -69,7 +69,10 @@ class Search:
             self.scan_mean(everyone)
 
     def offer_others(self) -> None:
-        """The other starts, to rows in doubt; to those in some doubt only starts that are not far less likely."""
+        """The other starts, to rows in doubt; to those in some doubt only starts that are not far less likely.
+
+        Rows without a fit so far are minimised from each of them to the end; for the others they are raced.
+        """
         some, much = self.doubts()
         doubted = np.flatnonzero(some)
         others = starts.others(self.specification)
@@ -82,23 +85,13 @@ class Search:
         values = self.engine.values(self.batch, self.rows[doubted], begins)
         with np.errstate(invalid="ignore"):
             worth = (values < reached[:, None] + FAR) | much[doubted, None]
-        if self.raced:
-            self.race(doubted, begins, worth)
-            return
+        lost = self.fault[doubted] != 0
         for number in range(len(others)):
-            at = worth[:, number]
+            at = worth[:, number] & lost
             if at.any():
                 self.offer(doubted[at], begins[at, number])
-
-    @property
-    def raced(self) -> bool:
-        """Whether other starts are followed roughly first: where they are many, or where a kinked mean is slow.
-
-        Not for ``egarch``: the likeliest of rough points would be filters that never forget.
-        """
-        spec = self.specification
-        crowded = max(spec.p, spec.o, spec.q) > 1
-        return spec.process != "egarch" and (crowded or (self.batch.kinked and spec.process != "tgarch"))
+        if not lost.all():
+            self.race(doubted[~lost], begins[~lost], worth[~lost])
 
     def race(self, at: Integers, begins: Floats, worth: Flags) -> None:
         """Minimises roughly from ``begins`` (rows, c, k) where ``worth`` (rows, c), and from what leads to the end.
@@ -107,11 +100,8 @@ class Search:
         place of its own. A mean with kinks is held until then, at that of the best minimum so far: it hardly matters
         to the others, and twice as many steps are needed with it.
         """
-        means, mean_at = len(self.specification.mean_names), self.fault[at] == 0
-        frozen = 0
-        if self.batch.kinked:
-            frozen = means
-            begins[mean_at, :, :means] = self.x[at[mean_at], None, :means]
+        frozen = len(self.specification.mean_names) if self.batch.kinked else 0
+        begins[:, :, :frozen] = self.x[at, None, :frozen]
         reached = np.full(worth.shape, np.inf)
         for number in range(worth.shape[1]):
             on = np.flatnonzero(worth[:, number])
@@ -121,6 +111,8 @@ class Search:
                 )
                 begins[on, number], reached[on, number] = found, np.where(np.isfinite(value), value, np.inf)
                 self.evaluations[at[on]] += spent
+        if self.specification.process == "egarch":
+            self.strike_unforgetting(at, reached, begins)
         limit = np.minimum(self.value[at], reached.min(axis=1)) + NEAR
         reached[reached >= limit[:, None]] = np.inf
         self.strike(reached, begins, self.x[at], self.value[at])
@@ -134,6 +126,14 @@ class Search:
             self.offer(at[on], chosen[on])
             reached[on, best[on]] = np.inf
             self.strike(reached, begins, chosen, self.value[at])
+
+    def strike_unforgetting(self, at: Integers, reached: Floats, points: Floats) -> None:
+        """Makes infinite what of ``reached`` (rows, c) is no invertible filter at its point (rows, c, k)."""
+        for number in range(reached.shape[1]):
+            on = np.flatnonzero(np.isfinite(reached[:, number]))
+            if len(on):
+                _, growth = self.engine.checks(self.batch, self.rows[at[on]], points[on, number])
+                reached[on[~(growth < 0.0)], number] = np.inf
 
     def strike(self, reached: Floats, points: Floats, known: Floats, least: Floats) -> None:
         """Makes infinite what of ``reached`` (rows, c) lies at a place that is known already (rows, k), or near it."""

@@ -1,0 +1,195 @@
+"""The same night bought in simpler ways: cost against the plan's at deadlines of 3 to 12 hours.
+
+    python bench/baselines.py [hours …]
+
+About 42,500 jobs in 30 classes and 3 stages, most of the cost in neural fits that need 9 GiB of GPU memory, on two
+sizes of CPU nodes, H100s and A100s that may be cut, and RTX 4090s (list prices of clouds, the A100's and the 4090's
+ASSUMED; runtimes ASSUMED). Each way is a restriction of the problem that the planner then solves and replays like its
+own, so what is compared is the restriction and not the planning; it is late if its best replay ends after the deadline
+within the same maxima. One way is a rule and is paid on paper, without a replay, which flatters it: *per task*, nodes
+of its own for every task from the offers that are cheapest for it, as SkyPilot picks them; a task is all jobs of a
+class.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "planner"))
+
+from capacity_problems import cpu_pool, job_class, mig_pool, on_mig, whole_gpu_pool
+
+from fleetspec.planner.formulation import IDLE_SECONDS
+from fleetspec.planner.planning import solve
+from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass, Placement
+
+HOURS = (3, 4, 6, 8, 12)
+STARTUP = 120
+LEAST_ROOM = 900.0
+"""Seconds that even the shortest stage is given in a rule that is not planned."""
+GIB_PER_MODEL = 5
+"""The source article's rule: models at a time on a GPU = its memory // 5 GB, whatever they need."""
+
+
+def instance(hours: float) -> CapacityProblem:
+    pools = [
+        cpu_pool("cpu-32", 1.5539, 31, 40, 120, 120_000),
+        cpu_pool("cpu-90", 4.0859, 89, 10, 120, 340_000),
+        mig_pool("h100", 11.0612, 8, 300),
+        mig_pool("a100", 3.6730, 8, 300, cpu=11, device="A100-40GB"),
+        whole_gpu_pool("rtx-4090", 1.38, 6, 120),
+    ]
+    h100, a100 = pools[2], pools[3]
+    classes: list[DemandClass] = []
+    for universe, series in (("equities", 2000), ("fx", 60)):
+        for family, seconds in (("garch", 0.15), ("egarch", 0.32), ("gjr", 0.19), ("dcc", 1.9)):
+            for stage, task, t in ((0, "fit", seconds * 10), (1, "forecast", seconds / 10)):
+                where = {"cpu-32": t, "cpu-90": t * 0.9}
+                classes.append(job_class(f"{universe}/vol/{family}/{task}", series, stage, memory=700, **where))
+        for stage, task, t in ((0, "fit", 2.2), (1, "forecast", 0.1)):
+            where = {"cpu-32": t * 4, "cpu-90": t * 4, "h100": on_mig(h100, t / 3.5, 1024)}
+            where |= {"a100": on_mig(a100, t / 1.8, 1024), "rtx-4090": {"gpu": t}}
+            classes.append(job_class(f"{universe}/trees/xgboost/{task}", 4 * series, stage, memory=1500, **where))
+        classes.append(job_class(f"{universe}/var/vol-scaled/forecast", 4 * series, 2, **{"cpu-32": 0.02}))
+    for universe, jobs in (("fx", 250), ("equities", 400)):
+        for stage, task, t in ((0, "fit", 700.0), (1, "forecast", 2.0)):
+            where = {"h100": on_mig(h100, t / 3.5, 9000), "a100": on_mig(a100, t / 1.8, 9000), "rtx-4090": {"gpu": t}}
+            classes.append(
+                job_class(f"{universe}/deep/nbeats/{task}", jobs, stage, memory=1500, gpu_memory=9000, **where)
+            )
+    deadline = round(hours * 3600)
+    return CapacityProblem(tuple(classes), tuple(pools), deadline, None, STARTUP)
+
+
+def no_sharing(posed: CapacityProblem) -> CapacityProblem:
+    """Every GPU job has a GPU to itself."""
+    return _only(posed, {pool.name: {_whole(pool)} for pool in posed.pools if pool.gpu})
+
+
+def one_gpu(posed: CapacityProblem, name: str) -> CapacityProblem:
+    """CPU nodes, and GPUs of one kind."""
+    kept = {pool.name for pool in posed.pools if pool.gpu is None or pool.name == name}
+    return replace(
+        posed,
+        pools=tuple(pool for pool in posed.pools if pool.name in kept),
+        classes=tuple(
+            replace(one, placements=tuple(place for place in one.placements if place.pool in kept))
+            for one in posed.classes
+        ),
+    )
+
+
+def article(posed: CapacityProblem) -> CapacityProblem:
+    """One profile for all models of a GPU: of those that hold the largest model (its own rule, memory // 5 GB, would
+    run it out of memory), the one with the number of models nearest to that rule."""
+    least = max(one.gpu_memory_mib for one in posed.classes)
+    layouts = {}
+    for pool in posed.pools:
+        if pool.gpu is None:
+            continue
+        models = max(slot.gpu_memory_mib for slot in pool.slots) // 1024 // GIB_PER_MODEL
+        alike = [
+            pattern
+            for pattern in pool.patterns
+            if len(pattern.slots) == 1
+            and next(slot for slot in pool.slots if slot.name == pattern.slots[0][0]).gpu_memory_mib >= least
+        ]
+        layouts[pool.name] = {min(alike, key=lambda pattern: abs(pattern.slots[0][1] - models)).name}
+    return _only(posed, layouts)
+
+
+def _whole(pool: CapacityPool) -> str:
+    return next(p.name for p in pool.patterns if sum(count for _, count in p.slots) == pool.gpus)
+
+
+def _only(posed: CapacityProblem, layouts: dict[str, set[str]]) -> CapacityProblem:
+    """GPU pools with these layouts alone, and placements in slots that they have."""
+    pools = tuple(
+        replace(pool, patterns=tuple(p for p in pool.patterns if p.name in layouts[pool.name])) if pool.gpu else pool
+        for pool in posed.pools
+    )
+    slots = {(pool.name, slot) for pool in pools for pattern in pool.patterns for slot, _ in pattern.slots}
+
+    def stays(place: Placement) -> bool:
+        return place.slot == "cpu" or (place.pool, place.slot) in slots
+
+    classes = tuple(replace(one, placements=tuple(filter(stays, one.placements))) for one in posed.classes)
+    return replace(posed, pools=pools, classes=classes)
+
+
+def per_task(posed: CapacityProblem) -> float:
+    """USD on paper where each class has nodes of its own, a job a GPU or cores of its own, cheapest places first as far
+    as the maxima go; inf where they do not suffice. A stage has the part of the night that its work is of all work."""
+    total, stages = 0.0, sorted({one.stage for one in posed.classes})
+    work = {s: sum(_least(one) for one in posed.classes if one.stage == s) for s in stages}
+    pools = {pool.name: pool for pool in posed.pools}
+    for s in stages:
+        # What a boot takes of a short stage, every stage has.
+        room = max((posed.deadline_seconds - posed.overhead_seconds) * work[s] / sum(work.values()), LEAST_ROOM)
+        left = {pool.name: pool.cap for pool in posed.pools}
+        for one in sorted((c for c in posed.classes if c.stage == s), key=lambda c: -_least(c)):
+            total += _own_nodes(one, pools, left, room)
+    return total
+
+
+def _least(one: DemandClass) -> float:
+    return one.jobs * min(place.seconds for place in one.placements)
+
+
+def _own_nodes(one: DemandClass, pools: dict[str, CapacityPool], left: dict[str, int], room: float) -> float:
+    """USD of a class on nodes that are all its own; takes them from ``left``."""
+    offers = []
+    for place in one.placements:
+        pool = pools[place.pool]
+        lanes = min(pool.cpu // one.cores, pool.memory_mib // one.memory_mib) if pool.gpu is None else pool.gpus
+        in_a_row = math.floor((room - pool.boot_seconds) / place.seconds)
+        if in_a_row >= 1:
+            offers.append((place.seconds * pool.usd_per_hour / lanes, lanes, in_a_row, place, pool))
+    jobs, cost = one.jobs, 0.0
+    for _, lanes, in_a_row, place, pool in sorted(offers, key=lambda offer: (offer[0], offer[3].pool, offer[3].slot)):
+        nodes = min(math.ceil(jobs / (lanes * in_a_row)), left[pool.name])
+        here = min(jobs, nodes * lanes * in_a_row)
+        left[pool.name] -= nodes
+        jobs -= here
+        seconds = here / lanes * place.seconds + nodes * (pool.boot_seconds + IDLE_SECONDS)
+        cost += seconds / 3600 * pool.usd_per_hour
+    return cost if not jobs else math.inf
+
+
+def main(hours: list[float]) -> None:
+    jobs = sum(one.jobs for one in instance(8).classes)
+    print(f"{jobs:,} jobs; a way's cost over the plan's; 'late': its best replay ends after the deadline")
+    print(f"{'hours':>5} {'plan USD':>9} {'gap':>6}  {'no sharing':>10} {'H100':>7} {'A100':>7} {'4090':>7}", end="")
+    print(f" {'article':>8} {'per task':>9}  seconds")
+    for each in hours:
+        posed = instance(each)
+        begin = time.perf_counter()
+        own = solve(posed)
+        took = time.perf_counter() - begin
+        if own.verdict != "feasible" or own.replay is None or own.bound is None:
+            print(f"{each:>5} {own.verdict}")
+            continue
+        cost = own.replay.cost_usd
+        ways = [no_sharing(posed), *(one_gpu(posed, name) for name in ("h100", "a100", "rtx-4090")), article(posed)]
+        told = [_ratio(way, cost) for way in ways]
+        alone = per_task(posed)
+        told.append("too few" if math.isinf(alone) else f"{alone / cost:.2f}")
+        print(
+            f"{each:>5g} {cost:>9.2f} {cost / own.bound.cost_usd - 1:>6.1%}  {told[0]:>10} {told[1]:>7} {told[2]:>7} "
+            f"{told[3]:>7} {told[4]:>8} {told[5]:>9}  {took:.1f}"
+        )
+
+
+def _ratio(way: CapacityProblem, cost: float) -> str:
+    found = solve(way)
+    if found.verdict != "feasible" or found.replay is None:
+        return "late"
+    return f"{found.replay.cost_usd / cost:.2f}"
+
+
+if __name__ == "__main__":
+    main([float(word) for word in sys.argv[1:]] or list(HOURS))
