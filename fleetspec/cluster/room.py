@@ -93,7 +93,7 @@ def queues(objects: Objects, namespace: str, names: Sequence[str], pods: Sequenc
     for name in names:
         local = objects.get(Ref(version, "LocalQueue", namespace, name))
         if local is None:
-            help = f"make a LocalQueue {name} in {namespace}, or apply with --platform"
+            help = f"make a LocalQueue {name} in {namespace}, or apply with --scope platform"
             found.append(bad(f"queue {name}", f"there is no LocalQueue in {namespace}", rules.QUOTA_TOO_SMALL, help))
             continue
         cluster = objects.get(Ref(version, "ClusterQueue", "", local["spec"].get("clusterQueue", "")))
@@ -103,7 +103,7 @@ def queues(objects: Objects, namespace: str, names: Sequence[str], pods: Sequenc
 
 def _queue(name: str, cluster: Object | None, pods: Sequence[Pods]) -> Finding:
     if cluster is None:
-        help = "make the ClusterQueue that the LocalQueue names, or apply with --platform"
+        help = "make the ClusterQueue that the LocalQueue names, or apply with --scope platform"
         return bad(f"queue {name}", "its ClusterQueue is not there", rules.QUOTA_TOO_SMALL, help)
     most: dict[str, Fraction] = {}
     for group in cluster["spec"].get("resourceGroups") or []:
