@@ -37,7 +37,6 @@ KINDS: dict[str, dict[str, tuple[str, bool]]] = {
         "ResourceFlavor": ("resourceflavors", False),
         "Workload": ("workloads", True),
     },
-    "/apis/batch/v1": {"CronJob": ("cronjobs", True)},
     "/apis/networking.k8s.io/v1": {"NetworkPolicy": ("networkpolicies", True)},
     "/apis/policy/v1": {"PodDisruptionBudget": ("poddisruptionbudgets", True)},
     "/apis/rbac.authorization.k8s.io/v1": {"Role": ("roles", True), "RoleBinding": ("rolebindings", True)},
