@@ -148,6 +148,6 @@ def test_the_page_is_a_file_or_comes_on_stdout(folder: Path) -> None:
 def test_json_has_what_the_text_says(folder: Path) -> None:
     answer = fleetspec(folder, "plan", "fleet.yaml", "--format", "json")
     data = json.loads(answer.stdout)
-    assert set(data) == {"plan", "words", "data", "slack", "families", "advice"}
+    assert set(data) == {"plan", "words", "data", "slack", "families", "advice", "policies"}
     assert sum(step["seconds"] for step in data["slack"]) == pytest.approx(data["plan"]["deadline_seconds"])
     assert sum(line["cost_usd"] for line in data["families"]) == pytest.approx(data["plan"]["cost_usd"], abs=1e-5)
