@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,6 +70,47 @@ def runtimes_command(family: str | None, store: Path | None, fleet: str | None, 
     if (store is None) != (fleet is None):
         raise click.UsageError("--store and --fleet go together: a store keeps what it measured by fleet")
     _show("runtimes", runtimes(pipeline.world(store, fleet).catalog, family), format_, no_color)
+
+
+def _quotes(context: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> dict[str, float]:
+    quotes: dict[str, float] = {}
+    for text in given:
+        gpu, _, figure = text.partition("=")
+        try:
+            usd = float(figure)
+        except ValueError:
+            usd = math.nan
+        if not (gpu and 0 < usd < 1e9):
+            raise click.BadParameter(f"'{text}' is not a GPU and its price: write H100-80GB=27500")
+        quotes[gpu] = usd
+    return quotes
+
+
+@catalog_command.command("rent-or-buy")
+@click.option("--price", "quotes", metavar="GPU=USD", multiple=True, callback=_quotes,
+              help="A quote in place of the published purchase price; may be repeated.")  # fmt: skip
+@click.option("--years", type=click.FloatRange(0, 50, min_open=True), help="Years a GPU is used.")
+@click.option("--host", "host_usd", type=click.FloatRange(0, 1e6), help="USD a GPU for its share of the host.")
+@click.option("--upkeep", type=click.FloatRange(0, 1), help="Upkeep a year, as a share of the purchase: 0.08.")
+@click.option("--kwh", "usd_per_kwh", type=click.FloatRange(0, 10), help="USD per kWh.")
+@click.option("--overhead", type=click.FloatRange(1, 5), help="Power at the meter over the GPU's own.")
+@options(format_option, color_option)
+def rent_or_buy_command(quotes: dict[str, float], format_: str, no_color: bool, **terms: float | None) -> None:
+    """What an hour of work costs on a GPU of your own, and from how many hours a year on buying is cheaper.
+
+    Options replace what is ASSUMED; the answer prints it all.
+    """
+    from msgspec.structs import replace
+
+    from fleetspec.catalog.ownership import purchases, rent_or_buy, shipped_terms
+    from fleetspec.diagnostics import did_you_mean
+
+    known = [one.gpu for one in purchases({})]
+    for gpu in quotes:
+        if gpu not in known:
+            raise click.UsageError(f"no purchase price is known of a '{gpu}'; {did_you_mean(gpu, known)}")
+    chosen = replace(shipped_terms(), **{name: value for name, value in terms.items() if value is not None})
+    _show("rent_or_buy", rent_or_buy(_shipped(), chosen, quotes), format_, no_color)
 
 
 @catalog_command.command("check")

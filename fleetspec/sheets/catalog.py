@@ -105,5 +105,52 @@ def prices_sheet(data: dict[str, Any]) -> list[Block]:
     return [verdict, Heading(f"Price lists on {data['today']}"), Table(columns, rows, frozenset({"offers"}))]
 
 
+def rent_or_buy_sheet(data: dict[str, Any]) -> list[Block]:
+    """The answer to ``catalog rent-or-buy``."""
+    terms = data["terms"]
+    uses = tuple(f"{use:.0%}" for use in data["uses"])
+    owned = tuple(
+        (
+            one["gpu"],
+            f"{one['usd']:,.0f}",
+            f"{one['usd_per_hour_power']:.2f}",
+            *(f"{at['usd']:.2f}" for at in one["hour"]),
+            one["basis"],
+        )
+        for one in data["rows"]
+    )
+    against = tuple(
+        (
+            one["gpu"],
+            "-" if one["rent"] is None else f"{one['rent']['usd_per_hour']:.2f}",
+            "no rent is known" if one["rent"] is None else f"{one['rent']['name']}, {one['rent']['price_date']}",
+            *(("never", "-") if one["even_use"] is None else _even(one)),
+        )
+        for one in data["rows"]
+    )
+    columns = ("GPU", "USD to buy", "power/h", *uses, "price")
+    told = (
+        f"ASSUMED: {terms['years']:g} years, no resale value, no interest; {terms['host_usd']:,.0f} USD a GPU for its "
+        f"share of the host; upkeep {terms['upkeep']:.0%} of the purchase a year; {terms['usd_per_kwh']:g} USD/kWh, "
+        f"{terms['overhead']:g} times the GPU's own power at the meter. Prices to buy: {data['source']}. "
+        "Options replace all of them."
+    )
+    return [
+        Heading("USD for an hour of work on a GPU of your own, by the share of hours it works"),
+        Table(columns, owned, frozenset({*columns[1:-1]})),
+        Heading("Against the cheapest rent of the same GPU, on demand"),
+        Table(
+            ("GPU", "rent/h", "from", "cheaper from", "of all hours"),
+            against,
+            frozenset({"rent/h", "cheaper from", "of all hours"}),
+        ),
+        Line(told, "dim"),
+    ]
+
+
+def _even(one: dict[str, Any]) -> tuple[str, str]:
+    return f"{one['even_hours_per_year']:,.0f} h a year", f"{one['even_use']:.1%}"
+
+
 def _gib(mebibytes: int) -> str:
     return f"{mebibytes / 1024:.1f} GiB".replace(".0 GiB", " GiB")

@@ -1,25 +1,31 @@
-"""A model inventory as blocks: a table of what fits a page; JSON and CSV have every column."""
+"""A model inventory as blocks: a table of what fits a page for each fleet; JSON and CSV have every column."""
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
-from fleetspec.sheets import Block, Line, Table
+from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural
 
-_COLUMNS = ("fleet, owner, tier", "group", "models", "data until", "last used", "last backtest", "validated")
+_COLUMNS = ("group", "models", "data until", "last used", "last backtest", "validated")
 
 
 def inventory_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``inventory``."""
-    rows = tuple(map(_row, data["rows"]))
-    total = f"{plural(len(rows), 'row')}, {plural(data['models'], 'model')}; --format csv has every column"
-    return [Table(_COLUMNS, rows, frozenset({"models"})), Line(total, "dim")]
+    blocks: list[Block] = []
+    for fleet, rows in groupby(data["rows"], key=lambda row: (row["fleet"], row["owner"], row["tier"])):
+        name, owner, tier = fleet
+        blocks += [
+            Heading(f"{name} · owner {owner} · tier {tier}"),
+            Table(_COLUMNS, tuple(map(_row, rows)), frozenset({"models"})),
+        ]
+    total = f"{plural(len(data['rows']), 'row')}, {plural(data['models'], 'model')}; --format csv has every column"
+    return [*blocks, Line(total, "dim")]
 
 
 def _row(row: dict[str, Any]) -> tuple[str, ...]:
     return (
-        f"{row['fleet']}, {row['owner']}, {row['tier']}",
         f"{row['universe']}/{row['group']}/{row['family']}",
         count(row["models"]),
         row["data_until"] or "",

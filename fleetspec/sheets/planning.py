@@ -111,10 +111,11 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
 def _beside_cost(plan: dict[str, Any]) -> list[tuple[str, str]]:
     """The purchase of owned nodes, which decides nothing; and what is proved where a plan is to end soon."""
     found = []
-    if plan["loaded_usd"] > plan["cost_usd"]:
+    # Runs of earlier versions, whose records a store may hold, have neither.
+    if plan.get("loaded_usd", 0.0) > plan["cost_usd"]:
         said = "with the purchase of owned nodes over their years, for the hours they work; sunk, it decides nothing"
         found.append(("fully loaded", f"{usd(plan['loaded_usd'])}, {said}"))
-    if plan["objective"] == "time" and plan["soonest_seconds"]:
+    if plan.get("objective") == "time" and plan["soonest_seconds"]:
         said = "after the start on these pools within the budget, proved; objective: time"
         found.append(("soonest", f"{span(plan['soonest_seconds'])} {said}"))
     return found

@@ -56,7 +56,7 @@ def test_before_during_and_after(fleet: Fleet, run: Run) -> None:
     assert rows(run, "--today", "2026-11-02")["vol"]["validation_outcome"] == "accepted, expired on 2026-11-01"
     shown = run("inventory", "prod.yaml", "prod.yaml").out
     assert "4 rows, 16 models" in shown
-    assert run("inventory", "prod.yaml", "--format", "md").out.startswith("| fleet, owner, tier | group |")
+    assert run("inventory", "prod.yaml", "--format", "md").out.startswith("### prod · owner research · tier medium")
 
 
 def test_versions_say_what_has_changed(fleet: Fleet, run: Run) -> None:
