@@ -58,6 +58,8 @@ class SourceRequest:
         return {role: column for role in BESIDE if (column := getattr(self, role)) is not None}
 
 
+MOST_BARS = 10**9
+"""Of a synthetic market, all series together: eight gigabytes for each column of them."""
 _COLUMNS = ("key", "time", "price", "returns", *BESIDE)
 
 
@@ -104,6 +106,9 @@ def _synthetic(request: SourceRequest, wanted: frozenset[str] | None) -> dict[st
         )
     if request.series < 1 or request.length < 1:
         raise SourceError(f"{SYNTHETIC} needs at least one series of one session", "write series: 200")
+    if request.series * request.length > MOST_BARS:
+        told = f"{SYNTHETIC} of {request.series:,} series of {request.length:,} sessions does not fit into memory"
+        raise SourceError(told, f"write fewer: series times length is at most {MOST_BARS:,}")
     if request.seed is not None and request.seed < 0:
         raise SourceError(f"seed {request.seed} is below 0", "write a seed of 0 or above")
     indices = None

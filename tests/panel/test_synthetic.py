@@ -115,6 +115,7 @@ def test_measures_are_of_the_true_variance(tmp_path):
     [
         ({"series": 5}, "needs its size"),
         ({"length": 5}, "needs its size"),
+        ({"series": 10**9, "length": 1250}, "does not fit into memory"),
         ({"series": 0, "length": 5}, "at least one series"),
         ({"series": 1, "length": 5, "seed": -1}, "seed -1 is below 0"),
         ({"series": 1, "length": 5, "price": "close"}, "`price:` means nothing"),
