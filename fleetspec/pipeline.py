@@ -316,15 +316,18 @@ def render(compiled: Compiled, made: Plan) -> Manifests:
     return render_manifests(made, compiled.graph, compiled.read.spec, resolved(compiled.read), compiled.lock_bytes)
 
 
-def save(made: Planned, path: Path) -> None:
-    """Plan, graph, manifests, resolved spec and lock as one reproducible file."""
+def save(made: Planned, path: Path, top: tuple[Path, str] | None = None) -> None:
+    """Plan, graph, manifests, resolved spec and lock as one reproducible file.
+
+    ``top`` is where the files of a repository were written to, and its first commit, if the spec is not read there.
+    """
     from fleetspec.compiler.lock import lock_path
     from fleetspec.planfile import write_planfile
     from fleetspec.planorigin import origin_of
 
     compiled = made.compiled
     manifests, source = render(compiled, made.plan), compiled.read
-    origin = origin_of(source.path, source.document, lock_path(source.path)).to_json()
+    origin = origin_of(source.path, source.document, lock_path(source.path), top).to_json()
     write_planfile(path, made.plan, compiled.graph, manifests, resolved(source), compiled.lock_bytes, origin)
 
 

@@ -36,9 +36,12 @@ class Origin(Struct, frozen=True):
         return {"spec": self.spec, "repository": self.repository, "files": dict(self.files)}
 
 
-def origin_of(spec: Path, document: Document, lock: Path) -> Origin:
-    """Of a spec that was read, with all that it extends and names. Files outside of the repository are left out."""
-    root, first = _root(spec.resolve().parent)
+def origin_of(spec: Path, document: Document, lock: Path, top: tuple[Path, str] | None = None) -> Origin:
+    """Of a spec that was read, with all that it extends and names. Files outside of the repository are left out.
+
+    ``top`` is the folder that stands for a repository, and that one's first commit, where the files are a copy of it.
+    """
+    root, first = top or _root(spec.resolve().parent)
     sources = {spec, lock, *map(Path, _named(document))}
     files = {}
     for path in sources:

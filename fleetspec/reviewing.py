@@ -324,6 +324,7 @@ class _Reviewing(Struct):
         if self.how.plans is None:
             return
         from fleetspec import pipeline
+        from fleetspec.revisions import git
 
         how = self.how
         try:
@@ -333,7 +334,8 @@ class _Reviewing(Struct):
             return
         into = self.how.plans / PurePosixPath(path).with_suffix(".fsp")
         into.parent.mkdir(parents=True, exist_ok=True)
-        pipeline.save(made, into)
+        first = git.first_commit(git.repository(Path.cwd())) or ""
+        pipeline.save(made, into, (self.head.folder, first))
 
     def _alone(self, before: str | None, after: str | None) -> SpecReview:
         if after is not None:

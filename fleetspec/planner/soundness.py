@@ -108,7 +108,9 @@ def _has_room(one: DemandClass, place: Placement, pool: CapacityPool | None) -> 
 
 def _limit_faults(problem: CapacityProblem) -> Iterator[Fault]:
     yield from _figure("the time before the first node boots", problem.overhead_seconds, ("cluster", "startup"), "s")
-    yield from _figure("the time until the deadline", problem.deadline_seconds, ("schedule", "deadline"), "s")
+    # A deadline before the start is a night without time: no plan holds, which the plan says.
+    until = max(problem.deadline_seconds, 0)
+    yield from _figure("the time until the deadline", until, ("schedule", "deadline"), "s")
     if problem.budget_usd is not None:
         yield from _figure("the budget", problem.budget_usd, ("budget",), "USD")
     share = problem.on_time

@@ -38,6 +38,8 @@ def leased(root: ObjectPath, expires: float = EXPIRES_SECONDS, renewed: float = 
         own.put(content)
         other = _other(own, expires)
     except OSError as error:
+        # What was put before the fault would refuse the next driver for a minute.
+        _withdraw(own)
         raise reject(
             running.STORE_UNREADABLE,
             f"the store '{root}' cannot be used: {str(error).splitlines()[0]}",

@@ -8,6 +8,7 @@ from typing import Any
 
 from fleetspec.sheets import Line, Table
 from fleetspec.sheets.figures import count, percent, plural, span, usd
+from fleetspec.sheets.reviewing import UNSET
 from fleetspec.sheets.reviewing import total as totals
 from fleetspec.sheets.verdicts import heads, rulings, verdict
 
@@ -15,16 +16,34 @@ _ALIKE, _CENT = 0.001, 0.005
 """Share of a cost, and USD, below which a change is none worth telling; of cents ten times that share."""
 _REASONS = (("model", "by their settings"), ("upstream", "by what they rest on"), ("data", "by their data"))
 _NAMED = 3
+_LONGEST = 40
+"""Signs of a value that are shown."""
 
 
 def briefing(data: dict[str, Any]) -> list[Line]:
     """Of the JSON of a diff between two states in which something differs."""
     lines = []
     if any(spec["review"] is not None for spec in data["specs"]):
+        if edits := _edits(data):
+            lines.append(Line(f"Changed: {edits}."))
         rest = "The others: " if any(spec["state"] == "broken" for spec in data["specs"]) else ""
         lines.append(Line(f"{rest}{models_said(data['total'])}."))
         lines.append(Line(" ".join([f"{cost_said(data['total']['cost_usd'], data['run'])}.", *_ends(data)])))
     return [*lines, Line(to_do(data), "strong")]
+
+
+def _edits(data: dict[str, Any]) -> str:
+    """``hardware.box.cpu 4 → 8``: the settings that differ, once where several specs share them."""
+    changes = [change for spec in data["specs"] if spec["review"] for change in spec["review"].get("settings", ())]
+    said = list(dict.fromkeys(f"{one['route']} {_value(one['base'])} → {_value(one['head'])}" for one in changes))
+    more = f" and {plural(len(said) - _NAMED, 'setting')} more" if len(said) > _NAMED else ""
+    return ", ".join(said[:_NAMED]) + more
+
+
+def _value(text: str | None) -> str:
+    if not text:
+        return UNSET
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def models_said(counts: dict[str, Any]) -> str:
@@ -47,7 +66,7 @@ def cost_said(cost: dict[str, float], run: str) -> str:
     before, after = cost["base"], cost["head"]
     said = f"A {run} run costs {usd(after)}"
     if _alike(before, after):
-        return f"{said}, as before"
+        return f"{said}, {'' if before == after else 'practically '}as before"
     change = after - before
     share = f" ({'+' if change > 0 else '-'}{percent(abs(change) / before)})" if before else ""
     return f"{said}, {usd(abs(change))} {'more' if change > 0 else 'less'} than before{share}"
@@ -79,7 +98,10 @@ def to_do(data: dict[str, Any]) -> str:
     found = verdict(data)
     match found.kind:
         case "broken":
-            return "To do, by the author: mend what is told below; nothing of it can run."
+            return (
+                "To do, by the author: mend what is told below. Until then nothing of it can run, and its cost, "
+                "deadline and policies are unchecked."
+            )
         case "late":
             plan = f"fleetspec plan {found.about[0]}"
             return f"To do, by the author: make it fit before the deadline; {plan} says what would help."
@@ -88,7 +110,18 @@ def to_do(data: dict[str, Any]) -> str:
             named = ", ".join(owners[:_NAMED]) + (f" and {len(owners) - _NAMED} more" if len(owners) > _NAMED else "")
             return f"To do, by the author: follow the policies below, or ask {named} for an override."
         case _:
-            return "Nobody has to act: cost, deadlines and policies allow it."
+            return _nothing_to_do(data)
+
+
+def _nothing_to_do(data: dict[str, Any]) -> str:
+    """Why it can be merged, and for whom warnings are."""
+    warnings = sum(one["severity"] == "warning" for spec in data["specs"] for one in spec["findings"])
+    checked = len({one["id"] for one in rulings(data)})
+    policies = f"{plural(checked, 'policy', 'policies')} checked" if checked else "no policies are set"
+    why = f"in time, within the budget, {policies}"
+    if warnings:
+        return f"Nothing stops it ({why}). For the author: {plural(warnings, 'warning')} below."
+    return f"Nobody has to act: {why}."
 
 
 def narrow_table(data: dict[str, Any]) -> Table:

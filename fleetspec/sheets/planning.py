@@ -19,6 +19,8 @@ _TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "
 
 MOST_CLASSES = 12
 """Classes listed by name, those that cost most; the JSON has all."""
+_WELL_MEASURED = 0.8
+"""Share of a cost from which on its certainty needs no word beside it."""
 
 
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
@@ -139,8 +141,23 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
                     f"{count(chance['trials'])} replayed with chance)"),
         *asked,
         ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
-                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}"),
+                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
+        *_rests_on(plan),
     ]  # fmt: skip
+
+
+def _over(plan: dict[str, Any], cost: float) -> str:
+    budget = plan["budget_usd"]
+    return f", {usd(cost - budget)} over the budget" if budget is not None and cost > budget else ""
+
+
+def _rests_on(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """What such certainty rests on, where most of the cost is a guess."""
+    share = plan["measured_share"]
+    if share >= _WELL_MEASURED or not plan["cost_usd"]:
+        return []
+    said = f"runtimes that are ASSUMED, for {percent(1 - share)} of the cost; `fleetspec calibrate` measures them"
+    return [("rests on", said)]
 
 
 def _bought(plan: dict[str, Any]) -> str:

@@ -20,6 +20,8 @@ _EFFECTS = {
     "metadata": "changes no result",
 }
 """What a change of a value brings with it, by class."""
+UNSET = "(not set)"
+"""A setting that the spec does not say."""
 
 
 def diff_sheet(data: dict[str, Any]) -> list[Block]:
@@ -117,7 +119,8 @@ def notes(spec: dict[str, Any]) -> list[Block]:
     if spec["review"] is None:
         return [Line("What it was could not be read.")]
     if spec["relocked"] and spec["state"] in ("changed", "renamed"):
-        return [Line("Its lock is another too; what new data bring shows with --data.", "dim")]
+        same = "Its lock has changed too. Both sides are compared on the base's data"
+        return [Line(f"{same}; `fleetspec diff --data` shows what the new data bring.", "dim")]
     return []
 
 
@@ -166,11 +169,17 @@ def settings_blocks(data: dict[str, Any]) -> list[Block]:
         return []
     shown = data["settings"][:_SHOWN_SETTINGS]
     values = tuple(
-        (change["route"], change["base"] or "-", change["head"] or "-", change["class"], change["place"] or "")
+        (
+            change["route"],
+            change["base"] or "(not set)",
+            change["head"] or "(not set)",
+            change["class"],
+            change["place"] or "",
+        )
         for change in shown
     )
     columns = ("setting", "base", "head", "class", "line")
-    blocks: list[Block] = [Heading("What the spec says otherwise"), Table(columns, values)]
+    blocks: list[Block] = [Heading("Changed settings"), Table(columns, values)]
     if len(data["settings"]) > len(shown):
         blocks.append(Line(f"and {plural(len(data['settings']) - len(shown), 'setting')} more", "dim"))
     told = sorted({change["class"] for change in data["settings"]}, key=list(_EFFECTS).index)

@@ -59,7 +59,7 @@ def test_one_spec_is_compared_with_what_is_deployed(deployed: Shell) -> None:
     assert deployed("diff", "fleet.yaml", "--detailed-exitcode").code == 0
     text = deployed("diff", head(deployed, "owned", ("owner: me", "owner: you")), "--detailed-exitcode")
     assert text.code == 2
-    assert "metadata: nothing" in text.out
+    assert "metadata: changes no result" in text.out
     assert "owned.yaml:4" in text.out
 
 

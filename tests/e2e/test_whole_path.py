@@ -34,7 +34,9 @@ def test_from_a_csv_to_forecasts(shell: Shell) -> None:
     assert (again["run"], again["done"], again["reused"]) == (None, 0, first["jobs"])
     rows = json.loads(shell.good("results", "fleet.yaml", "series:000660", "--format", "json", "--limit", "500"))
     assert {row["series"] for row in rows["rows"]} == {"000660"}
-    assert {row["quantity"] for row in rows["rows"]} == {"variance", "mean", "nu", "value_at_risk", "return"}
+    assert {row["quantity"] for row in rows["rows"]} == {
+        *("variance", "mean", "nu", "value_at_risk", "expected_shortfall", "return")
+    }
 
 
 def test_plan_says_what_is_reused(shell: Shell) -> None:

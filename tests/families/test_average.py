@@ -67,7 +67,7 @@ def test_a_value_at_risk_can_be_made_from_it():
             None, (window("A"),), 3, (1,), family.params(), (), levels=(0.99,), members=(average(member, member),)
         )
     )
-    assert made.value == pytest.approx([0.01 * 2.326347874] * 3)
+    assert made.value[made.quantity == "value_at_risk"] == pytest.approx([0.01 * 2.326347874] * 3)
 
 
 def test_a_universe_is_averaged_series_by_series():

@@ -56,8 +56,9 @@ def test_a_plan_is_on_time_as_often_as_asked(asked: float, error: float) -> None
     assert plan.chance is not None
     assert plan.assurance is not None
     assert plan.chance.p_on_time > asked - 0.01
-    assert plan.assurance.headroom > 0
-    assert plan.assurance.share_without < asked
+    # A plan may be sure enough as it is; where figures are as unsure as a quarter, none is.
+    assert (plan.assurance.headroom > 0) == (plan.assurance.share_without < asked)
+    assert plan.assurance.headroom > 0 or error < 0.25
     # On nights that neither planning nor the judge has seen.
     fresh = nights(posed, plan, JUDGED_ON + 1, 4000, USUAL)
     assert np.mean(fresh.ends <= plan.deadline_seconds) == pytest.approx(plan.chance.p_on_time, abs=0.015)

@@ -33,7 +33,6 @@ def no_layout() -> CapacityProblem:
         (problem([JOBS], [cpu_pool(price=math.inf)]), ["FS321"], "the price of 'cpu': inf USD/h"),
         (problem([JOBS], [cpu_pool(boot=-1)]), ["FS321"], "the boot of 'cpu': -1 s"),
         (problem([JOBS], [cpu_pool()], budget=math.nan), ["FS321"], "the budget: no number"),
-        (problem([JOBS], [cpu_pool()], deadline=-5), ["FS321"], "the time until the deadline: -5 s"),
         (replace(problem([JOBS], [cpu_pool()]), on_time=1.5), ["FS321"], "1.5 of the nights"),
         (problem([job_class(cpu=math.nan)], [cpu_pool()]), ["FS321"], "seconds of a job of u/g/f/fit on 'cpu'"),
         (problem([job_class(cpu=math.inf)], [cpu_pool()]), ["FS321"], "inf s"),

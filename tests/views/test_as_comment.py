@@ -50,10 +50,15 @@ def review(groups: int, settings: int, base: float = 1.0, head: float = 2.0, **m
     }
 
 
+FINDING: dict[str, Any] = {
+    "code": "FS103", "severity": "error", "message": "it is wrong", "help": "write it right", "route": None,
+    "related": [],
+    "place": {"file": "HEAD:a.yaml", "line": 3, "column": 1, "snippet": "owner: me", "width": 5},
+}  # fmt: skip
+
+
 def spec(path: str, found: dict[str, Any] | None, state: str = "changed", findings: int = 0) -> dict[str, Any]:
-    place = {"file": f"HEAD:{path}", "line": 3, "column": 1, "snippet": "owner: me", "width": 5}
-    finding = {"code": "FS103", "severity": "error", "message": "it is wrong", "help": "write it right", "route": None,
-               "place": place, "related": []}  # fmt: skip
+    finding = FINDING | {"place": FINDING["place"] | {"file": f"HEAD:{path}"}}
     return {"state": state, "path": path, "was": None, "relocked": False, "review": found,
             "changes": state == "broken" or (found is not None and found["changes"]),
             "findings": [finding] * findings}  # fmt: skip
@@ -76,11 +81,12 @@ def test_the_verdict_is_the_first_thing_read() -> None:
     lines = view(answer(spec("specs/a.yaml", review(2, 2))), MARK).text.splitlines()
     assert lines[0] == MARK
     assert lines[2] == "### fleetspec: ✅ 1 spec changed, every run ends in time"
-    assert lines[4] == "6 of 10 models are made anew (6 by their settings); none added, none removed."
-    assert lines[6] == (
+    assert lines[4] == "Changed: models.g0.train 1000 bars → 750 bars, models.g1.train 1000 bars → 750 bars."
+    assert lines[6] == "6 of 10 models are made anew (6 by their settings); none added, none removed."
+    assert lines[8] == (
         "A nightly run costs 2.00 USD, 1.00 USD more than before (+100.0 %). It ends 1h00m before its deadline."
     )
-    assert lines[8] == "**Nobody has to act: cost, deadlines and policies allow it.**"
+    assert lines[10] == "**Nobody has to act: in time, within the budget, no policies are set.**"
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,17 @@ def test_the_verdict_is_the_first_thing_read() -> None:
         ),
         ([spec("a.yaml", review(1, 1, verdict="late", slack=-60.0))], "fleetspec plan a.yaml says what would help."),
         ([spec("a.yaml", review(0, 1, head=1.0005))], "None of 4 models changes."),
-        ([spec("a.yaml", review(0, 1, head=1.0005))], "A nightly run costs 1.00 USD, as before."),
+        ([spec("a.yaml", review(0, 1, head=1.0005))], "A nightly run costs 1.00 USD, practically as before."),
+        ([spec("a.yaml", review(0, 1, head=1.0))], "A nightly run costs 1.00 USD, as before."),
+        ([spec("a.yaml", review(0, 5))], "models.g2.train 1000 bars → 750 bars and 2 settings more."),
+        (
+            [spec("a.yaml", review(1, 1) | {"policies": [ruling(1, "pass"), ruling(2, "pass")]})],
+            "within the budget, 2 policies checked.",
+        ),
+        (
+            [spec("a.yaml", review(1, 1)) | {"findings": [{**FINDING, "severity": "warning"}] * 2}],
+            "Nothing stops it (in time, within the budget, no policies are set). For the author: 2 warnings below.",
+        ),
         ([spec("a.yaml", review(0, 1, slack=60.0))], "It ends 1m00s before its deadline (was: 1h00m before)."),
         ([spec("a.yaml", review(0, 1, base=0.0006, head=0.00060001))], "as before"),
         ([spec("a.yaml", review(0, 1, head=0.5))], "0.50 USD less than before (-50.0 %)"),
@@ -181,7 +197,7 @@ def test_of_a_kind_the_last_spec_goes_first() -> None:
     specs = [spec(f"specs/s{number:02d}.yaml", review(2, 20)) for number in range(30)]
     whole = len(view(answer(*specs), MARK, 10**9).text.encode())
     made = view(answer(*specs), MARK, whole - 500)
-    with_values = [part.split(":")[0] for part in made.text.split("<summary>")[1:] if "otherwise" in part]
+    with_values = [part.split(":")[0] for part in made.text.split("<summary>")[1:] if "Changed settings" in part]
     # What the note needs is kept free as well: one or two of the last specs pay for both.
     assert 28 <= len(with_values) < 30
     assert with_values == [f"specs/s{number:02d}.yaml" for number in range(len(with_values))]
