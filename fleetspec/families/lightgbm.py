@@ -8,14 +8,11 @@ import numpy as np
 from pydantic import Field
 
 from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
-from fleetspec.panel.features import compute, examples
 from fleetspec.scalars import Integer, Number
+from fleetspec.trees import MIN_BARS, forecasts, rows
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, ForecastRequest
-
-MIN_BARS = 100
-MIN_ROWS = 50
+    from fleetspec.family import FitRequest, Floats, ForecastRequest
 
 
 class LightgbmParams(Params):
@@ -38,13 +35,7 @@ def fit(request: FitRequest) -> Fit:
     import lightgbm
 
     params = cast(LightgbmParams, request.params)
-    request.require(MIN_BARS)
-    pooled = [examples(request.features, w.returns, w.volume, request.horizon or 1) for w in request.windows]
-    features = np.concatenate([rows for rows, _ in pooled])
-    target = np.concatenate([labels for _, labels in pooled])
-    if len(target) < MIN_ROWS:
-        raise Rejection(f"{len(target)} usable rows, at least {MIN_ROWS} are needed")
-    scale = float(target.std())
+    pooled = rows(request)
     settings: dict[str, Any] = {
         "objective": "regression",
         "bagging_freq": 1,
@@ -56,9 +47,9 @@ def fit(request: FitRequest) -> Fit:
         "verbosity": -1,
         **params.model_dump(exclude={"n_estimators"}),
     }
-    data = lightgbm.Dataset(features, target / scale, params={"max_bin": 63, "num_threads": 1, "verbosity": -1})
+    data = lightgbm.Dataset(pooled.features, pooled.target, params={"max_bin": 63, "num_threads": 1, "verbosity": -1})
     booster = lightgbm.train(settings, data, num_boost_round=params.n_estimators)
-    return Fit({"scale": scale}, observations=len(target), artifact=booster.model_to_string().encode())
+    return Fit({"scale": pooled.scale}, observations=len(pooled.target), artifact=booster.model_to_string().encode())
 
 
 def forecast(request: ForecastRequest) -> Forecasts:
@@ -68,14 +59,11 @@ def forecast(request: ForecastRequest) -> Forecasts:
     if request.fit is None or request.fit.artifact is None:
         raise Rejection("there is no fit to forecast from")
     booster = lightgbm.Booster(model_str=request.fit.artifact.decode())
-    scale = request.fit.estimates["scale"]
-    blocks = []
-    for window in request.windows:
-        features = compute(request.features, window.returns, window.volume)[request.first_origin :]
-        value = np.asarray(booster.predict(features, num_threads=1), dtype=np.float64) * scale
-        origins = window.dates[request.first_origin :]
-        blocks += [Forecasts.block(window.series, origins, horizon, "return", value) for horizon in request.horizons]
-    return Forecasts.joined(blocks)
+
+    def predict(features: Floats) -> Floats:
+        return np.asarray(booster.predict(features, num_threads=1))
+
+    return forecasts(request, predict, request.fit.estimates["scale"])
 
 
 FAMILY = Family(

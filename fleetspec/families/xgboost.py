@@ -9,14 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
-from fleetspec.panel.features import compute, examples
 from fleetspec.scalars import Integer, Number
+from fleetspec.trees import MIN_BARS, forecasts, rows
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, ForecastRequest
-
-MIN_BARS = 100
-MIN_ROWS = 50
+    from fleetspec.family import FitRequest, Floats, ForecastRequest
 
 
 class XgboostParams(Params):
@@ -39,13 +36,7 @@ def fit(request: FitRequest) -> Fit:
     import xgboost
 
     params = cast(XgboostParams, request.params)
-    request.require(MIN_BARS)
-    pooled = [examples(request.features, w.returns, w.volume, request.horizon or 1) for w in request.windows]
-    features = np.concatenate([rows for rows, _ in pooled])
-    target = np.concatenate([labels for _, labels in pooled])
-    if len(target) < MIN_ROWS:
-        raise Rejection(f"{len(target)} usable rows, at least {MIN_ROWS} are needed")
-    scale = float(target.std())
+    pooled = rows(request)
     settings: dict[str, Any] = {
         "objective": "reg:squarederror",
         "tree_method": "hist",
@@ -56,12 +47,12 @@ def fit(request: FitRequest) -> Fit:
         "verbosity": 0,
         **params.model_dump(exclude={"n_estimators"}),
     }
-    data = xgboost.QuantileDMatrix(features, target / scale, max_bin=64, nthread=1)
+    data = xgboost.QuantileDMatrix(pooled.features, pooled.target, max_bin=64, nthread=1)
     booster = xgboost.train(settings, data, num_boost_round=params.n_estimators)
     device = json.loads(booster.save_config())["learner"]["generic_param"]["device"]
     return Fit(
-        {"scale": scale},
-        observations=len(target),
+        {"scale": pooled.scale},
+        observations=len(pooled.target),
         artifact=bytes(booster.save_raw("ubj")),
         device="cuda" if device.startswith("cuda") else "cpu",
     )
@@ -74,14 +65,11 @@ def forecast(request: ForecastRequest) -> Forecasts:
     if request.fit is None or request.fit.artifact is None:
         raise Rejection("there is no fit to forecast from")
     booster = xgboost.Booster({"nthread": 1, "device": request.device}, model_file=bytearray(request.fit.artifact))
-    scale = request.fit.estimates["scale"]
-    blocks = []
-    for window in request.windows:
-        features = compute(request.features, window.returns, window.volume)[request.first_origin :]
-        value = booster.predict(xgboost.DMatrix(features, nthread=1)).astype(np.float64) * scale
-        origins = window.dates[request.first_origin :]
-        blocks += [Forecasts.block(window.series, origins, horizon, "return", value) for horizon in request.horizons]
-    return Forecasts.joined(blocks)
+
+    def predict(features: Floats) -> Floats:
+        return np.asarray(booster.predict(xgboost.DMatrix(features, nthread=1)))
+
+    return forecasts(request, predict, request.fit.estimates["scale"])
 
 
 FAMILY = Family(
