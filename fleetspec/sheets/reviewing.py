@@ -120,7 +120,7 @@ def notes(spec: dict[str, Any]) -> list[Block]:
         return [Line("What it was could not be read.")]
     if spec["relocked"] and spec["state"] in ("changed", "renamed"):
         same = "Its lock has changed too. Both sides are compared on the base's data"
-        return [Line(f"{same}; `fleetspec diff --data` shows what the new data bring.", "dim")]
+        return [Line(f"{same}; fleetspec diff --data shows what the new data bring.", "dim")]
     return []
 
 
