@@ -87,7 +87,7 @@ def applied(family: Family, models: int, bars: int, seed: int, folder: Path) -> 
     path.with_suffix(".lock").write_bytes(pipeline.lock(source, around).to_bytes())
     planned = pipeline.plan(pipeline.compile(source, around, report, RunKind.NIGHTLY), around, store)
     summary = pipeline.run(planned, store)
-    # A fit that arch does not vouch for is set aside, and its forecast with it; the loop forecasts from it all the same.
+    # A fit that arch does not vouch for is set aside, its forecast with it; the loop forecasts from it too.
     ended = summary.done + summary.newly_quarantined
     assert (ended, summary.failed) == (2 * models, 0), (summary.done, summary.causes, summary.failures)
     return summary.wall_seconds - summary.startup_seconds, summary.startup_seconds, summary.fit_seconds
