@@ -143,13 +143,15 @@ def sides(
     return plan(old, world()), plan(new, world())
 
 
-def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], None]) -> dict[str, Any]:
-    """Cost against deadline around a plan: the answer to ``plan --frontier``."""
+def frontier(
+    made: Planned, store: Path | None, progress: Callable[[int, int], None], points: int = 8
+) -> dict[str, Any]:
+    """Cost against deadline around a plan, at so many deadlines: the answer to ``plan --frontier``."""
     from fleetspec.planner.frontier import frontier as points_of
 
     compiled, plan = made.compiled, made.plan
     around = world(store, compiled.read.spec.name) if store is not None else world()
-    points = points_of(posed(compiled, around, made.done), progress=progress)
+    found = points_of(posed(compiled, around, made.done), points, progress)
     return {
         "fleet": plan.fleet,
         "run": plan.run,
@@ -164,7 +166,7 @@ def frontier(made: Planned, store: Path | None, progress: Callable[[int, int], N
                 "nodes": dict(point.nodes),
                 "asked": point.asked,
             }
-            for point in points
+            for point in found
         ],
     }
 

@@ -19,6 +19,9 @@ UNDONE = 6
 """Edits that are undone one by one, each a plan of its own; the page says how many more there are."""
 _ACTING = ("capacity", "model", "data")
 
+POINTS = 5
+"""Deadlines of a review's frontier: enough for its shape, and a reviewer waits for each."""
+
 
 def weighed(
     base: Planned | None, head: Planned | None, file: Path | None, review: Review | None, how: Asking
@@ -32,7 +35,7 @@ def weighed(
     return {
         "base": None if base is None else base.to_json(),
         "head": None if head is None else head.to_json(),
-        "frontier": frontier(last, None, lambda done, of: None),
+        "frontier": frontier(last, None, lambda done, of: None, POINTS),
         "undone": [] if base is None or file is None or review is None else _undone(base, file, review, how),
     }
 

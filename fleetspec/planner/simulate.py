@@ -247,17 +247,23 @@ def _on_cpu(
     return found
 
 
-def _width(land: Terrain, pool: CapacityPool, row: int, lanes: int) -> int:
+def _share(land: Terrain, pool: CapacityPool, row: int) -> float:
     one = land.classes[row]
-    share = max(one.cores / pool.cpu, one.memory_mib / pool.memory_mib)
-    return max(1, math.ceil(share * lanes - 1e-9))
+    return max(one.cores / pool.cpu, one.memory_mib / pool.memory_mib)
+
+
+def _width(land: Terrain, pool: CapacityPool, row: int, lanes: int) -> int:
+    return max(1, math.ceil(_share(land, pool, row) * lanes - 1e-9))
 
 
 def _lanes(land: Terrain, pool: CapacityPool, work: list[tuple[float, int]]) -> int:
     """Into how many lanes a node is cut: as many as lose the least of this mix of classes, one per core at most."""
+    counts = np.arange(pool.cpu, 0, -1)
+    shares = np.array([_share(land, pool, row) for _, row in work])
+    widths = np.maximum(np.ceil(counts[:, None] * shares - 1e-9), 1)
+    losses = (np.array([seconds for seconds, _ in work]) / (counts[:, None] // widths)).sum(axis=1)
     best, least = pool.cpu, math.inf
-    for lanes in range(pool.cpu, 0, -1):
-        loss = sum(seconds / (lanes // _width(land, pool, row, lanes)) for seconds, row in work)
+    for lanes, loss in zip(counts.tolist(), losses.tolist(), strict=True):
         if loss < least * (1 - 1e-9):
             best, least = lanes, loss
     return best
