@@ -19,7 +19,7 @@ UNDONE = 6
 """Edits that are undone one by one, each a plan of its own; the page says how many more there are."""
 _ACTING = ("capacity", "model", "data")
 
-POINTS = 5
+POINTS = 4
 """Deadlines of a review's frontier: enough for its shape, and a reviewer waits for each."""
 
 
