@@ -15,6 +15,8 @@ from msgspec import Struct
 from fleetspec.family import Rejection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from fleetspec.family import Floats, SeriesWindow
 
 
@@ -42,3 +44,12 @@ def gauge(window: SeriesWindow, measure: str) -> Gauge:
     mean = float(window.returns.mean())
     scale = float(np.mean((window.returns[known] - mean) ** 2)) / level
     return Gauge(values * scale, scale, mean)
+
+
+def readings(window: SeriesWindow, measure: str, estimates: Mapping[str, float]) -> Floats:
+    """Returns in percent, or the centred logarithm of the scaled measure, NaN where that is not above 0: a model
+    skips such bars."""
+    if measure == "returns":
+        return window.returns * 100
+    values = window.observed(measure) * estimates["scale"]
+    return np.log(np.where(values > 0, values, np.nan)) - estimates["centre"]

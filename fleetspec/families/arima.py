@@ -6,7 +6,6 @@ close to normal, so the expected variance of a bar is exp(m + s / 2) for a forec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import numpy as np
@@ -20,7 +19,7 @@ from fleetspec.family import (
     Profile,
     Rejection,
 )
-from fleetspec.gauges import gauge
+from fleetspec.gauges import gauge, readings
 from fleetspec.scalars import Integer
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
         FitRequest,
         Floats,
         ForecastRequest,
-        SeriesWindow,
     )
 
 MIN_BARS = 100
@@ -57,7 +55,7 @@ def fit(request: FitRequest) -> Fit:
         # Log variances lie around -9: a constant there and a root near 1 are hard to tell apart.
         logs = np.log(known.values[known.values > 0])
         beside = {"scale": known.scale, "centre": float(logs.mean()), "mean": known.mean}
-    observed = _observed(window, request.measure, beside)
+    observed = readings(window, request.measure, beside)
     known_bars = int(np.isfinite(observed).sum())
     if known_bars < MIN_BARS:
         raise Rejection(f"{known_bars} bars with {_named(request.measure)} above 0, at least {MIN_BARS} are needed")
@@ -78,7 +76,7 @@ def forecast(request: ForecastRequest) -> Forecasts:
     if request.fit is None:
         raise Rejection("there is no fit to forecast from")
     estimates = request.fit.estimates
-    observed = _observed(window, request.measure, estimates)
+    observed = readings(window, request.measure, estimates)
     means, spreads = _ahead(observed, request, max(request.horizons))
     dates, blocks = window.dates[request.first_origin :], []
     for horizon in request.horizons:
@@ -92,15 +90,6 @@ def forecast(request: ForecastRequest) -> Forecasts:
         blocks.append(Forecasts.block(window.series, dates, horizon, "mean", horizon * estimates["mean"]))
         blocks.append(Forecasts.block(window.series, dates, horizon, "nu", float("inf")))
     return Forecasts.joined(blocks)
-
-
-def _observed(window: SeriesWindow, measure: str, estimates: Mapping[str, float]) -> Floats:
-    """Returns in percent, or the centred logarithm of the scaled measure, NaN where that is not above 0: the filter
-    skips such bars."""
-    if measure == "returns":
-        return window.returns * 100
-    values = window.observed(measure) * estimates["scale"]
-    return np.log(np.where(values > 0, values, np.nan)) - estimates["centre"]
 
 
 def _named(measure: str) -> str:

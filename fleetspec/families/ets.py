@@ -16,11 +16,11 @@ from msgspec import Struct
 from pydantic import Field
 
 from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
-from fleetspec.gauges import gauge
+from fleetspec.gauges import gauge, readings
 from fleetspec.scalars import Integer
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, Floats, ForecastRequest, SeriesWindow
+    from fleetspec.family import FitRequest, Floats, ForecastRequest
 
 MIN_BARS = 100
 MAX_ITERATIONS = 1000
@@ -49,7 +49,7 @@ def fit(request: FitRequest) -> Fit:
         known = gauge(window, request.measure)
         logs = np.log(known.values[known.values > 0])
         beside = {"scale": known.scale, "centre": float(logs.mean()), "mean": known.mean}
-    observed = _observed(window, request.measure, beside)
+    observed = readings(window, request.measure, beside)
     observed = observed[np.isfinite(observed)]
     if len(observed) < MIN_BARS:
         known_bars = f"{len(observed)} bars with a {request.measure} variance above 0"
@@ -93,7 +93,7 @@ def forecast(request: ForecastRequest) -> Forecasts:
     if request.fit is None:
         raise Rejection("there is no fit to forecast from")
     estimates, season = request.fit.estimates, cast(EtsParams, request.params).season
-    states = _smoothed(_observed(window, request.measure, estimates), estimates, season)
+    states = _smoothed(readings(window, request.measure, estimates), estimates, season)
     first, origins = request.first_origin, window.dates[request.first_origin :]
     steps = range(1, max(request.horizons) + 1)
     ahead = [states.ahead(first, step, estimates["phi"]) for step in steps]
@@ -159,14 +159,6 @@ def _spreads(estimates: Mapping[str, float], period: int, steps: int) -> list[fl
         moved = estimates["alpha"] + estimates["beta"] * faded
         total += (moved + (estimates["gamma"] if period and step % period == 0 else 0.0)) ** 2
     return spreads
-
-
-def _observed(window: SeriesWindow, measure: str, estimates: Mapping[str, float]) -> Floats:
-    """Returns in percent, or the centred logarithm of the scaled measure, NaN where that is not above 0."""
-    if measure == "returns":
-        return window.returns * 100
-    values = window.observed(measure) * estimates["scale"]
-    return np.log(np.where(values > 0, values, np.nan)) - estimates["centre"]
 
 
 FAMILY = Family(
