@@ -7,11 +7,13 @@ import os
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from fleetspec.compiler.shards import jobs_of
 from fleetspec.diagnostics import Report
 from fleetspec.rules import running
 from fleetspec.runtime.bundles import cut
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.shards import Shard
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan
     from fleetspec.runtime.bundles import Bundle
@@ -59,7 +62,7 @@ class Progress:
     wall_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunRequest:
     """What to run, on what, and where the results go.
 
@@ -67,7 +70,8 @@ class RunRequest:
     starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
     an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
     happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
-    in the store. Jobs of a ``warm_up`` count, and their seconds do not.
+    in the store. A ``shard`` keeps it to the shard's, and publishes when no other has work left. Jobs of a ``warm_up``
+    count, and their seconds do not.
     """
 
     spec: FleetSpec
@@ -83,6 +87,12 @@ class RunRequest:
     events: Listener | None = None
     only: NDArray[np.bool_] | None = None
     warm_up: bool = False
+    shard: Shard | None = None
+
+    @cached_property
+    def asked(self) -> NDArray[np.bool_] | None:
+        """Mask over the jobs that the run is about; None for all."""
+        return self.only if self.shard is None else jobs_of(self.graph, self.shard)
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -107,7 +117,7 @@ def run(request: RunRequest) -> RunSummary:
 def _asked(ledger: Ledger, request: RunRequest) -> NDArray[np.int64]:
     """The missing jobs that a run is about."""
     missing = ledger.missing()
-    return missing if request.only is None else missing[request.only[missing]]
+    return missing if request.asked is None else missing[request.asked[missing]]
 
 
 @dataclass(eq=False)
@@ -201,7 +211,8 @@ class _Run:
         where the spec says what a late night does, else nothing."""
         request = self.request
         late = summary.interrupted and request.spec.schedule.on_miss is None
-        if not publishes(request.graph.run) or request.only is not None or request.warm_up or late:
+        part = request.only is not None or (request.shard is not None and summary.remaining > 0)
+        if not publishes(request.graph.run) or part or request.warm_up or late:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:

@@ -105,6 +105,11 @@ class RunSummary:
         return ExitCode.QUARANTINE if self.quarantined_share > self.max_quarantined else ExitCode.OK
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the run counts and nothing is left of it: after a shard, what the others have may be."""
+        return self.outcome is ExitCode.OK and not self.remaining
+
+    @property
     def exit_code(self) -> ExitCode:
         """The outcome; where it is good, 1 when forecasts could not be published and 4 when a gate holds some."""
         if self.outcome is not ExitCode.OK:
