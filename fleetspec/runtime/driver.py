@@ -159,7 +159,8 @@ class _Run:
             with Interruption() as stopping:
                 for stage in range(stages):
                     jobs = self._inherit(self.missing[stage_of[self.missing] == stage], stage)
-                    for wave in _waves(executor, cut(self.ledger, request.plan, jobs, executor.width)):
+                    bundles = cut(self.ledger, request.plan, jobs, executor.width, executor.station)
+                    for wave in _waves(executor, bundles):
                         executor.submit(wave)
                         for event in executor.events(stopping):
                             self._enter(event, executor, strikes)

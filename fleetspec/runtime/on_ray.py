@@ -215,10 +215,11 @@ class RayExecutor:
             )
 
     def _hand_out(self, crew: _Crew) -> Iterator[Event]:
-        """First a bundle for every idle actor, then a second one behind short ones."""
+        """First a bundle for every idle actor, then a second one behind short ones. The last bundles are left to
+        whoever is free first."""
         for depth in range(_DEPTH):
             for hand in crew.hands:
-                if not crew.queue:
+                if len(crew.queue) <= depth * len(crew.hands):
                     return
                 if depth and crew.queue[0].seconds > _LONG_SECONDS:
                     return
