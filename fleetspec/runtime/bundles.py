@@ -93,6 +93,17 @@ def lanes_of(plan: Plan) -> dict[str, list[Lane]]:
     return {name: sorted(found, key=lambda lane: (-lane.jobs, lane.pool, lane.slot)) for name, found in lanes.items()}
 
 
+def seconds_by_class(graph: JobGraph, plan: Plan) -> list[float]:
+    """Predicted seconds of a job, by class: the mean over the plan's lanes."""
+    lanes, each = lanes_of(plan), []
+    for klass in graph.classes:
+        planned = lanes.get(klass.name, [])
+        jobs = sum(lane.jobs for lane in planned)
+        seconds = sum(lane.jobs * lane.seconds_per_job for lane in planned)
+        each.append(seconds / jobs if jobs else UNPLANNED_SECONDS)
+    return each
+
+
 def cut(
     ledger: Ledger,
     plan: Plan,
