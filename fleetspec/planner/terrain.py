@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from fleetspec.planner.precedence import Precedence, precedence
 from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass, Placement
 
 NODE = ""
@@ -41,6 +42,11 @@ class Terrain:
     def stages(self) -> tuple[int, ...]:
         """Stages in which something runs, in order."""
         return tuple(sorted({one.stage for one in self.classes}))
+
+    @cached_property
+    def order(self) -> Precedence:
+        """Which of the classes wait for which."""
+        return precedence(self.problem.classes)
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, ...], ...]:
