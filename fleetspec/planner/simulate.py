@@ -123,11 +123,10 @@ def _groups(land: Terrain, allocation: Allocation, jobs: dict[int, dict[tuple[in
 
 
 def _ahead(land: Terrain) -> tuple[float, ...]:
-    """By class the seconds of one job of each class on the longest way from it to the end, its own with them."""
-    own = [min(place.seconds for _, place in here) for here in land.places]
-    found = [0.0] * len(own)
-    for row in sorted(range(len(own)), key=lambda row: -land.classes[row].stage):
-        found[row] = own[row] + max((found[later] for later in land.order.waiting[row]), default=0.0)
+    """By class the seconds that it and the longest way of classes from it to the end take at least."""
+    found = [0.0] * len(land.least)
+    for row in sorted(range(len(found)), key=lambda row: -land.classes[row].stage):
+        found[row] = land.least[row] + max((found[later] for later in land.order.waiting[row]), default=0.0)
     return tuple(found)
 
 
