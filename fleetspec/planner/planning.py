@@ -84,7 +84,9 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
     return assemble(
         outcome.land,
         header,
-        Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
+        Findings(
+            outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions, outcome.barriers
+        ),
     )
 
 

@@ -72,7 +72,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             int(each[code]),
             pools,
             catalog,
-            tuple(sorted(graph.stages.predecessors(klass.name))),
+            tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
         )
         for code, klass in enumerate(graph.classes)
     )

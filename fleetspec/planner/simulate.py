@@ -64,6 +64,8 @@ class StageReplay:
     booted: dict[NodeKey, int]
     paid: dict[NodeKey, float]
     segments: tuple[Segment, ...]
+    spans: dict[NodeKey, tuple[float, float]]
+    """When the stage first calls for nodes, and when its last job on them ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,9 @@ def replay(land: Terrain, allocation: Allocation, *, barriers: bool = True, urge
 def _stage(land: Terrain, one: Paid, segments: list[Segment], groups: dict[NodeKey, Group]) -> StageReplay:
     mine = tuple(segment for segment in segments if segment.stage == one.stage)
     booted = {key: group.booted.get(one.stage, 0) for key, group in groups.items() if one.stage in group.nodes}
-    return StageReplay(one.stage, one.start, one.end, one.nodes, booted, one.paid, mine)
+    busy = {key: group.busy[one.stage] for key, group in groups.items() if one.stage in group.busy}
+    spans = {key: (times.start, times.end) for key, times in busy.items()}
+    return StageReplay(one.stage, one.start, one.end, one.nodes, booted, one.paid, mine, spans)
 
 
 def _groups(land: Terrain, allocation: Allocation, jobs: dict[int, dict[tuple[int, int], int]]) -> dict[NodeKey, Group]:
