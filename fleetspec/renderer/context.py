@@ -127,6 +127,7 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     _require_renderable(plan, graph)
     report = Report()
     _check_cluster(spec.cluster, report)
+    _check_name(graph.fleet, ("name",), f"fleet '{graph.fleet}'", report)
     for pool in plan.pools:
         _check_name(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
     if spec.queue is not None:
