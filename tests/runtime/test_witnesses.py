@@ -126,4 +126,4 @@ def test_a_job_that_kills_its_worker_on_another_node_is_quarantined_with_a_store
     # The workers' journals were there, and nothing of theirs is left.
     assert [path.name for path in far.glob("fleetspec-*")] != []
     assert list(far.glob("fleetspec-*/journal/*")) == []
-    assert len(stored.done_keys(bucket, "toys")) == 8
+    assert len(stored.done_keys(bucket, "toys")) == 12
