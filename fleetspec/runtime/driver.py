@@ -307,10 +307,7 @@ class _Run:
         if not self.seconds:
             worked = sum(row.seconds for row in receipt.rows)
             self.startup = max(time.perf_counter() - self.begun - worked, 0.0)
-        for row in receipt.rows:
-            done = row.state is State.DONE
-            self.ledger.settle(row.job, row.state, row.reason, segment if done else -1)
-            self.quarantined += not done
+        self.quarantined += self.ledger.receive(receipt.rows, segment)
         self.settled += len(receipt.rows)
         self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
         self.teller.bundle_done(receipt)

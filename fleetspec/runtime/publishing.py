@@ -221,8 +221,8 @@ class _Night:
         parts = [stored_rows(tonight, mask)]
         have = set(pc.unique(parts[0]["address"]).to_pylist())
         reasons: dict[str, str] = {}
-        for model in np.flatnonzero(mask).tolist():
-            address = graph.address(model)
+        models = np.flatnonzero(mask)
+        for model, address in zip(models.tolist(), graph.addresses(models), strict=True):
             if address in have:
                 continue
             reasons[address] = self._reason(model)
@@ -300,7 +300,7 @@ def published(graph: JobGraph, mask: NDArray[np.bool_], store: Path) -> pa.Table
     groups = sorted({graph.models.settings[int(code)].group for code in np.unique(graph.models.setting[mask])})
     parts = [editions.read_edition(own, editions.read_pointer(own, graph.fleet, name)) for name in groups]
     rows = pa.concat_tables([editions.EDITION.empty_table(), *parts])
-    addresses = pa.array([graph.address(int(m)) for m in np.flatnonzero(mask)], pa.string())
+    addresses = pa.array(graph.addresses(np.flatnonzero(mask)), pa.string())
     return rows.filter(pc.is_in(rows["address"], value_set=addresses))
 
 
