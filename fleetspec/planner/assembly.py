@@ -149,6 +149,7 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
                 node_seconds=seconds,
                 busy_share=min(busy / room, 1.0) if room > 0 else 0.0,
                 cost_usd=cost,
+                waiting=tuple(sorted((name, n) for (index, name), n in stage.waiting.items() if index == k)),
             )
         )
     tasks = sorted({land.classes[share.row].task for share in shares})

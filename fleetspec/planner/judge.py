@@ -26,6 +26,8 @@ IDLE_SECONDS = 120.0
 """A node without jobs is paid for so much longer, as the manifests tell the autoscaler."""
 WILSON_Z = 1.959964
 """Half width of a 95 % interval in standard deviations."""
+MOST_NODES = 4 * LANES
+"""Nodes of a pool whose boots are drawn one by one."""
 DIGITS = 4
 """Significant digits of what trials give: more would be noise."""
 
@@ -125,7 +127,10 @@ def _run(
         for use in stage.pools:
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
             ready = _ready(pools[use.pool], use, before, now, rng, trials, noise)
-            ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
+            # A pool whose nodes only wait to be given back has no end to wait for.
+            ends[use.pool] = np.zeros(trials)
+            if lanes:
+                ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
         length = np.maximum.reduce(list(ends.values()))
         found.append(_Stage(length, {name: np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}))
         before = now
@@ -141,12 +146,22 @@ def _ready(
     trials: int,
     noise: Noise,
 ) -> dict[str, Floats]:
-    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes)."""
+    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes).
+
+    Of more than ``MOST_NODES`` a part is drawn: when single nodes of so many are ready no longer matters.
+    """
     ready = {}
+    part = min(MOST_NODES / use.nodes, 1.0)
     short = (rng.random(trials) < noise.stock_out) * rng.exponential(max(noise.stock_out_seconds, 1e-9), trials)
-    for name, nodes in use.patterns or (("", use.nodes),):
-        now[pool.name, name] = nodes
+    spare = dict(use.waiting)
+    for name, present in use.patterns or (("", use.nodes),):
+        now[pool.name, name] = present
+        nodes = present - spare.get(name, 0)
+        if nodes == 0:
+            continue
         booting = max(nodes - before.get((pool.name, name), 0), 0)
+        if part < 1:
+            nodes, booting = math.ceil(nodes * part), math.ceil(booting * part)
         boots = pool.boot_seconds * np.exp(noise.boot * rng.standard_normal((trials, booting)))
         ready[name] = np.concatenate([np.zeros((trials, nodes - booting)), boots + short[:, None]], axis=1)
     return ready
@@ -176,7 +191,7 @@ def _pool_end(
         for lane in here:
             one = classes[lane.klass]
             place = next(p for p in one.placements if p.pool == pool.name and p.slot == slot)
-            width = places.shape[1] * (places_on(pool, one) if slot == CPU_SLOT else 1)
+            width = _width(pool, use, one, slot)
             seconds = lane.seconds_per_job * factors.of(one, place, pool.gpu or CPU_SLOT)
             seconds *= (1 + place.lost * gone) / (1 + place.lost)
             loads.append(Load(lane.jobs, width, seconds, noise.jobs * place.spread, lane.seconds_per_job))
@@ -203,6 +218,15 @@ def places_on(pool: CapacityPool, one: DemandClass) -> int:
     """How many jobs of a class a CPU node runs at a time, by cores and memory."""
     by_memory = pool.memory_mib // one.memory_mib if one.memory_mib else pool.cpu
     return max(min(pool.cpu // max(one.cores, 1), by_memory), 1)
+
+
+def _width(pool: CapacityPool, use: PoolUse, one: DemandClass, slot: str) -> int:
+    """How many jobs of a class the working nodes of a pool run at a time."""
+    spare = dict(use.waiting)
+    if slot == CPU_SLOT:
+        return (use.nodes - spare.get("", 0)) * places_on(pool, one)
+    counts = {pattern.name: dict(pattern.slots).get(slot, 0) for pattern in pool.patterns}
+    return sum(counts[name] * (nodes - spare.get(name, 0)) for name, nodes in use.patterns)
 
 
 def _lanes_ready(pool: CapacityPool, slot: str, ready: dict[str, Floats]) -> Floats:

@@ -50,7 +50,8 @@ class PlanHeader:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it."""
+    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it; ``waiting`` has of
+    each pattern ("" on CPU nodes) those that run nothing here and only wait to be given back."""
 
     pool: str
     nodes: int
@@ -60,6 +61,7 @@ class PoolUse:
     busy_share: float
     """Share of the paid slot or core time in which a job runs."""
     cost_usd: float
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

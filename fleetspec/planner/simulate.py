@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,6 +48,10 @@ class Segment:
     def end(self) -> Floats:
         return self.start + self.count * self.seconds
 
+    def later(self, seconds: float) -> Segment:
+        """The same so much later."""
+        return replace(self, start=self.start + seconds)
+
 
 NodeKey = tuple[int, str]
 """Pool and pattern."""
@@ -68,13 +72,14 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class StageReplay:
-    """One stage as it went, by pool and pattern: nodes there are (some may wait idle to be given back), how many
-    boot, and paid node-seconds."""
+    """One stage as it went, by pool and pattern: nodes there are, how many of them have nothing to do in it and only
+    wait to be given back, how many boot, and paid node-seconds."""
 
     stage: int
     start: float
     end: float
     nodes: dict[NodeKey, int]
+    waiting: dict[NodeKey, int]
     booted: dict[NodeKey, int]
     paid: dict[NodeKey, float]
     segments: tuple[Segment, ...]
@@ -90,8 +95,15 @@ class Replay:
     allocation: Allocation
 
 
-def replay(land: Terrain, allocation: Allocation) -> Replay:
-    """Run an allocation's whole jobs on its whole nodes."""
+Memory = dict[tuple[object, ...], tuple[Segment, ...]]
+"""Stages that were run before, by all they depend on; times count from the stage's start."""
+
+
+def replay(land: Terrain, allocation: Allocation, memory: Memory | None = None) -> Replay:
+    """Run an allocation's whole jobs on its whole nodes.
+
+    Replays of one terrain may share a ``memory``: most of their stages are alike.
+    """
     jobs = whole_jobs(land, allocation)
     clock = float(land.problem.overhead_seconds)
     alive: dict[NodeKey, list[Idle]] = {}
@@ -100,12 +112,8 @@ def replay(land: Terrain, allocation: Allocation) -> Replay:
     for s in land.stages:
         alive = {key: [idle for idle in here if idle.until >= clock] for key, here in alive.items()}
         needed = _needed(land, allocation, jobs[s], s)
-        booted, ready = {}, {}
-        for key, nodes in needed.items():
-            booted[key] = nodes - _take(alive.setdefault(key, []), nodes)
-            boot = float(land.pools[key[0]].boot_seconds)
-            ready[key] = clock + np.repeat([0.0, boot], [nodes - booted[key], booted[key]])
-        segments = _run(land, s, jobs[s], ready)
+        booted = {key: nodes - _take(alive.setdefault(key, []), nodes) for key, nodes in needed.items()}
+        segments = [one.later(clock) for one in _remembered(land, s, jobs[s], needed, booted, memory)]
         last = dict.fromkeys(needed, clock)
         for one in segments:
             key = (land.kinds[one.kind].pool, one.pattern)
@@ -120,7 +128,8 @@ def replay(land: Terrain, allocation: Allocation) -> Replay:
         }
         present = {key: sum(idle.nodes for idle in here) for key, here in alive.items() if here}
         cost += sum(seconds / 3600 * land.pools[k].usd_per_hour for (k, _), seconds in paid.items())
-        stages.append(StageReplay(s, clock, end, present, booted, paid, tuple(segments)))
+        waiting = {key: spare for key, nodes in present.items() if (spare := nodes - needed.get(key, 0))}
+        stages.append(StageReplay(s, clock, end, present, waiting, booted, paid, tuple(segments)))
         clock = end
     return Replay(tuple(stages), cost, clock, allocation)
 
@@ -141,6 +150,28 @@ def _take(idle: list[Idle], nodes: int) -> int:
         if use < group.nodes:
             idle.insert(0, Idle(group.nodes - use, group.since))
     return taken
+
+
+def _remembered(
+    land: Terrain,
+    stage: int,
+    jobs: dict[tuple[int, int], int],
+    needed: dict[NodeKey, int],
+    booted: dict[NodeKey, int],
+    memory: Memory | None,
+) -> tuple[Segment, ...]:
+    """What runs in a stage, in seconds from its start."""
+    key = (stage, tuple(jobs.items()), tuple((node, count, booted[node]) for node, count in needed.items()))
+    if memory is not None and key in memory:
+        return memory[key]
+    ready = {
+        (k, name): np.repeat([0.0, float(land.pools[k].boot_seconds)], [nodes - booted[k, name], booted[k, name]])
+        for (k, name), nodes in needed.items()
+    }
+    found = tuple(_run(land, stage, jobs, ready))
+    if memory is not None:
+        memory[key] = found
+    return found
 
 
 def _run(land: Terrain, stage: int, jobs: dict[tuple[int, int], int], ready: dict[NodeKey, Floats]) -> list[Segment]:
