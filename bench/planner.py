@@ -34,11 +34,12 @@ from fleetspec.planner.formulation import Allocation, free_lengths
 from fleetspec.planner.frontier import frontier
 from fleetspec.planner.judge import judge
 from fleetspec.planner.planning import make_plan, solve
-from fleetspec.planner.plans import Inputs, PlanHeader, violations
+from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import CapacityProblem, DemandClass
 from fleetspec.planner.simulate import replay
 from fleetspec.planner.solver import Answer, Program
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 
 HEADER = PlanHeader("bench", "nightly", "2026-11-23", "a night", Inputs("", "", "", "", "", ""), 0, "open - 1h30m")
 JOBS = (10_000, 100_000, 1_000_000, 5_000_000)

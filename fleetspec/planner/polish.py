@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from fleetspec.planner.formulation import Allocation
-from fleetspec.planner.simulate import Memory, Replay, replay
+from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.terrain import Terrain
 
 TRIES = 150
@@ -37,7 +37,6 @@ def polished(land: Terrain, start: Replay, bound_usd: float) -> Replay:
     """The best of a plan and of what small changes make of it: in time before late, then cheap."""
     best, tried = start, 0
     tries = min(TRIES, WORK // len(land.classes))
-    memory: Memory = {}
     better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH))
     while better:
         better = False
@@ -45,7 +44,7 @@ def polished(land: Terrain, start: Replay, bound_usd: float) -> Replay:
             if tried == tries:
                 return best
             tried += 1
-            found = replay(land, one, memory)
+            found = replay(land, one, barriers=start.barriers, urgent=start.urgent)
             if _score(land, found) < _score(land, best, SMALLEST):
                 best, better = found, True
                 break

@@ -15,10 +15,11 @@ from fleetspec.planner.judge import MOST_NODES, judge, nights, wilson
 from fleetspec.planner.judge_rooms import Load, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TIGHTENED_ON, Noise
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Plan, violations
+from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import replay
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 
 
 def loads(trials: int, *listed: tuple[int, int, float, float]) -> list[Load]:
