@@ -102,10 +102,11 @@ def test_a_failed_fit_takes_its_own_chain_along_at_once(toys, began: list[str]) 
 def releases(request: RunRequest, cores: Callable[[Need], int] = lambda need: 1) -> Releases:
     ledger = Ledger.load(Store.of(request.store, "toys"), request.graph)
     left = np.zeros(len(request.graph), dtype=bool)
-    stations: Callable[[Need], Station] = lambda need: Station(
-        "cuda" if need.gpu else "cpu", "x", need.slot, cores(need)
-    )
-    return Releases(ledger, request.plan, ledger.missing(), left, stations)
+
+    def station(need: Need) -> Station:
+        return Station("cuda" if need.gpu else "cpu", "x", need.slot, cores(need))
+
+    return Releases(ledger, request.plan, ledger.missing(), left, station)
 
 
 def test_what_the_store_has_holds_nobody_up(toys) -> None:
