@@ -1,4 +1,4 @@
-"""The driver of a run: what the store lacks is cut into bundles, run stage by stage, and entered in the ledger."""
+"""The driver of a run: what the store lacks is cut into bundles, run as it is released, and entered in the ledger."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.degrading import Degrader
-from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started, waves
+from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
 from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.publishing import publish, publishes
+from fleetspec.runtime.releasing import Releases
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
 from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
@@ -145,8 +146,6 @@ class _Run:
         request, graph = self.request, self.request.graph
         work = self._workload()
         self.name = work.run
-        stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
-        stages = int(stage_of[self.missing].max()) + 1
         self.store.clear_journal()
         self._record("running", None)
         executor = _executor(request, work)
@@ -157,21 +156,18 @@ class _Run:
         strikes = Strikes(self.ledger)
         plan = request.plan
         self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
+        releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
         try:
             with Interruption() as stopping:
-                for stage in range(stages):
-                    due = (stage_of[self.missing] == stage) & ~self.degrader.left[self.missing]
-                    jobs = self._inherit(self.missing[due], stage)
-                    bundles = cut(self.ledger, request.plan, jobs, executor.width, executor.station)
-                    for wave in waves(executor, bundles):
-                        executor.submit(kept for bundle in wave if (kept := self._rest(bundle)) is not None)
-                        for event in executor.events(stopping):
-                            self._enter(event, executor, strikes)
-                            self._hurry(executor)
-                            self._tell(stage, stages)
-                    if stopping():
-                        break
+                while self._release(releases, executor) and not stopping():
+                    for event in executor.events(stopping):
+                        self._enter(event, executor, strikes)
+                        self._hurry(executor)
+                        if not isinstance(event, Started) and not stopping():
+                            self._release(releases, executor)
+                        self._tell(releases.stage, releases.stages)
+                    releases.drained()
                 due = _asked(self.ledger, request)
                 interrupted = stopping() and not self.degrader.left[due].all()
         except BaseException:
@@ -249,7 +245,19 @@ class _Run:
             return bundle
         return None if left.all() else part_of(bundle, self.ledger, bundle.jobs[~left])
 
-    def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
+    def _release(self, releases: Releases, executor: Executor) -> bool:
+        """Hand out what waits for nothing any more; whether there was anything."""
+        while True:
+            while fresh := releases.fresh():
+                jobs = np.concatenate([self._inherit(jobs, number) for number, jobs in fresh])
+                releases.queue(cut(self.ledger, self.request.plan, jobs, executor.width, executor.station))
+            bundles = releases.next()
+            kept = [rest for bundle in bundles if (rest := self._rest(bundle)) is not None]
+            executor.submit(kept)
+            if kept or not bundles:
+                return bool(kept)
+
+    def _inherit(self, jobs: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
         orphaned = self.ledger.orphaned(jobs)
         rows = []
@@ -260,7 +268,7 @@ class _Run:
             self.ledger.settle(job, state, reason)
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
-        self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self._quarantine(rows, f"inherited-{self.name}-{number}")
         self.teller.quarantined(rows)
         self.settled += int(orphaned.sum())
         return jobs[~orphaned]
