@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
 from fleetspec.renderer.carried import ConfigContext, carried
+from fleetspec.renderer.digests import digest
 from fleetspec.renderer.groups import (
     GroupContext,
     LayoutContext,
     SharingContext,
-    digest,
     mig_layouts,
     sharings,
     worker_groups,
 )
+from fleetspec.renderer.partitions import PartitionsContext, partitions_context
 from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
 from fleetspec.renderer.queueing import QueueContext, queue_context
 from fleetspec.renderer.standing import StandingContext, standing_context
@@ -118,6 +119,7 @@ class Context:
     queue: QueueContext | None
     standing: StandingContext
     sharing: SharingsContext | None = None
+    partitions: PartitionsContext | None = None
 
 
 def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
@@ -179,7 +181,16 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
     shared = SharingsContext(f"{graph.fleet}-gpu-sharing", sharings(plan))
     standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
-    return Context(job, groups, config, mig if mig.layouts else None, queue, standing, shared if shared.ways else None)
+    return Context(
+        job,
+        groups,
+        config,
+        mig if mig.layouts else None,
+        queue,
+        standing,
+        shared if shared.ways else None,
+        partitions_context(plan, graph.fleet),
+    )
 
 
 def _config_names(fleet: str, config: tuple[ConfigContext, ...]) -> Iterator[str]:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fleetspec.diagnostics import Report
-from fleetspec.rules import running
-from fleetspec.runtime.bundles import cut
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
-from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.degrading import Degrader
+from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started, waves
+from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
@@ -129,9 +128,11 @@ class _Run:
     blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
+    looked: float = -1.0
 
     def __post_init__(self) -> None:
         self.teller = Teller(self.request.graph, self.request.plan, self.request.events)
+        self.degrader = Degrader((), self.ledger, self.request.plan, self.missing, 0.0)
 
     def nothing_to_do(self) -> RunSummary:
         """The summary of a run that the store already holds."""
@@ -154,19 +155,25 @@ class _Run:
         self.ledger = Ledger.load(self.store, graph)
         self.missing = _asked(self.ledger, request)
         strikes = Strikes(self.ledger)
+        plan = request.plan
+        self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
         self._tell_start()
         try:
             with Interruption() as stopping:
                 for stage in range(stages):
-                    jobs = self._inherit(self.missing[stage_of[self.missing] == stage], stage)
-                    for wave in _waves(executor, cut(self.ledger, request.plan, jobs, executor.width)):
-                        executor.submit(wave)
+                    due = (stage_of[self.missing] == stage) & ~self.degrader.left[self.missing]
+                    jobs = self._inherit(self.missing[due], stage)
+                    bundles = cut(self.ledger, request.plan, jobs, executor.width, executor.station)
+                    for wave in waves(executor, bundles):
+                        executor.submit(kept for bundle in wave if (kept := self._rest(bundle)) is not None)
                         for event in executor.events(stopping):
                             self._enter(event, executor, strikes)
+                            self._hurry(executor)
                             self._tell(stage, stages)
                     if stopping():
                         break
-                interrupted = stopping() and bool(len(_asked(self.ledger, request)))
+                due = _asked(self.ledger, request)
+                interrupted = stopping() and not self.degrader.left[due].all()
         except BaseException:
             self._record("failed", None)
             self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
@@ -217,6 +224,30 @@ class _Run:
     def _workload(self) -> Workload:
         request = self.request
         return workload_of(request.spec, request.graph, self.blocks, self.store.root, self.store.next_run())
+
+    def _degraded(self) -> tuple[str, ...]:
+        """What may be left out of this run: only nights are late."""
+        request, missed = self.request, self.request.spec.schedule.on_miss
+        night = request.graph.run is RunKind.NIGHTLY and request.only is None and not request.warm_up
+        return missed.degrade if missed is not None and night else ()
+
+    def _hurry(self, executor: Executor) -> None:
+        """Leave out what the night is too late for. Looked at once a second."""
+        wall = time.perf_counter() - self.begun
+        if wall - self.looked < 1.0 or not self.seconds:
+            return
+        self.looked = wall
+        found = self.degrader.decide(wall, self.startup)
+        if found:
+            self.teller.left_out(found)
+            executor.withdraw(self._rest)
+
+    def _rest(self, bundle: Bundle) -> Bundle | None:
+        """A bundle without the jobs that are left out."""
+        left = self.degrader.left[bundle.jobs]
+        if not left.any():
+            return bundle
+        return None if left.all() else part_of(bundle, self.ledger, bundle.jobs[~left])
 
     def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
@@ -295,14 +326,15 @@ class _Run:
             stage,
             stages,
             self.settled,
-            len(self.missing),
+            len(self.missing) - int(self.degrader.left.sum()),
             self.quarantined,
             sum(self.seconds.values()),
             time.perf_counter() - self.begun,
         )
         if self.request.progress is not None:
             self.request.progress(now)
-        self.teller.progressed(self.ledger, **{name: getattr(now, name) for name in Progress.__slots__[1:]})
+        counts = {name: getattr(now, name) for name in Progress.__slots__[1:]}
+        self.teller.progressed(self.ledger, self.degrader.left, **counts)
 
     def _record(self, state: str, summary: RunSummary | None) -> None:
         graph = self.request.graph
@@ -359,6 +391,7 @@ class _Run:
             startup_seconds=self.startup,
             classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
+            left_out=tuple(self.degrader.told),
             interrupted=interrupted,
         )
 
@@ -371,34 +404,3 @@ def _executor(request: RunRequest, work: Workload) -> Executor:
     from fleetspec.runtime.on_ray import RayExecutor
 
     return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)
-
-
-def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
-    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
-    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
-    sizes: dict[int, list[Bundle]] = {}
-    on_gpu = []
-    for bundle in bundles:
-        station = executor.station(bundle.need)
-        if station.device == "cuda":
-            on_gpu.append(bundle)
-        else:
-            sizes.setdefault(station.cores, []).append(bundle)
-    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
-    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
-
-
-def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
-    """FS506 where a family of ``jobs`` needs a module that is not installed."""
-    report = Report()
-    models = graph.models
-    for code in np.unique(models.setting[graph.model[jobs]]):
-        family = models.settings[int(code)].family
-        absent = [name for name in family.needs if importlib.util.find_spec(name) is None]
-        if absent:
-            report.add(
-                running.LIBRARY_MISSING,
-                f"family '{family.name}' needs {', '.join(absent)}, not installed here",
-                help=f"pip install 'fleetspec[{family.extra}]'",
-            )
-    report.require()

@@ -62,6 +62,11 @@ class Executor(Protocol):
         """Queue bundles, to be started in this order. May be called while events are read."""
         ...
 
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        """Put in place of every bundle that is queued what ``rest`` makes of it, nothing where that is None. May be
+        called while events are read."""
+        ...
+
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         """That each bundle was started and what became of it, as it happens, until nothing is queued or running. Once
         ``stopping`` says so, queued bundles are dropped and running ones end early or are given up after a bounded
@@ -90,6 +95,9 @@ class InlineExecutor:
     def submit(self, bundles: Iterable[Bundle]) -> None:
         self._queue.extend(bundles)
 
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        self._queue = deque(kept for bundle in self._queue if (kept := rest(bundle)) is not None)
+
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         while self._queue and not stopping():
             bundle = self._queue.popleft()
@@ -102,3 +110,18 @@ class InlineExecutor:
 
     def close(self) -> None:
         self._queue.clear()
+
+
+def waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
+    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
+    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
+    sizes: dict[int, list[Bundle]] = {}
+    on_gpu = []
+    for bundle in bundles:
+        station = executor.station(bundle.need)
+        if station.device == "cuda":
+            on_gpu.append(bundle)
+        else:
+            sizes.setdefault(station.cores, []).append(bundle)
+    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
+    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []

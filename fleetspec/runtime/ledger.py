@@ -124,12 +124,12 @@ class Ledger:
         graph = self.graph
         state = self.state[self.first[graph.parent_index]]
         trial = graph.task[graph.parent_index] == Task.TRIAL
-        lacking = self._parents_with(jobs, ((state == State.QUARANTINED) & ~trial) | (state == State.FAILED)) > 0
-        trials = self._parents_with(jobs, trial)
-        beaten = self._parents_with(jobs, trial & (state == State.QUARANTINED))
+        lacking = self.parents_with(jobs, ((state == State.QUARANTINED) & ~trial) | (state == State.FAILED)) > 0
+        trials = self.parents_with(jobs, trial)
+        beaten = self.parents_with(jobs, trial & (state == State.QUARANTINED))
         return np.asarray(lacking | ((trials > 0) & (beaten == trials)))
 
-    def _parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How many of each job's parents are marked; ``marked`` is over the graph's parents."""
         total = np.concatenate([[0], np.cumsum(marked)])
         return np.asarray(total[self.graph.parent_ptr[jobs + 1]] - total[self.graph.parent_ptr[jobs]])

@@ -66,12 +66,9 @@ class Journal:
         os.close(self._handle)
 
     @classmethod
-    def read(cls, path: Path, bundle: str) -> int | None:
-        """The position in ``bundle`` at which a worker was; None when it was at no job of that bundle."""
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
+    def told(cls, content: bytes, bundle: str) -> int | None:
+        """The position in ``bundle`` at which a worker was by what its journal holds; None when it was at no job of
+        that bundle."""
         if len(content) != cls._RECORD.size:
             return None
         name, position = cls._RECORD.unpack(content)

@@ -14,8 +14,9 @@ from fleetspec.views.chart_parts import (
     above,
     axis_of,
     figure_of,
-    mig_slices,
     plain_ticks,
+    slice_width,
+    slices_of,
 )
 
 MOST_STRIPS = 12
@@ -125,7 +126,7 @@ def _hover(plan: dict[str, Any], stage: dict[str, Any], use: dict[str, Any]) -> 
     return "<br>".join([head, *told, *more])
 
 
-def mig_strips(plan: dict[str, Any]) -> Figure | None:
+def gpu_strips(plan: dict[str, Any]) -> Figure | None:
     """Every GPU of a cut pool as a strip of its slices, by compute slices; the colour of a slice is the class that has
     most of the work in slices of its kind, in the stage in which the pool has most nodes."""
     strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]] = []
@@ -140,7 +141,7 @@ def mig_strips(plan: dict[str, Any]) -> Figure | None:
             for _ in range(nodes * gpus[use["pool"]]):
                 number += 1
                 if number <= MOST_STRIPS:
-                    strips.append((f"{use['pool']}, GPU {number}", mig_slices(pattern), inside))
+                    strips.append((f"{use['pool']}, GPU {number}", slices_of(pattern), inside))
         if number > MOST_STRIPS:
             label, slices, inside = strips[-1]
             strips[-1] = (f"{label} and {number - MOST_STRIPS} more", slices, inside)
@@ -154,7 +155,7 @@ def _fullest(plan: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]
     best: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
     for stage in plan["stages"]:
         for use in stage["pools"]:
-            if not any(mig_slices(pattern) for pattern, _ in use["patterns"]):
+            if not any(slices_of(pattern) for pattern, _ in use["patterns"]):
                 continue
             old = best.get(use["pool"])
             if old is None or (old[1]["nodes"], old[1]["node_seconds"]) < (use["nodes"], use["node_seconds"]):
@@ -178,7 +179,7 @@ def _strips(strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]]
                     "type": "bar",
                     "orientation": "h",
                     "y": [label],
-                    "x": [int(piece.split("g.")[0])],
+                    "x": [slice_width(piece)],
                     "name": klass,
                     "legendgroup": klass,
                     "showlegend": klass not in named,
@@ -193,7 +194,7 @@ def _strips(strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]]
             named.add(klass)
     layout = {
         "barmode": "stack",
-        "xaxis": axis_of("compute slices of one GPU") | {"dtick": 1},
+        "xaxis": axis_of("compute slices or dies of one GPU") | {"dtick": 1},
         "yaxis": axis_of(None) | {"autorange": "reversed"},
     }
     return figure_of(data, layout, 130 + 34 * len(strips))
