@@ -152,7 +152,8 @@ class _Night:
         carrier = Carrier(self.tonight.work, self.ledger, earlier)
         found: dict[int, tuple[Any, Earlier | None] | str] = {}
         for job, made in carrier.carry(jobs).items():
-            fitted = any(graph.task[parent] == Task.FIT for parent in graph.parents(job))
+            # A transform may read the fits of others; what it rests on then is theirs.
+            fitted = any(graph.task[p] == Task.FIT and graph.model[p] == graph.model[job] for p in graph.parents(job))
             found[int(graph.model[job])] = (
                 made if isinstance(made, str) else (made, carrier.of(job) if fitted else None)
             )
