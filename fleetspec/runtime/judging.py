@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 def judge(work: Workload, job: int, forecasts: Sequence[Forecasts]) -> tuple[Score, ...]:
     """Scores of a job's model; ``forecasts`` are those of its parents, in order. Raises Rejection without any."""
     setting, block, backtest = work.setting(job), work.block(job), work.backtest
-    assert backtest is not None
     series = {}
     for name in work.members(job):
         whole = block.window(name, 0, block.bars(name))
         series[name] = Realised(whole.dates, whole.returns)
     judging = Judging(setting.target, side=setting.side, ranked=work.per_universe(job))
     part = int(work.graph.part[job])
-    if part == NONE:
+    if part == NONE and backtest is not None:
         scores = _contest(work, job, judging._replace(tests=contests(backtest)), forecasts, series)
         if not scores:
             raise Rejection("it shares no origin with its rivals that all have a loss at")
     else:
-        every = setting.rebalance[part] if setting.rebalance else 0
-        judging = judging._replace(
-            tests=own_tests(backtest), every=every, periods=periods(backtest), metrics=tuple(sorted(backtest.metrics))
-        )
+        judging = judging._replace(every=setting.rebalance[part] if setting.rebalance else 0)
+        if backtest is not None:
+            judging = judging._replace(
+                tests=own_tests(backtest), periods=periods(backtest), metrics=tuple(sorted(backtest.metrics))
+            )
         scores = evaluate(judging, forecasts, series)
         if not scores:
             raise Rejection("no forecast has a realised value to be held against")
