@@ -7,7 +7,7 @@ with every finding of its stage; warnings stay in the report that the caller pas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph, RunKind
     from fleetspec.compiler.lock import Lock
     from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.panel.readings import Reading
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
@@ -94,12 +95,18 @@ def read_text(text: str, name: str) -> None:
     report.require()
 
 
-def lock(source: Read, around: World) -> Lock:
-    """Members, lengths and data versions as they are now in the data."""
+def lock(
+    source: Read,
+    around: World,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+    more: Iterable[Reading] = (),
+) -> Lock:
+    """Members, lengths and data versions as they are now in the data. ``tell`` hears how many series of how many are
+    measured; ``more`` are readings beside those that the quality gate asks for."""
     from fleetspec.compiler.pinning import make_lock
 
     try:
-        return make_lock(source.spec, source.path.parent, around.catalog)
+        return make_lock(source.spec, source.path.parent, around.catalog, tell, more)
     except Rejected as ending:
         ending.report.locate(source.document)
         raise
@@ -371,10 +378,12 @@ def run(
         executor=executor,
         progress=progress,
         events=events,
-        shard=made.shard,
+        only=None if made.shard is None else jobs_of(compiled.graph, made.shard),
+        shard=made.shard is not None,
     )
     summary = run_graph(request)
-    if summary.is_whole:
+    # After a shard, what the others have may be missing.
+    if summary.outcome is ExitCode.OK and not (made.shard and summary.remaining):
         record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes, layout_of(made.plan))
     return summary
 

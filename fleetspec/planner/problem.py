@@ -106,7 +106,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class DemandClass:
-    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere."""
+    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere.
+
+    ``after`` names the classes that must have ended before a job of this one begins, all of earlier stages; None: all
+    classes of the stages before, so that stages follow each other without overlap.
+    """
 
     name: str
     group: str
@@ -120,6 +124,7 @@ class DemandClass:
     gpu_memory_mib: int
     gpu: str
     placements: tuple[Placement, ...]
+    after: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_from_bytes
-from fleetspec.compiler.shards import Shard
+from fleetspec.compiler.shards import Shard, jobs_of
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
 from fleetspec.objects import as_path
 from fleetspec.planner.cuts import layout_of
@@ -187,7 +187,8 @@ def main(argv: list[str] | None = None) -> int:
                     cpu_instead=arguments.cpu_instead,
                     patience_seconds=arguments.wait_seconds,
                     events=heard,
-                    shard=made.shard,
+                    only=None if made.shard is None else jobs_of(made.graph, made.shard),
+                    shard=made.shard is not None,
                 )
             )
     except Rejected as rejected:
@@ -195,7 +196,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    if summary.is_whole:
+    # After a shard, what the others have may be missing.
+    if summary.outcome is ExitCode.OK and not (made.shard and summary.remaining):
         texts = made.texts
         record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)
