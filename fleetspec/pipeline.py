@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
-    from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
+    from fleetspec.runtime.tallies import Progress
     from fleetspec.runtime.telling import Listener
 
 

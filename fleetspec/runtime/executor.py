@@ -13,6 +13,7 @@ from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
@@ -125,3 +126,13 @@ def waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
             sizes.setdefault(station.cores, []).append(bundle)
     waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
     return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
+
+
+def executor_of(request: RunRequest, work: Workload) -> Executor:
+    if request.executor == "inline":
+        return InlineExecutor(work)
+    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    from fleetspec.runtime.on_ray import RayExecutor
+
+    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)
