@@ -25,7 +25,7 @@ from pathlib import Path
 TOYS = Path(__file__).resolve().parents[1] / "tests" / "runtime"
 sys.path.insert(0, str(TOYS))
 
-STUCK_SECONDS = 4.0
+STUCK_SECONDS = 10.0
 RUN = f"""
 import sys
 import fleetspec.runtime.on_ray as on_ray
