@@ -22,6 +22,7 @@ from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
 from fleetspec.compiler.check_quality import check_unit_root
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
+from fleetspec.compiler.price_books import check_prices, priced
 from fleetspec.compiler.spec_models import Override
 from fleetspec.diagnostics import nearest
 from fleetspec.panel.features import FeatureError, canonical
@@ -49,6 +50,8 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     check_gates(spec, report)
     check_schedule(spec, report)
     check_arrival(spec, report)
+    check_prices(spec, catalog, report)
+    catalog = priced(catalog, spec)
     check_operation(spec, catalog, report)
     check_hardware(spec, catalog, report)
     check_moved(spec, report)

@@ -76,7 +76,8 @@ class Capex(Shape):
 
 class Pool(Shape):
     """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``. ``partition`` is a mode
-    that the catalog has for its GPU, ``auto`` or ``none``."""
+    that the catalog has for its GPU, ``auto`` or ``none``. ``spot`` is terms of the spec's own, or ``catalog``:
+    those that a price book has of the offer."""
 
     offer: str | None = None
     price: RateText | None = None
@@ -89,7 +90,7 @@ class Pool(Shape):
     share: Literal["none", "mps", "time-slice"] = "none"
     max: Integer
     boot: DurationText = Duration(240)
-    spot: Spot | None = None
+    spot: Spot | Literal["catalog"] | None = None
     capex: Capex | None = None
 
 

@@ -144,6 +144,8 @@ class PoolLine:
     preempt_per_hour: float = 0.0
     capex_per_hour: float = 0.0
     sharing: str = ""
+    price_date: str = ""
+    price_book: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,6 +73,10 @@ class CapacityPool:
     capex_per_hour: float = 0.0
     sharing: str = ""
     """How jobs share a GPU: ``mps``, ``time-slice``, or not."""
+    price_date: str = ""
+    """The day its price is of, where a list or a price book says so."""
+    price_book: str = ""
+    """The price book its price is from ("": the shipped list, or the spec)."""
 
     @property
     def spec_name(self) -> str:
