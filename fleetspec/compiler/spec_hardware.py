@@ -16,6 +16,7 @@ from fleetspec.scalars import (
     MemoryText,
     MoneyText,
     Name,
+    Number,
     RateText,
     SessionsText,
     SessionTimeText,
@@ -54,9 +55,11 @@ class Budget(Shape):
 
 
 class Objective(Shape):
-    """What a plan is chosen by within deadline and budget."""
+    """What a plan is chosen by within deadline and budget; ``value``: what one model of a group is worth where these do
+    not hold all of them, 1 if it is not named."""
 
     minimize: Literal["cost", "time"] = "cost"
+    value: dict[Name, Number] = Field(default_factory=dict)
 
 
 class Spot(Shape):

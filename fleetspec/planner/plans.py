@@ -172,6 +172,27 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Models of a line (universe/group/family) that fall out, and what all of them are worth."""
+
+    name: str
+    models: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBoth:
+    """What falls out of a plan that does not hold so that deadline and budget do, confirmed by planning again:
+    ``kept_value`` of ``total_value`` stays."""
+
+    left_out: tuple[LeftOut, ...]
+    kept_value: float
+    total_value: float
+    end_seconds: float
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class Chance:
     """How sure a plan is, from ``trials`` nights replayed with chance on ``seeds`` that it was not made with.
 
@@ -254,6 +275,8 @@ class Plan:
     objective: Objective = "cost"
     soonest_seconds: float = 0.0
     """Where the objective is time, when the run ends at the earliest, proved; else 0."""
+    keep_both: KeptBoth | None = None
+    """Of a plan that does not hold: what to leave out instead of moving a limit."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
     overlap: Overlap | None = None

@@ -75,6 +75,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             pools,
             catalog,
             tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
+            spec.objective.value.get(klass.group, 1.0),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -153,6 +154,7 @@ def _demand(
     pools: tuple[CapacityPool, ...],
     catalog: Catalog,
     after: tuple[str, ...],
+    value: float,
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
     the classes it reads from."""
@@ -188,6 +190,7 @@ def _demand(
         gpu=gpu,
         placements=tuple(placements),
         after=after,
+        value=value,
     )
 
 

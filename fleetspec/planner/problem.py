@@ -129,6 +129,8 @@ class DemandClass:
     gpu: str
     placements: tuple[Placement, ...]
     after: tuple[str, ...] | None = None
+    value: float = 1.0
+    """What one model of it is worth where not all can be kept."""
 
 
 @dataclass(frozen=True)

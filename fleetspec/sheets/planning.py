@@ -267,6 +267,7 @@ def _help(plan: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = [Heading("What would help")]
     if not plan["stages"] and plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    blocks += _keep_both(plan)
     if not plan["suggestions"]:
         blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
         return blocks
@@ -282,6 +283,22 @@ def _help(plan: dict[str, Any]) -> list[Block]:
     )
     blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
     return blocks
+
+
+def _keep_both(plan: dict[str, Any]) -> list[Block]:
+    """What to leave out instead of moving a limit. Plans of earlier versions do not say."""
+    kept = plan.get("keep_both")
+    if kept is None:
+        return []
+    named = ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in kept["left_out"])
+    groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
+    stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
+    ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
+    falls = f"what falls out is {named}; {percent(stays)} of the value stays, {ends}."
+    return [
+        Line(f"Keep deadline and budget, both: {falls}"),
+        Line(f"A night leaves out by itself what it is told: schedule.on_miss.degrade: [{groups}].", "dim"),
+    ]
 
 
 def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:

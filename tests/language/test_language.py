@@ -32,7 +32,7 @@ from fleetspec.diagnostics import Place, Rejected, Report, Rule
 from fleetspec.families import registry
 from fleetspec.rules import capacity, data, meaning, meaning_models, meaning_operation, reading, shape
 
-LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data)
+LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data, pricing)
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
 RELATED = re.compile(rf"related: (FS\d\d\d) {QUOTED} {QUOTED}")
