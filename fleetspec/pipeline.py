@@ -292,10 +292,10 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
     from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
 
-    if given.vars or given.profiles:
+    if given.vars or given.profiles or given.prices is not None:
         raise reject(
             PLAN_IS_FIXED,
-            f"{path} is a saved plan: its vars and profiles were filled in when it was made",
+            f"{path} is a saved plan: its vars, profiles and prices were filled in when it was made",
             help="plan the spec again with them: fleetspec plan SPEC --var NAME=VALUE --out FILE",
         )
     saved = read_planfile(path)

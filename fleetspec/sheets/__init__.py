@@ -82,6 +82,7 @@ _SHEETS: Mapping[str, str] = {
     "gpus": "catalog",
     "runtimes": "catalog",
     "prices": "catalog",
+    "compared": "catalog",
     "rent_or_buy": "catalog",
     "diffs": "reviewing",
     "comment": "commenting",

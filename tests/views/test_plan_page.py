@@ -51,7 +51,11 @@ ADVICE: dict[str, Any] = {
         {"what": "one node of gpu less than the 2 planned", "pool": "gpu", "holds": False, "again": True,
          "end_seconds": 60_000.0, "cost_usd": 3.0, "lost": [LOST, LOST | {"jobs": 70}]},
         {"what": "one node of cpu less than the 1 planned", "pool": "cpu", "holds": False, "again": True,
-         "end_seconds": 3723.0, "cost_usd": 70.0, "lost": []},
+         "end_seconds": 3723.0, "cost_usd": 70.0, "lost": [], "way_out": "budget.nightly: 70 USD"},
+    ],
+    "elsewhere": [
+        {"name": "u/g/f/fit", "group": "g", "family": "f", "pool": "cpu", "seconds": 217.0, "cost_usd": 0.48,
+         "gpu_seconds": 406.0, "gpu_cost_usd": 29.65, "basis": "measured", "n": 12},
     ],
     "fits": [{"name": f"u/g/f/{task}", "pool": "gpu-h100-mig", "need_mib": 9216, "slot": "mig-1g.10gb",
               "usable_mib": 9984, "per_gpu": 7} for task in ("fit", "forecast")],
@@ -116,6 +120,8 @@ def test_the_answers_come_in_the_order_of_the_questions() -> None:
         "· data 60 minutes late: in time, ends after 2h02m for 2.50 USD (planned again)",
         "82 jobs not done by the deadline (ends too late): u/g/f/fit 12 of 70, u/g/f/fit 70",
         "the run would cost 70.00 USD, over the budget of 60.00 USD",
+        "  way out: budget.nightly: 70 USD",
+        "· u/g/f/fit runs on GPUs because family f asks for one (6m46s a job, 29.65 USD): on the cores of cpu",
         "f          77  1.50 USD          25.0 %  n=120",
     ],
 )
