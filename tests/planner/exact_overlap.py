@@ -2,9 +2,10 @@
 
 Time goes in ticks of ten seconds, and all times of a tiny problem are whole ticks, so whatever a replay does is an
 answer to it. Jobs that have begun run to their end. Of a pool there are nodes that work, nodes that boot and nodes that
-idle; one that has worked is kept for ``IDLE_SECONDS`` or until the run ends, as the replay keeps it. Which node a job
-runs on is left open, so the optimum here is at most that of anything executable. Nothing of it is the planner's: no
-stages, no milestones, and another solver (scipy's) without PuLP.
+idle; one is called only while jobs wait that may run on it (an autoscaler does not look ahead), and one that has
+worked is kept for ``IDLE_SECONDS`` or until the run ends, as the replay keeps it. Which node a job runs on is left
+open, so the optimum here is at most that of anything executable. Nothing of it is the planner's: no stages, no
+milestones, and another solver (scipy's) without PuLP.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class _Rows:
 
 def optimum(posed: CapacityProblem) -> float:
     """USD below which nothing executable is; inf where nothing ends in time."""
-    ticks = posed.deadline_seconds // TICK
+    ticks, rows = posed.deadline_seconds // TICK, range(len(posed.classes))
     p = _Rows()
     on = [p.column(most=1) for _ in range(ticks)]
     for t in range(1, ticks):
@@ -99,19 +100,27 @@ def optimum(posed: CapacityProblem) -> float:
     length = {(j, q.pool): _ticks(q.seconds) for j, one in enumerate(posed.classes) for q in one.placements}
     for j, one in enumerate(posed.classes):
         p.row([(column, 1) for (i, _, _), column in begin.items() if i == j] or [(on[0], 0)], one.jobs, one.jobs)
-    _precedence(posed, p, begin, length, ticks)
+    over = _precedence(posed, p, begin, length, ticks)
     for pool in posed.pools:
         boot, idle, hour = _ticks(pool.boot_seconds), _ticks(IDLE_SECONDS), pool.usd_per_hour * TICK / 3600
         paid = [p.column(hour, pool.cap) for _ in range(ticks)]
         calls = [p.column(most=pool.cap) for _ in range(ticks)]
         work = [p.column(most=pool.cap) for _ in range(ticks)]
+        wanted = [[p.column(most=1) for _ in range(ticks)] if (j, pool.name) in length else [] for j in rows]
         for t in range(ticks):
+            p.row([(calls[t], 1), *((mine[t], -pool.cap) for mine in wanted if mine)], -np.inf, 0)
+            for j, mine in zip(rows, wanted, strict=True):
+                if mine:
+                    begun = [(column, 1) for (i, _, u), column in begin.items() if i == j and u < t]
+                    p.row([(mine[t], 1), *begun], -np.inf, posed.classes[j].jobs)
+                    for released in over[j]:
+                        p.row([(mine[t], 1), (released[t], -1)], -np.inf, 0)
             before = [(paid[t - 1], -1)] if t else []
             p.row([(paid[t], 1), *before, (calls[t], -1)], -np.inf, 0)
             booting = [(calls[u], 1) for u in range(max(t - boot + 1, 0), t + 1)]
             p.row([(work[t], 1), (paid[t], -1), *booting], -np.inf, 0)
             running = [
-                (column, 1) for (j, name, u), column in begin.items() if name == pool.name and u <= t < u + length[j, name]
+                (c, 1) for (j, name, u), c in begin.items() if name == pool.name and u <= t < u + length[j, name]
             ]
             p.row([*running, (work[t], -pool.cpu)], -np.inf, 0)
             p.row([(work[t], 1), (on[t], -pool.cap)], -np.inf, 0)
@@ -122,23 +131,28 @@ def optimum(posed: CapacityProblem) -> float:
 
 
 def _precedence(
-    posed: CapacityProblem, p: _Rows, begin: dict[tuple[int, str, int], int], length: dict[tuple[int, str], int], ticks: int
-) -> None:
-    """No job begins before all jobs of the classes that its own waits for have ended."""
+    posed: CapacityProblem,
+    p: _Rows,
+    begin: dict[tuple[int, str, int], int],
+    length: dict[tuple[int, str], int],
+    ticks: int,
+) -> list[list[list[int]]]:
+    """No job begins before all jobs of the classes that its own waits for have ended. By class, for each that it waits
+    for, columns (ticks) that may be 1 when that one is over."""
     rows = {one.name: j for j, one in enumerate(posed.classes)}
+    found: list[list[list[int]]] = [[] for _ in rows]
     for j, one in enumerate(posed.classes):
         names = [n.name for n in posed.classes if n.stage < one.stage] if one.after is None else one.after
-        for name in names:
-            i = rows[name]
+        for i in (rows[name] for name in names):
             over = [p.column(most=1) for _ in range(ticks)]
+            found[j].append(over)
             for t in range(ticks):
-                ended = [
-                    (column, -1) for (k, pool, u), column in begin.items() if k == i and u + length[k, pool] <= t
-                ]
+                ended = [(c, -1) for (k, pool, u), c in begin.items() if k == i and u + length[k, pool] <= t]
                 p.row([(over[t], posed.classes[i].jobs), *ended], -np.inf, 0)
-                started = [(column, 1) for (k, _, u), column in begin.items() if k == j and u == t]
+                started = [(c, 1) for (k, _, u), c in begin.items() if k == j and u == t]
                 if started:
                     p.row([*started, (over[t], -one.jobs)], -np.inf, 0)
+    return found
 
 
 def _ticks(seconds: float) -> int:
