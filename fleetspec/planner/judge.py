@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.planner.judge_chances import Factors, load_of, nodes_of, places_on, taken_of
+from fleetspec.planner.judge_chances import MOST_NODES, Factors, load_of, nodes_of, places_on, taken_of, working_of
 from fleetspec.planner.judge_overlap import Together
 from fleetspec.planner.judge_rooms import LANES, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise, described
@@ -123,7 +123,10 @@ def _run(
         for use in stage.pools:
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
             ready = _ready(pools[use.pool], use, before, now, rng, trials, noise)
-            ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
+            # A pool whose nodes only wait to be given back has no end to wait for.
+            ends[use.pool] = np.zeros(trials)
+            if lanes:
+                ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
         length = np.maximum.reduce(list(ends.values()))
         paid = {(stage.stage, name): np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}
         found.append(_Part(stages, length, paid))
@@ -148,12 +151,21 @@ def _ready(
     trials: int,
     noise: Noise,
 ) -> dict[str, Floats]:
-    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes)."""
+    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes).
+
+    Of more than ``MOST_NODES`` a part is drawn: when single nodes of so many are ready no longer matters.
+    """
     ready = {}
+    part, spare = min(MOST_NODES / use.nodes, 1.0), dict(use.waiting)
     short = (rng.random(trials) < noise.stock_out) * rng.exponential(max(noise.stock_out_seconds, 1e-9), trials)
-    for (_, name), nodes in nodes_of(use):
-        now[pool.name, name] = nodes
+    for (_, name), present in nodes_of(use):
+        now[pool.name, name] = present
+        nodes = present - spare.get(name, 0)
+        if nodes == 0:
+            continue
         booting = max(nodes - before.get((pool.name, name), 0), 0)
+        if part < 1:
+            nodes, booting = math.ceil(nodes * part), math.ceil(booting * part)
         boots = pool.boot_seconds * np.exp(noise.boot * rng.standard_normal((trials, booting)))
         ready[name] = np.concatenate([np.zeros((trials, nodes - booting)), boots + short[:, None]], axis=1)
     return ready
@@ -182,13 +194,22 @@ def _pool_end(
         loads = []
         for lane in here:
             one = classes[lane.klass]
-            width = places.shape[1] * (places_on(pool, one) if slot == CPU_SLOT else 1)
+            width = _width(pool, use, one, slot)
             loads.append(load_of(lane, one, pool, width, gone, factors, noise))
         count = min(max(load.width for load in loads), LANES)
         # Lanes lie evenly over the nodes, those that still boot last.
         free = places[:, np.arange(count) * places.shape[1] // count]
         end = np.maximum(end, last_end(free, loads, stage.end_seconds - stage.start_seconds, rng))
     return end
+
+
+def _width(pool: CapacityPool, use: PoolUse, one: DemandClass, slot: str) -> int:
+    """How many jobs of a class the working nodes of a pool run at a time."""
+    working = {name: nodes for (_, name), nodes in working_of(use)}
+    if slot == CPU_SLOT:
+        return sum(working.values()) * places_on(pool, one)
+    counts = {pattern.name: dict(pattern.slots).get(slot, 0) for pattern in pool.patterns}
+    return sum(counts[name] * nodes for name, nodes in working.items())
 
 
 def _lanes_ready(pool: CapacityPool, slot: str, ready: dict[str, Floats]) -> Floats:
