@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
 from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
+from fleetspec.sheets.overlapping import overlap_facts
 from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import words_table
 
@@ -102,6 +103,7 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
         facts += _beside_cost(plan)
+        facts += overlap_facts(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
         facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
