@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from fleetspec.evaluation.covariances import covariance_scores
 from fleetspec.evaluation.judging import Judging
 from fleetspec.evaluation.pairing import pair
 from fleetspec.evaluation.portfolios import rank_ic, renewed, traded
@@ -57,7 +58,8 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
 
     - ``variance``: ``qlike`` and ``mse`` against the squared h-bar return;
     - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``, and over several series ``rank_ic``;
-    - ``value_at_risk`` (every level): see :func:`~fleetspec.evaluation.value_at_risk.value_at_risk_scores`.
+    - ``value_at_risk`` (every level): see :func:`~fleetspec.evaluation.value_at_risk.value_at_risk_scores`;
+    - ``covariance``: see :func:`~fleetspec.evaluation.covariances.covariance_scores`.
 
     With ``every`` set only forecasts at renewals count, every name ends in ``@`` and that number, and returns have
     ``turnover`` and ``mean_return`` as well (see :mod:`portfolios`).
@@ -65,6 +67,10 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
     parts = list(forecasts)
     scores: list[Score] = []
     for horizon in sorted({int(h) for part in parts for h in np.unique(part.horizon)}):
+        if judging.target == "covariance":
+            told = covariance_scores(parts, horizon, series)
+            scores += [Score(metric, horizon, float("nan"), value, n) for metric, (value, n) in told.items()]
+            continue
         levels = [float("nan")]
         if judging.target == "value_at_risk":
             levels = sorted({float(v) for part in parts for v in part.level[part.quantity == judging.target]})

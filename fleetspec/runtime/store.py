@@ -295,7 +295,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     for name in pc.unique(wanted["segment"]).to_pylist():
         path = place.segment(table, name)
         try:
-            rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
+            rows = segments.upgraded(segments.read_segment(path))
         except (OSError, pa.ArrowException) as error:
             raise damaged(path, error) from error
         here = wanted.filter(pc.equal(wanted["segment"], name))
