@@ -4,7 +4,7 @@
     python bench/dcc.py --data dji30_returns.parquet --bars 1000
 
 Both sides fit DCC(1, 1) with correlation targeting to the same residuals of 30 GARCH(1, 1). The plain side is the
-likelihood of ``fleetspec/kernels/dcc/reference.py``, matrix by matrix in numpy, under SciPy's Nelder-Mead from one start,
+likelihood of ``fleetspec/kernels/dcc/reference.py``, matrix by matrix in numpy, by SciPy's Nelder-Mead from one start,
 on the last ``--bars`` days. Seconds are of the processor, on one core. Memory is the peak of a process that has fitted
 the family on all days, beside that of one that has only loaded what it runs on.
 """
