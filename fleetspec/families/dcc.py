@@ -258,8 +258,7 @@ FAMILY = Family(
     min_bars=MIN_BARS,
     profile=Profile(
         memory_mib=420,
-        basis="measured: 316 MiB in a process with Ray, Arrow and the engine after fits of 30 series of 2,000 bars; "
-        "the rest is headroom",
+        basis="measured: 332 MiB in a worker of Ray after fits of 30 series of 2,000 bars; the rest is headroom",
     ),
     fit=fit,
     forecast=forecast,
