@@ -12,6 +12,7 @@ from fleetspec.evaluation.pairing import sums
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fleetspec.evaluation.judging import Period
     from fleetspec.evaluation.pairing import Dates, Floats, Predictions, Realised
 
 
@@ -24,11 +25,13 @@ class Matrices(NamedTuple):
     returns: Floats
 
 
-def matrices(parts: Sequence[Predictions], horizon: int, series: Mapping[str, Realised]) -> list[Matrices]:
+def matrices(
+    parts: Sequence[Predictions], horizon: int, series: Mapping[str, Realised], period: Period | None = None
+) -> list[Matrices]:
     """Matrices of one horizon, a group of them for each set of series that forecasts have. An origin is left out where
-    the horizon of one of its series is not over."""
+    the horizon of one of its series is not over, or does not lie in the period."""
     found: dict[tuple[str, ...], list[tuple[np.datetime64, Floats, Floats]]] = {}
-    after = {name: _after(whole, horizon) for name, whole in series.items()}
+    after = {name: _after(whole, horizon, period) for name, whole in series.items()}
     for part in parts:
         rows = np.flatnonzero((part.quantity == "covariance") & (part.horizon == horizon))
         rows = rows[np.argsort(part.origin[rows], kind="stable")]
@@ -48,7 +51,7 @@ def matrices(parts: Sequence[Predictions], horizon: int, series: Mapping[str, Re
 
 
 def covariance_scores(
-    parts: Sequence[Predictions], horizon: int, series: Mapping[str, Realised]
+    parts: Sequence[Predictions], horizon: int, series: Mapping[str, Realised], period: Period | None = None
 ) -> dict[str, tuple[float, int]]:
     """Value and number of matrices by metric; empty where none has been realised.
 
@@ -59,7 +62,7 @@ def covariance_scores(
     - ``least_variance``: mean squared return of the portfolio of least variance, weights H^-1 1 scaled to a sum of 1:
       the better the covariances, the lower it is (Engle and Colacito 2006).
     """
-    groups = matrices(parts, horizon, series)
+    groups = matrices(parts, horizon, series, period)
     columns: dict[str, list[Floats]] = {}
     for group in groups:
         for name, values in losses(group).items():
@@ -95,8 +98,14 @@ def _matrix(part: Predictions, rows: NDArray[np.intp]) -> tuple[tuple[str, ...],
     return tuple(map(str, names)), covariance
 
 
-def _after(whole: Realised, horizon: int) -> dict[np.datetime64, float]:
-    """The return of the bars after each origin that has so many."""
+def _after(whole: Realised, horizon: int, period: Period | None) -> dict[np.datetime64, float]:
+    """The return of the bars after each origin that has so many, all of them in the period."""
     if len(whole.returns) <= horizon:
         return {}
-    return dict(zip(whole.dates[:-horizon], sums(whole.returns, horizon)[1:].tolist(), strict=True))
+    inside = np.ones(len(whole.returns) - horizon, dtype=bool)
+    if period is not None:
+        days = whole.dates.astype("datetime64[D]")
+        first, last = np.datetime64(period.first), np.datetime64(period.last)
+        inside = (days[1 : len(days) - horizon + 1] >= first) & (days[horizon:] <= last)
+    returns = sums(whole.returns, horizon)[1:]
+    return dict(zip(whole.dates[:-horizon][inside], returns[inside].tolist(), strict=True))

@@ -180,6 +180,7 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
                 cost_usd=cost,
                 start_seconds=min(start for start, _ in spans),
                 end_seconds=max(end for _, end in spans),
+                waiting=tuple(sorted((name, n) for (index, name), n in stage.waiting.items() if index == k)),
             )
         )
     tasks = sorted({land.classes[share.row].task for share in shares})

@@ -212,6 +212,8 @@ class Allocation:
     shares: dict[tuple[int, int], float]
     """By (class, kind)."""
     status: str
+    cost_usd: float = 0.0
+    """On paper: node-time, boots and idle time, without what whole jobs in whole lanes take longer."""
 
 
 def whole_nodes(
@@ -266,7 +268,7 @@ def whole_nodes(
             ]
             program.at_most([(column, 1.0), *there], 0.0)
     answer = program.solve()
-    return _allocation(answer, lengths, nodes, share) if answer.found else None
+    return _allocation(answer, lengths, nodes, share, money * u / 3600) if answer.found else None
 
 
 def _peaks(
@@ -305,6 +307,7 @@ def _allocation(
     lengths: dict[int, float],
     nodes: dict[tuple[int, str, int], int],
     share: Shares,
+    worth: float,
 ) -> Allocation:
     v = answer.values
     return Allocation(
@@ -312,6 +315,7 @@ def _allocation(
         nodes={key: round(v[column]) for key, column in nodes.items() if round(v[column])},
         shares={(row, kind): v[c] for row, here in enumerate(share) for kind, _, c in here if v[c] > CRUMB},
         status=answer.status,
+        cost_usd=answer.objective * worth,
     )
 
 

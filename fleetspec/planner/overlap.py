@@ -22,6 +22,9 @@ STRETCHES = (1.1, 1.3, 1.6)
 LOOSEST = 2.0
 """Nodes are bought for at most so many times the time there is."""
 
+DIGITS = 3
+"""Decimals of seconds, and three more significant digits of USD, by which plans differ."""
+
 Buy = Callable[[Terrain, float, bool], list[Replay]]
 """Replays with barriers of nodes bought for a time; whether the first that holds is enough."""
 
@@ -68,5 +71,6 @@ def _stretches(land: Terrain, plain: Replay, ratio: float) -> list[float]:
 
 
 def _worth(land: Terrain, one: Replay) -> tuple[float, float, float]:
-    """Seconds late, USD, end: less is better."""
-    return max(one.end - land.problem.deadline_seconds, 0.0), one.cost_usd, one.end
+    """Seconds late, USD, end: less is better; what rounding decides is no difference."""
+    late = max(one.end - land.problem.deadline_seconds, 0.0)
+    return round(late, DIGITS), float(f"{one.cost_usd:.{DIGITS + 3}g}"), round(one.end, DIGITS)

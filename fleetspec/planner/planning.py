@@ -7,14 +7,17 @@
    allocation is tried. Still late is said so, with both numbers.
 4. Stages overlap where the classes of one do not wait for all of the other, if that costs no more (:mod:`overlap`).
 5. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
-6. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-7. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
-8. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
+6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
+7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
+8. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+9. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
@@ -22,6 +25,7 @@ from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
+from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
@@ -95,11 +99,48 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     holds."""
     if problem.objective == "time" and not first:
         return soonest(problem, solve)
-    found = _sized(problem, first)
+    found = _sized(problem, first=True) if first else _cheapest(problem)
     if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
         return found
     # What polishing saves is slack that nights need: headroom is looked for without it.
     return assured(problem, lambda padded: _sized(padded, first, rough=True), found)
+
+
+def _cheapest(problem: CapacityProblem) -> Outcome:
+    """The cheapest of what is planned for the deadline and for those rungs below it that may be cheaper."""
+    best = _sized(problem, first=False)
+    if best.bound is None:
+        # Not even fluid work ends in time, and it would not end earlier either.
+        return best
+    for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
+        if best.verdict == "feasible" and _at_least(problem, rung) >= _cost(best) * (1 - 1e-9):
+            break
+        other = _on_rung(replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None))
+        if other.bound is None:
+            break
+        if other.verdict == "feasible" and (best.reason == "deadline" or _cost(other) < _cost(best) * (1 - 1e-9)):
+            dear = problem.budget_usd is not None and _cost(other) > problem.budget_usd + 1e-9
+            verdict: Verdict = "infeasible" if dear else "feasible"
+            reason = "budget" if dear else ""
+            best = replace(best, verdict=verdict, replay=other.replay, barriers=other.barriers, reason=reason)
+    return best
+
+
+def _cost(one: Outcome) -> float:
+    return one.replay.cost_usd if one.replay is not None else math.inf
+
+
+def _at_least(problem: CapacityProblem, deadline: int) -> float:
+    """USD below which no plan for a deadline is."""
+    land = survey(replace(problem, deadline_seconds=deadline))
+    fluid = least(land, time=land.time)
+    return math.inf if fluid is None else fluid.cost_usd
+
+
+@lru_cache(maxsize=128)
+def _on_rung(problem: CapacityProblem) -> Outcome:
+    """What is planned for a rung alone. Later deadlines share their rungs, so the answers of a few are kept."""
+    return _sized(problem, first=False)
 
 
 def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcome:

@@ -50,7 +50,8 @@ class PlanHeader:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it."""
+    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it; ``waiting`` has of
+    each pattern ("" on CPU nodes) those that run nothing of the stage and only wait to be given back."""
 
     pool: str
     nodes: int
@@ -64,6 +65,7 @@ class PoolUse:
     """When the stage first calls for nodes of the pool; one that only waits to be given back has its stage's times."""
     end_seconds: float = 0.0
     """When the last of its jobs there ends."""
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,13 +54,14 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class StageReplay:
-    """One stage as it went, by pool and pattern: nodes there are (some may wait idle to be given back), how many
-    boot, and paid node-seconds. ``start`` is when its first class is released."""
+    """One stage as it went, by pool and pattern: nodes there are, how many of them run nothing of it and only wait to
+    be given back, how many boot, and paid node-seconds. ``start`` is when its first class is released."""
 
     stage: int
     start: float
     end: float
     nodes: dict[NodeKey, int]
+    waiting: dict[NodeKey, int]
     booted: dict[NodeKey, int]
     paid: dict[NodeKey, float]
     segments: tuple[Segment, ...]
@@ -108,7 +109,9 @@ def _stage(land: Terrain, one: Paid, segments: list[Segment], groups: dict[NodeK
     booted = {key: group.booted.get(one.stage, 0) for key, group in groups.items() if one.stage in group.nodes}
     busy = {key: group.busy[one.stage] for key, group in groups.items() if one.stage in group.busy}
     spans = {key: (times.start, times.end) for key, times in busy.items()}
-    return StageReplay(one.stage, one.start, one.end, one.nodes, booted, one.paid, mine, spans)
+    working = {key: groups[key].nodes[one.stage] for key in busy}
+    waiting = {key: spare for key, nodes in one.nodes.items() if (spare := nodes - working.get(key, 0)) > 0}
+    return StageReplay(one.stage, one.start, one.end, one.nodes, waiting, booted, one.paid, mine, spans)
 
 
 def _groups(land: Terrain, allocation: Allocation, jobs: dict[int, dict[tuple[int, int], int]]) -> dict[NodeKey, Group]:

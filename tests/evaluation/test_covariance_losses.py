@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import numpy as np
 import pytest
 
 from fleetspec.evaluation.covariances import covariance_scores
-from fleetspec.evaluation.judging import Judging
+from fleetspec.evaluation.judging import Judging, Period
 from fleetspec.evaluation.metrics import evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Forecasts
@@ -96,3 +97,16 @@ def test_a_matrix_with_a_hole_is_an_error():
     whole = block([[4e-4, 1e-4], [1e-4, 2e-4]])
     with pytest.raises(ValueError, match="no covariance"):
         covariance_scores([whole.at(whole.series != "B")], 1, SERIES)
+
+
+def test_a_stretch_of_days_is_judged_by_itself():
+    parts = [block([[4e-4, 1e-4], [1e-4, 2e-4]], 0, 5)]
+    crash = Period("crash", date(2025, 1, 3), date(2025, 1, 4))
+    found = evaluate(Judging("covariance", periods=(crash,)), parts, SERIES)
+    # Days after the origins of 2 and 3 January.
+    alone = covariance_scores([block([[4e-4, 1e-4], [1e-4, 2e-4]], 1, 2)], 1, SERIES)
+    assert {s.metric: (s.value, s.n) for s in found if s.period == "crash"} == alone
+    assert {s.n for s in found if not s.period} == {5}
+    two = [block([[4e-4, 1e-4], [1e-4, 2e-4]], 0, 4, horizon=2)]
+    # Both days of the horizon lie in it from 2 January only.
+    assert covariance_scores(two, 2, SERIES, crash)["matrix_qlike"][1] == 1

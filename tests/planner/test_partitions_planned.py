@@ -13,8 +13,8 @@ from fleetspec.compiler.spec_hardware import Pool
 from fleetspec.planner import cuts
 from fleetspec.planner.offers import offers_of, partitions
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityPool, CapacityProblem, is_partition
+from fleetspec.planner.violations import violations
 
 MI300X = shipped().devices["MI300X"]
 EXPONENT = 0.3
