@@ -299,7 +299,8 @@ def status_command(
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
 @click.option("--table", default=None,
-              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "covariances", "quarantine",
+                                 "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -320,8 +321,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
-    is published.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, covariances with their
+    correlations, the quarantine, or what is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

@@ -34,7 +34,8 @@ def hold_contests(spec: FleetSpec, assembly: Assembly, built: Mapping[tuple[str,
         return
     named = rival(backtest)
     for (group, bar), blocks in built.items():
-        if group not in backtest.models:
+        # Matrices have scores, and no contests: there is no naive one to hold them against.
+        if group not in backtest.models or spec.models[group].target == "covariance":
             continue
         baseline = []
         if named is not None:

@@ -13,7 +13,9 @@ import pyarrow.compute as pc
 from fleetspec.compiler.census import census, describe_data
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
+from fleetspec.runtime.covariances import with_correlations
 from fleetspec.runtime.ledger import PARENT
 
 if TYPE_CHECKING:
@@ -33,6 +35,9 @@ SESSIONS_A_YEAR = 252
 
 _READINGS = {
     "qlike": "mean of log v + r²/v, r the log return over {horizon}; lower is better",
+    "matrix_qlike": "mean of (log |H| + r'H⁻¹r) / N, r the log returns over {horizon}; lower is better",
+    "portfolio_qlike": "mean of log v + x²/v of the portfolio of equal weights over {horizon}; lower is better",
+    "least_variance": "mean squared log return over {horizon} of the portfolio of least variance; lower is better",
     "rmse": "root of the mean squared error of the log return over {horizon}; lower is better",
     "mae": "mean absolute error of the log return over {horizon}; lower is better",
     "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
@@ -53,7 +58,7 @@ _REJECTIONS = {
     "shortfall_p_value": "right ones would be in at most 5 % of cases, fewer where violations are few",
 }
 _ZONES = ("green", "yellow", "red")
-_UNTOLD = ("expected_violations", "mse", "basel_plus")
+_UNTOLD = ("expected_violations", "mse", "matrix_mse", "basel_plus")
 """Metrics that stand behind others, beside the statistics of tests."""
 
 # Words with the unit, and the digits that unit needs. A value at risk is a loss in log return, as the evaluation
@@ -63,6 +68,7 @@ _SHOWN = {
     "mean": ("mean log return over the horizon, %", 3),
     "return": ("log return over the horizon, %", 3),
     "value_at_risk": ("value at risk, loss of value in % (log return)", 2),
+    "correlation": ("correlation of two series, %", 1),
     "expected_shortfall": ("expected shortfall, mean loss beyond the value at risk in % (log return)", 2),
 }
 _FORECAST_KEYS = ("universe", "group", "family", "quantity", "horizon", "level")
@@ -110,8 +116,9 @@ def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
     ``table`` has the columns of :func:`fleetspec.runtime.store.read_forecasts`. Every series counts with its newest
     origin; ``low``, ``median`` and ``high`` are the 5 %, 50 % and 95 % points over series (numpy's linear
     interpolation) in the unit that ``shown`` names: variances as ``sqrt(variance / horizon * 252)``, all in percent.
-    Tails (``nu``) are left out.
+    Tails (``nu``) are left out. Covariances are shown as correlations, every pair counting as a series.
     """
+    table = _correlated(table)
     table = table.filter(pc.is_in(table["quantity"], value_set=pa.array(list(_SHOWN))))
     if len(table) == 0:
         return []
@@ -129,6 +136,23 @@ def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
         named = dict(zip(_FORECAST_KEYS, (kinds[code[members[0]]] for code, kinds in codes), strict=True))
         rows.append(_forecast_row(named, values[members], origin[members]))
     return rows
+
+
+def _correlated(table: pa.Table) -> pa.Table:
+    """Forecasts with a correlation in the place of each covariance, and a name for each pair."""
+    if not segments.paired(table):
+        return table
+    rows = with_correlations(table)
+    rows = rows.filter(pc.not_equal(rows["series"], rows["other"]))
+    columns = {name: rows[name] for name in (*_FORECAST_KEYS, "series", "origin") if name in rows.column_names}
+    pairs = {
+        **columns,
+        "quantity": pa.array(["correlation"] * len(rows), pa.string()),
+        "series": pc.binary_join_element_wise(rows["series"], rows["other"], "|"),
+        "value": rows["correlation"],
+    }
+    plain = table.filter(pc.not_equal(table["quantity"], "covariance")).select(list(pairs))
+    return pa.concat_tables([plain, pa.table(pairs).select(list(pairs)).cast(plain.schema)])
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.intp], list[Any]]:
