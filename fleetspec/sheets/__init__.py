@@ -104,6 +104,7 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "placebo": "placebo",
     "inventory": "inventorying",
     "audit": "auditing",
     "audited": "auditing",
