@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.evaluation.judging import CONTESTS, NAIVE, Period
 from fleetspec.evaluation.periods import STRESS
-from fleetspec.evaluation.plugins import METRICS, TARGETS
+from fleetspec.evaluation.plugins import METRICS, SHIPPED_TARGETS, TARGETS
 
 if TYPE_CHECKING:
     from fleetspec.compiler.spec_models import Backtest, BacktestTest, ModelGroup
@@ -56,4 +56,6 @@ def contest_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
 
 
 def _target_content(model: ModelGroup) -> dict[str, Any]:
-    return {"target": TARGETS[model.target].version} if model.target in TARGETS else {}
+    # Entry points are looked for only where a target is not one of the shipped: that takes as long as a small fleet.
+    shipped = model.target in SHIPPED_TARGETS
+    return {} if shipped or model.target not in TARGETS else {"target": TARGETS[model.target].version}
