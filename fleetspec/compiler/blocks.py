@@ -108,6 +108,12 @@ class Block:
             *(member.digest[member.models_for(self.row, self.code)] for member in self.members),
         )
 
+    @property
+    def reads_fits(self) -> bool:
+        """Whether its forecasts are made from its members' fits as well."""
+        family = self.setting.family
+        return family.reads_fits is not None and family.reads_fits(family.params.model_validate(self.setting.params))
+
     def models_for(self, row: Ints, code: Ints) -> Ints:
         """Which of this block's models give forecasts for series ``row`` at horizon ``code``."""
         place = np.zeros(len(code), dtype=np.int64)
@@ -136,12 +142,17 @@ class Block:
                 m.forecast_digest[jobs].reshape(len(jobs), -1) for m, jobs in zip(self.members, local, strict=True)
             ]
             seen = walk.origin_end - walk.first_origin
+            if self.reads_fits:
+                # Their digests are in those of the forecasts already.
+                feeds += tuple(member.fit_class for member in self.members)
+                parents += [m.fits[jobs] for m, jobs in zip(self.members, local, strict=True)]
         else:
             chosen = None
             if times.searches is not None and self.setting.search is not None:
                 chosen = self._trials(assembly, times.searches, self.setting.search, model, row, times.searches.of[at])
-            fit_class, fits, made = self._fits(assembly, times, model, window, row, walk, chosen)
-            feeds, parents, inputs, seen = (fit_class,), [fits[:, None]], [made], walk.origin_end - walk.start
+            made = self._fits(assembly, times, model, window, row, walk, chosen)
+            feeds, parents, inputs = (self.fit_class,), [self.fits[:, None]], [made]
+            seen = walk.origin_end - walk.start
         self._forecasts(assembly, model, window, row, walk, feeds, np.concatenate(parents, axis=1), inputs, seen)
         if evaluation is not None:
             self._evaluations(assembly, walk, evaluation)
@@ -224,13 +235,13 @@ class Block:
         row: Ints,
         walk: Walk,
         chosen: tuple[tuple[int, ...], Ints, identity.Bytes] | None,
-    ) -> tuple[int, Ints, identity.Bytes]:
+    ) -> identity.Bytes:
         feeds, parents, by = chosen or ((), np.zeros((len(model), 0), np.int64), np.zeros((len(model), 0), np.uint8))
         bounds = identity.integers(walk.start, walk.end, self._gated(row))
         made = identity.digest_rows("fit", self.digest[model], bounds, times.data[row], by)
         jobs = Jobs(self.first_model + model, window, walk.start, walk.end, made, parents, feeds)
-        code, numbers = assembly.add(self.job_class(assembly, Task.FIT, feeds, walk.end - walk.start), jobs)
-        return code, numbers, made
+        self.fit_class, self.fits = assembly.add(self.job_class(assembly, Task.FIT, feeds, walk.end - walk.start), jobs)
+        return made
 
     def _forecasts(
         self,

@@ -69,7 +69,8 @@ def write_scores(store: Path, graph: JobGraph) -> None:
     scores = read_evaluations(store, graph)
     scores = scores.filter(pc.is_null(scores["period"])).select(_SCORES)
     scores = scores.filter(pc.is_in(scores["metric"], value_set=pa.array(METRICS.values())))
-    digests = {graph.address(m): graph.models.digest[m].tobytes().hex() for m in range(len(graph.models))}
+    addresses = graph.addresses(np.arange(len(graph.models)))
+    digests = {address: graph.models.digest[m].tobytes().hex() for m, address in enumerate(addresses)}
     model = pa.array([digests[address] for address in scores["address"].to_pylist()], pa.string())
     scores = scores.append_column("model", model).replace_schema_metadata({"session": graph.session.isoformat()})
     segments.write_segment(_place(store, graph.fleet), scores)

@@ -158,7 +158,8 @@ class _Night:
         carrier = Carrier(self.tonight.work, self.ledger, earlier)
         found: dict[int, tuple[Any, Earlier | None] | str] = {}
         for job, made in carrier.carry(jobs).items():
-            fitted = any(graph.task[parent] == Task.FIT for parent in graph.parents(job))
+            # A transform may read the fits of others; what it rests on then is theirs.
+            fitted = any(graph.task[p] == Task.FIT and graph.model[p] == graph.model[job] for p in graph.parents(job))
             found[int(graph.model[job])] = (
                 made if isinstance(made, str) else (made, carrier.of(job) if fitted else None)
             )
@@ -230,8 +231,8 @@ class _Night:
         singly = pc.is_in(made_tonight["address"], value_set=pa.array(list(reasons), pa.string()))
         parts = [made_tonight.filter(pc.invert(singly))]
         have = {*pc.unique(parts[0]["address"]).to_pylist(), *reasons}
-        for model in np.flatnonzero(mask).tolist():
-            address = graph.address(model)
+        models = np.flatnonzero(mask)
+        for model, address in zip(models.tolist(), graph.addresses(models), strict=True):
             if address in have:
                 continue
             reasons[address] = self._reason(model)
@@ -315,7 +316,7 @@ def published(graph: JobGraph, mask: NDArray[np.bool_], store: Path) -> pa.Table
     groups = sorted({graph.models.settings[int(code)].group for code in np.unique(graph.models.setting[mask])})
     parts = [editions.read_edition(own, editions.read_pointer(own, graph.fleet, name)) for name in groups]
     rows = pa.concat_tables([editions.EDITION.empty_table(), *parts])
-    addresses = pa.array([graph.address(int(m)) for m in np.flatnonzero(mask)], pa.string())
+    addresses = pa.array(graph.addresses(np.flatnonzero(mask)), pa.string())
     return rows.filter(pc.is_in(rows["address"], value_set=addresses))
 
 

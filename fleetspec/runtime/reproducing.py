@@ -27,8 +27,7 @@ from fleetspec.rules import running
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.bundles import Need, make_bundle
-from fleetspec.runtime.driver import require_libraries
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.ledger import PARENT, Ledger
 from fleetspec.runtime.parents import read_parents
 from fleetspec.runtime.store import Store

@@ -42,7 +42,7 @@ LEDGER = pa.schema(
         _column("seconds", pa.float64(), "seconds inside the job on its worker, reading and writing excluded"),
         _column("work", pa.float64(), "work units of one job of the class: observations seen, bars x series"),
         _column("device", pa.string(), "cpu, or the GPU the job ran on"),
-        _column("slot", pa.string(), "cpu, gpu or the MIG slice the job held"),
+        _column("slot", pa.string(), "cpu, gpu, or the slice or partition the job held"),
         _column("run", pa.string(), "run that computed it: run-0001, run-0002 and so on"),
         _column("segment", pa.string(), "file stem of the job's rows in fits, trials, forecasts and evaluations"),
     ]

@@ -176,12 +176,16 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
     setting = work.setting(job)
     fit, fit_job, chosen = None, None, None
     members: dict[int, list[Forecasts]] = {}
+    behind: dict[int, Fit] = {}
+    own = work.graph.model[job]
     for parent in work.graph.parents(job):
-        key = work.graph.digest[parent].tobytes()
-        if work.graph.task[parent] == _FIT:
+        key, model = work.graph.digest[parent].tobytes(), int(work.graph.model[parent])
+        if work.graph.task[parent] != _FIT:
+            members.setdefault(model, []).append(_given(parents.forecasts, key))
+        elif model == own:
             fit, fit_job, chosen = _given(parents.fits, key), int(parent), parents.chosen.get(key)
         else:
-            members.setdefault(int(work.graph.model[parent]), []).append(_given(parents.forecasts, key))
+            behind[model] = _given(parents.fits, key)
     spans = forecast_spans(work, job, fit_job)
     windows, first_origin = spans.forecast(work.block(job))
     request = ForecastRequest(
@@ -193,6 +197,7 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
         features=setting.features,
         levels=setting.levels,
         members=tuple(map(Forecasts.joined, members.values())),
+        member_fits=tuple(map(behind.get, members)) if behind else (),
         seed=work.seed(job),
         device=station.device,
         measure=setting.measure,

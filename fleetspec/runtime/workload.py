@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +37,8 @@ class Workload:
     backtest: Backtest | None
     root: Path
     run: str
+    _found: dict[tuple[int, int], SeriesBlock] = field(default_factory=dict, repr=False)
+    """Blocks by universe and setting, as they were asked for: a job asks several times."""
 
     @property
     def store(self) -> Store:
@@ -54,7 +56,13 @@ class Workload:
         return self.setting(job).bar or self.bars[self.universe(job)]
 
     def block(self, job: int) -> SeriesBlock:
-        return self.blocks[panel_key(self.sources[self.universe(job)], self.bar(job))]
+        models, model = self.graph.models, self.graph.model[job]
+        key = int(models.universe[model]), int(models.setting[model])
+        block = self._found.get(key)
+        if block is None:
+            bar = models.settings[key[1]].bar or self.bars[key[0]]
+            block = self._found[key] = self.blocks[panel_key(self.sources[key[0]], bar)]
+        return block
 
     def standard(self, job: int) -> Standard:
         """What the quality gate asks of the series that a job reads."""

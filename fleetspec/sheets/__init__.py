@@ -106,6 +106,7 @@ _SHEETS: Mapping[str, str] = {
     "coverage": "calibrating",
     "placebo": "placebo",
     "inventory": "inventorying",
+    "quality": "inspecting",
     "audit": "auditing",
     "audited": "auditing",
 }

@@ -36,6 +36,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "The whole file": language.FleetSpec,
     "data": language.DataSource,
     "quality": language.Quality,
+    "unit_root": language.UnitRoot,
     "universes": language.Universe,
     "models": language.ModelGroup,
     "values of an axis": spec_models.Override,

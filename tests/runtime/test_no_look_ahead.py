@@ -38,7 +38,7 @@ SMALL = {
     "nbeats": "{backcast: 20, hidden: 8, blocks: 1, layers: 1, epochs: 1}",
     "xgboost": "{n_estimators: 5}",
     "lightgbm": "{n_estimators: 5}",
-    "catboost": "{iterations: 5}",
+    "catboost": "{n_estimators: 5}",
 }
 BARS, TRAIN, STEP, CUT = 350, 260, 40, 310
 """Windows end at bars 260, 300 and 340; the histories part at bar 310, among the forecasts of the second."""
