@@ -2,6 +2,7 @@
 
     python bench/placebo.py                      # the study
     python bench/placebo.py --draws 5            # a look
+    python bench/placebo.py --blocks 1 20        # longer blocks too
     python bench/placebo.py --markdown study.md
 
 A fleet of linear alphas and boosted trees (signals x families x series x horizons, fixed before any result was seen) on
@@ -56,7 +57,7 @@ def spec(data: str, series: str) -> str:
         f"  linear: {{families: [elasticnet, lasso, ridge], {group}, axes: {{signal: {{{signals}}}}}}}\n"
         f"  trees: {{family: lightgbm, {group}, params: {{n_estimators: 25}}, features: all}}\n"
         "fleet: [{universes: us, models: [linear, trees]}]\n"
-        "backtest: {scheme: walk-forward, models: [linear, trees], step: 500 bars, tests: [diebold_mariano],\n"
+        "backtest: {scheme: walk-forward, models: [linear, trees], step: 1000 bars, tests: [diebold_mariano],\n"
         "  within: 24h}\n"
         f"gates: [{{models: [linear, trees], test: diebold_mariano, shows: better, fdr: {RATE:.0%}}}]\n"
         "schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}\nbudget: {nightly: 1000 USD}\n"
@@ -90,7 +91,7 @@ def as_it_is(path: Path) -> list[dict]:
     return [_promoted(path.parent / f"store-{path.stem}", compiled, group, RATE) for group in ("linear", "trees")]
 
 
-def study(draws: int) -> Iterator[list[str]]:
+def study(draws: int, blocks: list[int]) -> Iterator[list[str]]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for what, (data, series) in {"three real series": REAL, "six with memory": simulated(folder)}.items():
@@ -99,7 +100,7 @@ def study(draws: int) -> Iterator[list[str]]:
             for one in as_it_is(path):
                 yield [what, "as they are", one["group"], "1", f"{one['tests']:,}", f"{one['below']:.1%}",
                        f"{one['promoted']:,}", "–", "–"]  # fmt: skip
-            for block in (1, 20):
+            for block in blocks:
                 begun = time.process_time()
                 found = placebo(path, Asked(draws=draws, seed=1, block=block, fdr=RATE), Report())
                 for one in found["groups"]:
@@ -112,13 +113,14 @@ def study(draws: int) -> Iterator[list[str]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--draws", type=int, default=40)
+    parser.add_argument("--draws", type=int, default=16)
+    parser.add_argument("--blocks", type=int, nargs="+", default=[1], help="rows that stay together")
     parser.add_argument("--markdown", type=Path)
     asked = parser.parse_args()
     heads = ["series", "returns", "group", "draws", "tests", "p < 5 %", "promoted", "draws with any",
              f"within {RATE:.0%}"]  # fmt: skip
     lines = ["| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for row in study(asked.draws):
+    for row in study(asked.draws, asked.blocks):
         lines.append("| " + " | ".join(row) + " |")
         print(lines[-1], flush=True)
     if asked.markdown:
