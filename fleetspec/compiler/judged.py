@@ -9,6 +9,7 @@ from fleetspec.evaluation.periods import STRESS
 from fleetspec.evaluation.plugins import METRICS, SHIPPED_TARGETS, TARGETS
 
 if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_models import Backtest, BacktestTest, ModelGroup
 
 EVALUATION = 2
@@ -37,6 +38,16 @@ def rival(backtest: Backtest) -> tuple[str, str | None] | None:
         return None
     group, _, family = backtest.baseline.partition("/")
     return group, family or None
+
+
+def contested(spec: FleetSpec, group: str) -> bool:
+    """Whether contests are held of a group: there are such tests, and the baseline forecasts what the group does."""
+    backtest = spec.backtest
+    if backtest is None or group not in backtest.models or not contests(backtest):
+        return False
+    named, model = rival(backtest), spec.models[group]
+    other = model if named is None else spec.models.get(named[0])
+    return other is not None and (other.target, other.per, other.side) == (model.target, model.per, model.side)
 
 
 def evaluation_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
