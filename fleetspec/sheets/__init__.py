@@ -105,6 +105,7 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "placebo": "placebo",
     "inventory": "inventorying",
     "quality": "inspecting",
     "audit": "auditing",
