@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is judged of a model's forecasts: canonical names of the tests."""
+    """What is judged of a model's forecasts: canonical names of the tests, and how many windows may be missing."""
 
     tests: bytes
 

@@ -293,6 +293,6 @@ class Contents:
                 self.backtest.step,
                 self.backtest.purge,
                 self.first_end[setting.group],
-                (sorted(self.backtest.tests), setting.rebalance) if judged else None,
+                (sorted(self.backtest.tests), self.backtest.max_missing, setting.rebalance) if judged else None,
             )
         return content

@@ -75,7 +75,15 @@ class _Lowering:
             self._universe(universe, code)
         members = tuple(self.members.values())
         models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
-        return self.assembly.graph(self.spec.name, self.run, self.session, self.spec.seed, models)
+        walk = self.spec.backtest if self.run is RunKind.BACKTEST else None
+        return self.assembly.graph(
+            self.spec.name,
+            self.run,
+            self.session,
+            self.spec.seed,
+            models,
+            max_missing=0.0 if walk is None else walk.max_missing.fraction,
+        )
 
     def _universe(self, universe: str, code: int) -> None:
         panels: dict[str, Panel] = {}
@@ -121,7 +129,7 @@ class _Lowering:
         longest = max(self.horizons, default=1)
         gap = 0 if backtest.purge == "horizon" else max(backtest.purge.count - longest, 0)
         times = timetable.backtest(block.panel, setting, backtest.step.count, self.first_end[setting.group], gap)
-        tests = Evaluation(identity.canonical(sorted(backtest.tests)))
+        tests = Evaluation(identity.canonical([sorted(backtest.tests), backtest.max_missing.fraction]))
         block.emit(self.assembly, times, tests if setting.group in backtest.models else None)
 
     def _panel(self, universe: str, code: int, bar: str) -> Panel:

@@ -125,7 +125,7 @@ class Backtest(Shape):
     """Walk-forward evaluation: refit every ``step`` bars, forecast from every bar in between, test the whole.
 
     ``purge`` is the number of bars between the last label of a training window and the first forecast that is judged:
-    the horizon, or more.
+    the horizon, or more. ``max_missing`` is the share of a model's windows that may lack a forecast.
     """
 
     scheme: Literal["walk-forward"]
@@ -133,6 +133,7 @@ class Backtest(Shape):
     step: BarsText
     purge: Literal["horizon"] | BarsText = "horizon"
     tests: tuple[BacktestTest, ...] = ()
+    max_missing: ShareText = Share(0.05)
     within: DurationText
 
 

@@ -34,7 +34,9 @@ def value_at_risk_scores(
     if beside is not None:
         named["joint_loss"] = float(joint_loss(loss, pairs.predicted, beside, level).mean())
     if horizon == 1 and series == 1:
-        named |= _violations(judging, level, hits, pairs.predicted)
+        # Windows may lack a forecast, and a series may leave its universe: what lies beyond is no neighbour.
+        follows = np.diff(pairs.bar) == max(judging.every, 1)
+        named |= _violations(judging, level, hits, pairs.predicted, follows)
         if "shortfall" in judging.tests and beside is not None:
             test = exceedances(loss, pairs.predicted, beside)
             named |= {"shortfall_statistic": test.statistic, "shortfall_p_value": test.p_value}
@@ -42,17 +44,19 @@ def value_at_risk_scores(
     return named
 
 
-def _violations(judging: Judging, level: float, hits: NDArray[np.bool_], at_risk: Floats) -> dict[str, float]:
+def _violations(
+    judging: Judging, level: float, hits: NDArray[np.bool_], at_risk: Floats, follows: NDArray[np.bool_]
+) -> dict[str, float]:
     named: dict[str, float] = {}
     if "kupiec" in judging.tests:
         test = kupiec(int(hits.sum()), len(hits), level)
         named |= {"kupiec_statistic": test.statistic, "kupiec_p_value": test.p_value}
-    if "christoffersen" in judging.tests and len(hits) > 1:
-        independence, coverage = christoffersen(hits, level)
+    if "christoffersen" in judging.tests and follows.any():
+        independence, coverage = christoffersen(hits, level, follows)
         named |= {"independence_statistic": independence.statistic, "independence_p_value": independence.p_value}
         named |= {"christoffersen_statistic": coverage.statistic, "christoffersen_p_value": coverage.p_value}
     if "dynamic_quantile" in judging.tests:
-        test = dynamic_quantile(hits, at_risk, level)
+        test = dynamic_quantile(hits, at_risk, level, follows=follows)
         named |= {"dynamic_quantile_statistic": test.statistic, "dynamic_quantile_p_value": test.p_value}
     if "basel" in judging.tests and round(level, 9) == BASEL_LEVEL:
         light = basel(hits)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,7 +13,7 @@ import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
 from fleetspec.evaluation.judging import Judging
-from fleetspec.evaluation.metrics import evaluate
+from fleetspec.evaluation.metrics import Score, evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
@@ -20,7 +21,6 @@ from fleetspec.runtime.spans import fit_spans, forecast_spans
 from fleetspec.runtime.trials import Attempt, Trial, all_lost, candidates, lost, params_of, ranked, told
 
 if TYPE_CHECKING:
-    from fleetspec.evaluation.metrics import Score
     from fleetspec.runtime.trials import Chosen
     from fleetspec.runtime.workload import Station, Workload
 
@@ -37,12 +37,14 @@ class ParentLost(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parents:
-    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose."""
+    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose, ``holes``
+    the reasons why there is no forecast of a window that a model is judged without."""
 
     fits: Mapping[bytes, Fit]
     forecasts: Mapping[bytes, Forecasts]
     trials: Mapping[bytes, Sequence[Trial]] = field(default_factory=dict)
     chosen: Mapping[bytes, Chosen] = field(default_factory=dict)
+    holes: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,10 +237,26 @@ def _evaluate(work: Workload, job: int, parents: Parents) -> Answer:
         every=setting.rebalance[int(work.graph.part[job])] if setting.rebalance else 0,
         ranked=work.per_universe(job),
     )
-    scores = evaluate(judging, [_given(parents.forecasts, key) for key in keys], series)
+    lost = [parents.holes[key] for key in keys if key in parents.holes]
+    scores = evaluate(judging, [_given(parents.forecasts, key) for key in keys if key not in parents.holes], series)
     if not scores:
         raise Rejection("no forecast has a realised value to be held against")
-    return Answer(scores=tuple(scores))
+    if not lost:
+        return Answer(scores=tuple(scores))
+    mark = f"@{judging.every}" if judging.every else ""
+    missing = [
+        Score(f"missing_windows{mark}", horizon, math.nan, float(len(lost)), len(keys))
+        for horizon in sorted({score.horizon for score in scores})
+    ]
+    return Answer(scores=(*scores, *missing), note=_lacking(lost, len(keys)))
+
+
+def _lacking(reasons: Sequence[str], windows: int) -> str:
+    """``2 of 60 windows have no forecast: the optimiser did not converge``, with the two most frequent reasons."""
+    counted = sorted(Counter(reasons).items(), key=lambda pair: (-pair[1], pair[0]))
+    told = "; ".join(reason if len(counted) == 1 else f"{reason} ({count})" for reason, count in counted[:2])
+    verb = "has" if len(reasons) == 1 else "have"
+    return f"{len(reasons)} of {windows} windows {verb} no forecast: {told}{'; …' if len(counted) > 2 else ''}"
 
 
 def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Answer:

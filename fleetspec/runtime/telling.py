@@ -120,7 +120,7 @@ class Teller:
             return
         self._told = time.monotonic()
         quarantined = ledger.state[ledger.first] == State.QUARANTINED
-        models = len(np.unique(self._graph.model[quarantined]))
+        models = len(np.unique(self._graph.model[quarantined & ~ledger.tolerated()]))
         self._tell(events.Progressed, quarantined_models=models, eta_seconds=self._eta(self._left(ledger)), **counts)
 
     def run_ended(self, state: str, wall_seconds: float, summary: RunSummary | None) -> None:
