@@ -147,3 +147,13 @@ PUBLISH_FAILED = Rule(
     bad='publish: {to: "s3://lake/forecasts/"}    # without credentials in the environment',
     good="AWS_PROFILE=quant fleetspec apply fleet.yaml    # nothing runs again, the forecasts are written",
 )
+LEFT_OUT = Rule(
+    "FS535",
+    "a late night left something out",
+    "At the pace of its first jobs the night would have ended after its deadline, so what on_miss.degrade names was "
+    "not run, in the order written, until the rest would be in time. Models without a result of tonight forecast as "
+    "on_miss.forecast says.",
+    bad="schedule: {on_miss: {forecast: hold, degrade: [search, deep]}}    # and nodes that came up late",
+    good="fleetspec apply fleet.yaml    # once more, after the deadline: what was left out runs",
+    severity=Severity.WARNING,
+)

@@ -1,27 +1,27 @@
-"""The driver of a run: what the store lacks is cut into bundles, run stage by stage, and entered in the ledger."""
+"""The driver of a run: what the store lacks is cut into bundles, run as it is released, and entered in the ledger."""
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from fleetspec.diagnostics import Report
-from fleetspec.rules import running
-from fleetspec.runtime.bundles import cut
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
+from fleetspec.runtime.degrading import Degrader
 from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.publishing import publish, publishes
+from fleetspec.runtime.releasing import Releases
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes
 from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
@@ -67,7 +67,8 @@ class RunRequest:
     starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
     an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
     happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
-    in the store. Jobs of a ``warm_up`` count, and their seconds do not.
+    in the store. Where they are a ``shard``, it publishes when no other has work left. Jobs of a ``warm_up`` count, and
+    their seconds do not.
     """
 
     spec: FleetSpec
@@ -83,6 +84,7 @@ class RunRequest:
     events: Listener | None = None
     only: NDArray[np.bool_] | None = None
     warm_up: bool = False
+    shard: bool = False
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -129,9 +131,11 @@ class _Run:
     blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
+    looked: float = -1.0
 
     def __post_init__(self) -> None:
         self.teller = Teller(self.request.graph, self.request.plan, self.request.events)
+        self.degrader = Degrader((), self.ledger, self.request.plan, self.missing, 0.0)
 
     def nothing_to_do(self) -> RunSummary:
         """The summary of a run that the store already holds."""
@@ -144,8 +148,6 @@ class _Run:
         request, graph = self.request, self.request.graph
         work = self._workload()
         self.name = work.run
-        stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
-        stages = int(stage_of[self.missing].max()) + 1
         self.store.clear_journal()
         self._record("running", None)
         executor = _executor(request, work)
@@ -154,19 +156,22 @@ class _Run:
         self.ledger = Ledger.load(self.store, graph)
         self.missing = _asked(self.ledger, request)
         strikes = Strikes(self.ledger)
+        plan = request.plan
+        self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
+        releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
         try:
             with Interruption() as stopping:
-                for stage in range(stages):
-                    jobs = self._inherit(self.missing[stage_of[self.missing] == stage], stage)
-                    for wave in _waves(executor, cut(self.ledger, request.plan, jobs, executor.width)):
-                        executor.submit(wave)
-                        for event in executor.events(stopping):
-                            self._enter(event, executor, strikes)
-                            self._tell(stage, stages)
-                    if stopping():
-                        break
-                interrupted = stopping() and bool(len(_asked(self.ledger, request)))
+                while self._release(releases, executor) and not stopping():
+                    for event in executor.events(stopping):
+                        self._enter(event, executor, strikes)
+                        self._hurry(executor)
+                        if not isinstance(event, Started) and not stopping():
+                            self._release(releases, executor)
+                        self._tell(releases.stage, releases.stages)
+                    releases.drained()
+                due = _asked(self.ledger, request)
+                interrupted = stopping() and not self.degrader.left[due].all()
         except BaseException:
             self._record("failed", None)
             self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
@@ -201,7 +206,8 @@ class _Run:
         where the spec says what a late night does, else nothing."""
         request = self.request
         late = summary.interrupted and request.spec.schedule.on_miss is None
-        if not publishes(request.graph.run) or request.only is not None or request.warm_up or late:
+        part = request.only is not None and not (request.shard and summary.remaining == 0)
+        if not publishes(request.graph.run) or part or request.warm_up or late:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:
@@ -218,7 +224,43 @@ class _Run:
         request = self.request
         return workload_of(request.spec, request.graph, self.blocks, self.store.root, self.store.next_run())
 
-    def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
+    def _degraded(self) -> tuple[str, ...]:
+        """What may be left out of this run: only nights are late."""
+        request, missed = self.request, self.request.spec.schedule.on_miss
+        night = request.graph.run is RunKind.NIGHTLY and request.only is None and not request.warm_up
+        return missed.degrade if missed is not None and night else ()
+
+    def _hurry(self, executor: Executor) -> None:
+        """Leave out what the night is too late for. Looked at once a second."""
+        wall = time.perf_counter() - self.begun
+        if wall - self.looked < 1.0 or not self.seconds:
+            return
+        self.looked = wall
+        found = self.degrader.decide(wall, self.startup)
+        if found:
+            self.teller.left_out(found)
+            executor.withdraw(self._rest)
+
+    def _rest(self, bundle: Bundle) -> Bundle | None:
+        """A bundle without the jobs that are left out."""
+        left = self.degrader.left[bundle.jobs]
+        if not left.any():
+            return bundle
+        return None if left.all() else part_of(bundle, self.ledger, bundle.jobs[~left])
+
+    def _release(self, releases: Releases, executor: Executor) -> bool:
+        """Hand out what waits for nothing any more; whether there was anything."""
+        while True:
+            while fresh := releases.fresh():
+                jobs = np.concatenate([self._inherit(jobs, number) for number, jobs in fresh])
+                releases.queue(cut(self.ledger, self.request.plan, jobs, executor.width, executor.station))
+            bundles = releases.next()
+            kept = [rest for bundle in bundles if (rest := self._rest(bundle)) is not None]
+            executor.submit(kept)
+            if kept or not bundles:
+                return bool(kept)
+
+    def _inherit(self, jobs: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
         orphaned = self.ledger.orphaned(jobs)
         rows = []
@@ -229,7 +271,7 @@ class _Run:
             self.ledger.settle(job, state, reason)
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
-        self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self._quarantine(rows, f"inherited-{self.name}-{number}")
         self.teller.quarantined(rows)
         self.settled += int(orphaned.sum())
         return jobs[~orphaned]
@@ -276,10 +318,7 @@ class _Run:
         if not self.seconds:
             worked = sum(row.seconds for row in receipt.rows)
             self.startup = max(time.perf_counter() - self.begun - worked, 0.0)
-        for row in receipt.rows:
-            done = row.state is State.DONE
-            self.ledger.settle(row.job, row.state, row.reason, segment if done else -1)
-            self.quarantined += not done
+        self.quarantined += self.ledger.receive(receipt.rows, segment)
         self.settled += len(receipt.rows)
         self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
         self.teller.bundle_done(receipt)
@@ -295,14 +334,15 @@ class _Run:
             stage,
             stages,
             self.settled,
-            len(self.missing),
+            len(self.missing) - int(self.degrader.left.sum()),
             self.quarantined,
             sum(self.seconds.values()),
             time.perf_counter() - self.begun,
         )
         if self.request.progress is not None:
             self.request.progress(now)
-        self.teller.progressed(self.ledger, **{name: getattr(now, name) for name in Progress.__slots__[1:]})
+        counts = {name: getattr(now, name) for name in Progress.__slots__[1:]}
+        self.teller.progressed(self.ledger, self.degrader.left, **counts)
 
     def _record(self, state: str, summary: RunSummary | None) -> None:
         graph = self.request.graph
@@ -359,6 +399,7 @@ class _Run:
             startup_seconds=self.startup,
             classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
+            left_out=tuple(self.degrader.told),
             interrupted=interrupted,
         )
 
@@ -371,34 +412,3 @@ def _executor(request: RunRequest, work: Workload) -> Executor:
     from fleetspec.runtime.on_ray import RayExecutor
 
     return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)
-
-
-def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
-    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
-    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
-    sizes: dict[int, list[Bundle]] = {}
-    on_gpu = []
-    for bundle in bundles:
-        station = executor.station(bundle.need)
-        if station.device == "cuda":
-            on_gpu.append(bundle)
-        else:
-            sizes.setdefault(station.cores, []).append(bundle)
-    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
-    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
-
-
-def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
-    """FS506 where a family of ``jobs`` needs a module that is not installed."""
-    report = Report()
-    models = graph.models
-    for code in np.unique(models.setting[graph.model[jobs]]):
-        family = models.settings[int(code)].family
-        absent = [name for name in family.needs if importlib.util.find_spec(name) is None]
-        if absent:
-            report.add(
-                running.LIBRARY_MISSING,
-                f"family '{family.name}' needs {', '.join(absent)}, not installed here",
-                help=f"pip install 'fleetspec[{family.extra}]'",
-            )
-    report.require()

@@ -62,6 +62,11 @@ class Executor(Protocol):
         """Queue bundles, to be started in this order. May be called while events are read."""
         ...
 
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        """Put in place of every bundle that is queued what ``rest`` makes of it, nothing where that is None. May be
+        called while events are read."""
+        ...
+
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         """That each bundle was started and what became of it, as it happens, until nothing is queued or running. Once
         ``stopping`` says so, queued bundles are dropped and running ones end early or are given up after a bounded
@@ -89,6 +94,9 @@ class InlineExecutor:
 
     def submit(self, bundles: Iterable[Bundle]) -> None:
         self._queue.extend(bundles)
+
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        self._queue = deque(kept for bundle in self._queue if (kept := rest(bundle)) is not None)
 
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         while self._queue and not stopping():

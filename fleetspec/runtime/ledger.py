@@ -5,6 +5,7 @@ Two addresses may share one digest; the job then runs once, at its *first* index
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -88,6 +89,15 @@ class Ledger:
         if reason is not None:
             self.reasons[job] = reason
 
+    def receive(self, rows: Sequence[LedgerRow], segment: int) -> int:
+        """Enter what a bundle came to; how many of its jobs are quarantined."""
+        jobs = np.fromiter((row.job for row in rows), dtype=np.int64, count=len(rows))
+        self.state[jobs], self.segment[jobs] = State.DONE, segment
+        wrong = [row for row in rows if row.state is not State.DONE]
+        for row in wrong:
+            self.settle(row.job, row.state, row.reason)
+        return len(wrong)
+
     def add_segment(self, name: str) -> int:
         self.segment_names.append(name)
         return len(self.segment_names) - 1
@@ -151,11 +161,11 @@ class Ledger:
         state = self.state[self.first[graph.parent_index]]
         trial = graph.task[graph.parent_index] == Task.TRIAL
         count = graph.parent_ptr[jobs + 1] - graph.parent_ptr[jobs]
-        lost = self._parents_with(jobs, (state == State.QUARANTINED) & ~trial)
+        lost = self.parents_with(jobs, (state == State.QUARANTINED) & ~trial)
         lacking = (lost > self._allowed(graph.task[jobs], count)) | ((lost > 0) & (lost == count))
-        lacking |= self._parents_with(jobs, state == State.FAILED) > 0
-        trials = self._parents_with(jobs, trial)
-        beaten = self._parents_with(jobs, trial & (state == State.QUARANTINED))
+        lacking |= self.parents_with(jobs, state == State.FAILED) > 0
+        trials = self.parents_with(jobs, trial)
+        beaten = self.parents_with(jobs, trial & (state == State.QUARANTINED))
         return np.asarray(lacking | ((trials > 0) & (beaten == trials)))
 
     def _allowed(self, task: NDArray[np.uint8], parents: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -163,7 +173,7 @@ class Ledger:
         windows = np.floor(self.graph.max_missing * parents + 1e-9)
         return np.where(task == Task.EVALUATE, windows, 0).astype(np.int64)
 
-    def _parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How many of each job's parents are marked; ``marked`` is over the graph's parents."""
         total = np.concatenate([[0], np.cumsum(marked)])
         return np.asarray(total[self.graph.parent_ptr[jobs + 1]] - total[self.graph.parent_ptr[jobs]])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
@@ -12,15 +11,14 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
-from fleetspec.evaluation.judging import Judging
-from fleetspec.evaluation.metrics import Score, evaluate
-from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime.judging import judge, lacking
 from fleetspec.runtime.spans import fit_spans, forecast_spans
 from fleetspec.runtime.trials import Attempt, Trial, all_lost, candidates, lost, params_of, ranked, told
 
 if TYPE_CHECKING:
+    from fleetspec.evaluation.metrics import Score
     from fleetspec.runtime.trials import Chosen
     from fleetspec.runtime.workload import Station, Workload
 
@@ -78,7 +76,10 @@ def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Ans
         return _trials(work, job, parents, station)
     if task is Task.FORECAST:
         return _forecast(work, job, parents, station)
-    return _evaluate(work, job, parents)
+    keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
+    forecasts = [None if key in parents.holes else _given(parents.forecasts, key) for key in keys]
+    lost = [parents.holes[key] for key in keys if key in parents.holes]
+    return Answer(scores=judge(work, job, forecasts), note=lacking(lost, len(keys)))
 
 
 def has_many(work: Workload, job: int) -> bool:
@@ -179,12 +180,16 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
     setting = work.setting(job)
     fit, fit_job, chosen = None, None, None
     members: dict[int, list[Forecasts]] = {}
+    behind: dict[int, Fit] = {}
+    own = work.graph.model[job]
     for parent in work.graph.parents(job):
-        key = work.graph.digest[parent].tobytes()
-        if work.graph.task[parent] == _FIT:
+        key, model = work.graph.digest[parent].tobytes(), int(work.graph.model[parent])
+        if work.graph.task[parent] != _FIT:
+            members.setdefault(model, []).append(_given(parents.forecasts, key))
+        elif model == own:
             fit, fit_job, chosen = _given(parents.fits, key), int(parent), parents.chosen.get(key)
         else:
-            members.setdefault(int(work.graph.model[parent]), []).append(_given(parents.forecasts, key))
+            behind[model] = _given(parents.fits, key)
     spans = forecast_spans(work, job, fit_job)
     windows, first_origin = spans.forecast(work.block(job))
     request = ForecastRequest(
@@ -196,6 +201,7 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
         features=setting.features,
         levels=setting.levels,
         members=tuple(map(Forecasts.joined, members.values())),
+        member_fits=tuple(map(behind.get, members)) if behind else (),
         seed=work.seed(job),
         device=station.device,
         measure=setting.measure,
@@ -221,42 +227,6 @@ def _check(forecasts: Forecasts) -> None:
             f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from "
             f"{stamp_text(forecasts.origin[at])} is {forecasts.value[at]}"
         )
-
-
-def _evaluate(work: Workload, job: int, parents: Parents) -> Answer:
-    setting, block = work.setting(job), work.block(job)
-    keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
-    series = {}
-    for name in work.members(job):
-        whole = block.window(name, 0, block.bars(name))
-        series[name] = Realised(whole.dates, whole.returns)
-    judging = Judging(
-        target=setting.target,
-        tests=work.tests,
-        side=setting.side,
-        every=setting.rebalance[int(work.graph.part[job])] if setting.rebalance else 0,
-        ranked=work.per_universe(job),
-    )
-    lost = [parents.holes[key] for key in keys if key in parents.holes]
-    scores = evaluate(judging, [_given(parents.forecasts, key) for key in keys if key not in parents.holes], series)
-    if not scores:
-        raise Rejection("no forecast has a realised value to be held against")
-    if not lost:
-        return Answer(scores=tuple(scores))
-    mark = f"@{judging.every}" if judging.every else ""
-    missing = [
-        Score(f"missing_windows{mark}", horizon, math.nan, float(len(lost)), len(keys))
-        for horizon in sorted({score.horizon for score in scores})
-    ]
-    return Answer(scores=(*scores, *missing), note=_lacking(lost, len(keys)))
-
-
-def _lacking(reasons: Sequence[str], windows: int) -> str:
-    """``2 of 60 windows have no forecast: the optimiser did not converge``, with the two most frequent reasons."""
-    counted = sorted(Counter(reasons).items(), key=lambda pair: (-pair[1], pair[0]))
-    told = "; ".join(reason if len(counted) == 1 else f"{reason} ({count})" for reason, count in counted[:2])
-    verb = "has" if len(reasons) == 1 else "have"
-    return f"{len(reasons)} of {windows} windows {verb} no forecast: {told}{'; …' if len(counted) > 2 else ''}"
 
 
 def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Answer:

@@ -86,8 +86,21 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
         )
         columns = ("class", "ran", "planned per job", "actual per job", "on")
         blocks += [Heading("Planned against actual"), Table(columns, rows, frozenset(columns[1:4]))]
+    blocks += _left_out(data.get("left_out", []))
     blocks += [Line(note, "warn") for note in data["notes"]]
     return blocks + _published(data["publication"]) + _quarantine(data)
+
+
+def _left_out(data: list[dict[str, Any]]) -> list[Block]:
+    """What a late night did without."""
+    if not data:
+        return []
+    rows = tuple(
+        (one["name"], count(one["jobs"]), count(one["models"]), span(one["at_seconds"]), span(one["end_seconds"]))
+        for one in data
+    )
+    columns = ("on_miss.degrade", "jobs", "models", "decided after", "would have ended after")
+    return [Heading("Left out to be in time"), Table(columns, rows, frozenset(columns[1:]))]
 
 
 def _published(data: dict[str, Any]) -> list[Block]:
