@@ -60,6 +60,8 @@ _EXAMPLES = {
     "series": "series: [AAPL, MSFT]",
     "cluster": "cluster: {namespace: quant}",
     "quality": "quality: {max_missing: 5%, max_quarantined: 2%}",
+    "unit_root": "unit_root: {by: [adf, kpss], level: 1%}",
+    "by": "by: [adf, kpss]",
     "axes": "axes: {bar: [5m, 1h, 1 session]}",
     "search": "search: {every: 60 sessions, trials: 40, metric: rmse, space: {alpha: 1e-4..1 log}}",
     "every": "every: 60 sessions",

@@ -179,6 +179,8 @@ class JobGraph:
     """Stage graph: nodes are class names with attributes ``stage``, ``jobs``; edges are data flow."""
     content: str
     """128-bit hex digest of the whole graph: what a pod compares after it has recompiled."""
+    max_missing: float = 0.0
+    """In a backtest the share of a model's windows that may lack a forecast and leave it judged by the others."""
 
     def __len__(self) -> int:
         return len(self.task)

@@ -56,6 +56,7 @@ def contested(spec: FleetSpec, group: str) -> bool:
 def evaluation_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
     """What the scores of a group's models depend on, beside their forecasts."""
     content: dict[str, Any] = {"version": EVALUATION, "tests": sorted(own_tests(backtest))}
+    content["max_missing"] = backtest.max_missing.fraction
     if backtest.stress or backtest.windows:
         content["periods"] = [[p.name, str(p.first), str(p.last)] for p in periods(backtest)]
     if backtest.metrics:
@@ -66,6 +67,7 @@ def evaluation_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
 def contest_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
     """What a contest depends on, beside the forecasts of all who take part."""
     content = {"version": EVALUATION, "tests": sorted(contests(backtest)), "baseline": backtest.baseline}
+    content["max_missing"] = backtest.max_missing.fraction
     return content | _target_content(model)
 
 

@@ -77,7 +77,15 @@ class _Lowering:
             self._universe(universe, code)
         members = tuple(self.members.values())
         models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
-        return self.assembly.graph(self.spec.name, self.run, self.session, self.spec.seed, models)
+        walk = self.spec.backtest if self.run is RunKind.BACKTEST else None
+        return self.assembly.graph(
+            self.spec.name,
+            self.run,
+            self.session,
+            self.spec.seed,
+            models,
+            max_missing=0.0 if walk is None else walk.max_missing.fraction,
+        )
 
     def _universe(self, universe: str, code: int) -> None:
         panels: dict[str, Panel] = {}

@@ -144,7 +144,7 @@ class Backtest(Shape):
     ``purge`` is the number of bars between the last label of a training window and the first forecast that is judged:
     the horizon, or more. ``baseline`` is what a Diebold-Mariano test compares with: ``naive``, a group, or
     ``group/family``. ``stress`` names crashes and ``windows`` stretches of days that are judged by themselves;
-    ``metrics`` are those of packages.
+    ``metrics`` are those of packages. ``max_missing`` is the share of a model's windows that may lack a forecast.
     """
 
     scheme: Literal["walk-forward"]
@@ -156,6 +156,7 @@ class Backtest(Shape):
     stress: tuple[str, ...] = ()
     windows: dict[Name, JudgedWindow] = Field(default_factory=dict)
     metrics: tuple[str, ...] = ()
+    max_missing: ShareText = Share(0.05)
     within: DurationText
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -58,7 +58,8 @@ class Bundle:
     """Jobs of one class for one worker call. ``name`` is the stem of its segments, a digest of its jobs.
 
     ``parents`` are the stems of the segments its jobs read from; ``seconds`` is the predicted work. ``together``
-    allows one call for all jobs; after the death of a worker in such a call they run one by one.
+    allows one call for all jobs; after the death of a worker in such a call they run one by one. ``holes`` are windows
+    that evaluations do without, by the digest of the forecasts, and the reasons why.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Bundle:
     seconds: float
     parents: tuple[str, ...]
     together: bool = True
+    holes: Mapping[bytes, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.jobs)
@@ -76,7 +78,8 @@ class Bundle:
 def make_bundle(ledger: Ledger, klass: int, jobs: NDArray[np.int64], need: Need, seconds: float) -> Bundle:
     hasher = hashlib.blake2b(digest_size=12)
     hasher.update(np.ascontiguousarray(ledger.graph.digest[jobs]).tobytes())
-    return Bundle(hasher.hexdigest(), klass, jobs, need, seconds, ledger.parent_segments(jobs))
+    segments = ledger.parent_segments(jobs)
+    return Bundle(hasher.hexdigest(), klass, jobs, need, seconds, segments, holes=ledger.holes(jobs))
 
 
 def part_of(bundle: Bundle, ledger: Ledger, jobs: NDArray[np.int64]) -> Bundle:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,10 @@ def read_parents(work: Workload, bundle: Bundle, but: Collection[bytes] = ()) ->
     if but:
         needed = needed[[graph.digest[job].tobytes() not in but for job in needed]]
     if not len(needed):
-        return Parents({}, {}, {}, {})
+        return Parents({}, {}, {}, {}, bundle.holes)
     wanted = segments.key_array(graph.digest[needed])
     if not (graph.task[needed] == Task.TRIAL).any():
-        return read_given(work.store, bundle.parents, wanted)
+        return replace(read_given(work.store, bundle.parents, wanted), holes=bundle.holes)
     trials: dict[bytes, list[Trial]] = {}
     for name in bundle.parents:
         _read_trials(work.store, name, wanted, trials)

@@ -63,6 +63,7 @@ class _Remade:
             {**theirs.forecasts, **mine.forecasts},
             {**theirs.trials, **mine.trials},
             {**theirs.chosen, **mine.chosen},
+            {**theirs.holes, **mine.holes},
         )
 
     def add(self, key: bytes, answer: Answer) -> None:

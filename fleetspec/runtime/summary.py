@@ -173,8 +173,8 @@ def causes_of(ledger: Ledger, state: State) -> tuple[Cause, ...]:
 
 
 def quarantined_models(ledger: Ledger) -> int:
-    """Models with a quarantined job, over all addresses."""
-    return len(np.unique(ledger.graph.model[ledger.state == State.QUARANTINED]))
+    """Models with a quarantined job, over all addresses; in a backtest those of which too many windows have one."""
+    return len(np.unique(ledger.graph.model[(ledger.state == State.QUARANTINED) & ~ledger.tolerated()]))
 
 
 def address_of(graph: JobGraph, job: int) -> str:

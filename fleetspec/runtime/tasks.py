@@ -13,7 +13,7 @@ import numpy as np
 from fleetspec.compiler.jobgraph import Task
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
-from fleetspec.runtime.judging import judge
+from fleetspec.runtime.judging import judge, lacking
 from fleetspec.runtime.spans import fit_spans, forecast_spans
 from fleetspec.runtime.trials import Attempt, Trial, all_lost, candidates, lost, params_of, ranked, told
 
@@ -35,12 +35,14 @@ class ParentLost(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parents:
-    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose."""
+    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose, ``holes``
+    the reasons why there is no forecast of a window that a model is judged without."""
 
     fits: Mapping[bytes, Fit]
     forecasts: Mapping[bytes, Forecasts]
     trials: Mapping[bytes, Sequence[Trial]] = field(default_factory=dict)
     chosen: Mapping[bytes, Chosen] = field(default_factory=dict)
+    holes: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,8 +76,10 @@ def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Ans
         return _trials(work, job, parents, station)
     if task is Task.FORECAST:
         return _forecast(work, job, parents, station)
-    forecasts = [_given(parents.forecasts, work.graph.digest[parent].tobytes()) for parent in work.graph.parents(job)]
-    return Answer(scores=judge(work, job, forecasts))
+    keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
+    forecasts = [None if key in parents.holes else _given(parents.forecasts, key) for key in keys]
+    lost = [parents.holes[key] for key in keys if key in parents.holes]
+    return Answer(scores=judge(work, job, forecasts), note=lacking(lost, len(keys)))
 
 
 def has_many(work: Workload, job: int) -> bool:

@@ -135,7 +135,7 @@ class Teller:
             return
         self._told = time.monotonic()
         quarantined = ledger.state[ledger.first] == State.QUARANTINED
-        models = len(np.unique(self._graph.model[quarantined]))
+        models = len(np.unique(self._graph.model[quarantined & ~ledger.tolerated()]))
         eta = self._eta(self._left(ledger, left))
         self._tell(events.Progressed, quarantined_models=models, eta_seconds=eta, **counts)
 

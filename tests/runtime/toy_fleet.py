@@ -138,7 +138,8 @@ MANY = replace(MEAN, fit_many=fit_many_means, forecast_many=forecast_many_means,
 
 
 def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int = 7) -> None:
-    """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, SHORT five rows, GAPS a fifth missing."""
+    """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, LATE zeros in its first 40, SHORT five rows,
+    GAPS a fifth missing."""
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + bars)
     lines = ["ticker,date,ret"]
     for i, name in enumerate(names):
@@ -147,6 +148,8 @@ def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int =
             values = [""] * bars
         elif name.startswith("FLAT"):
             values = ["0.0"] * bars
+        elif name.startswith("LATE"):
+            values[:TRAIN] = ["0.0"] * TRAIN
         elif name.startswith("SHORT"):
             values = values[:5]
         elif name.startswith("GAPS"):
