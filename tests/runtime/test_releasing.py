@@ -63,7 +63,7 @@ class Reluctant(InlineExecutor):
 @pytest.fixture
 def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     listed: list[str] = []
-    monkeypatch.setattr(driver, "_executor", lambda request, work: Reluctant(work, listed))
+    monkeypatch.setattr(driver, "executor_of", lambda request, work: Reluctant(work, listed))
     return listed
 
 
