@@ -195,6 +195,18 @@ def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
     assert "u/g/e/fit: 7 × 1s" in figure["data"][0]["hovertemplate"]
 
 
+def test_partitions_are_strips_of_their_dies() -> None:
+    use = WHOLE["plan"]["stages"][0]["pools"][0] | {"nodes": 1, "patterns": [["8xcpx-nps4", 1]]}
+    stages = [WHOLE["plan"]["stages"][0] | {"pools": [use]}]
+    lanes = [lane | {"slot": "cpx-nps4"} for lane in WHOLE["plan"]["lanes"]]
+    figure = charts_plan.gpu_strips(WHOLE["plan"] | {"stages": stages, "lanes": lanes})
+    assert figure is not None
+    # 4 GPUs a node, 8 partitions of one die each; what runs in them is told.
+    assert [trace["x"] for trace in figure["data"]] == [[1]] * 32
+    assert {trace["name"] for trace in figure["data"]} == {"u/g/f/fit"}
+    assert figure["data"][0]["text"] == ["cpx-nps4"]
+
+
 def test_of_many_gpus_the_first_are_drawn_and_the_others_counted() -> None:
     stages = [WHOLE["plan"]["stages"][0] | {"pools": [PLAN["stages"][0]["pools"][0] | {  # type: ignore[index]
         "nodes": 40, "patterns": [["7x1g.10gb", 40]]}]}]  # fmt: skip
