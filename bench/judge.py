@@ -68,13 +68,14 @@ def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Ge
         end, now = clock, {}
         for use in stage.pools:
             pool = pools[use.pool]
-            booting = max(use.nodes - before.get(use.pool, 0), 0)
+            working = use.nodes - sum(count for _, count in use.waiting)
+            booting = max(working - before.get(use.pool, 0), 0)
             short = rng.exponential(shocks.stock_out_seconds) if rng.random() < shocks.stock_out else 0.0
             boots = pool.boot_seconds * np.exp(shocks.boot * rng.standard_normal(booting)) + short
             now[use.pool] = use.nodes
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
             # A node by its free cores: a job takes the node on which as many as it needs are free first.
-            ready = [clock] * (use.nodes - booting) + [clock + float(b) for b in boots]
+            ready = [clock] * (working - booting) + [clock + float(b) for b in boots]
             cores = [[when] * pool.cpu for when in ready]
             for lane in sorted(lanes, key=lambda one: -one.seconds_per_job):
                 one = classes[lane.klass]

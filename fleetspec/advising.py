@@ -214,16 +214,11 @@ def _shortest(compiled: Compiled) -> tuple[int, str]:
 
 def _rests_on(compiled: Compiled) -> Mapping[str, frozenset[str]]:
     """By class the classes whose results it reads."""
-    import numpy as np
-
     graph = compiled.graph
-    child = np.repeat(graph.klass.astype(np.int64), np.diff(graph.parent_ptr))
-    parent = graph.klass[graph.parent_index].astype(np.int64)
-    size = max(len(graph.classes), 1)
-    found: dict[str, set[str]] = {}
-    for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
-        found.setdefault(graph.classes[pair // size].name, set()).add(graph.classes[pair % size].name)
-    return {name: frozenset(parents) for name, parents in found.items()}
+    names = [klass.name for klass in graph.classes]
+    return {
+        name: frozenset(names[code] for code in codes) for name, codes in zip(names, graph.reads, strict=True) if codes
+    }
 
 
 def _standing(made: Planned, problem: CapacityProblem, store: Path | None) -> Standing | None:

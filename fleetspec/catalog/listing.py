@@ -51,7 +51,7 @@ def _age(day: str, today: date) -> int | None:
 
 
 def gpus(catalog: Catalog) -> dict[str, Any]:
-    """GPU models: memory that jobs can use, MIG profiles with theirs, ways to cut one, and the cheapest offer."""
+    """GPU models: memory that jobs can use, MIG profiles and partitions with theirs, ways to cut one, an offer."""
     rows = []
     for device in catalog.devices.values():
         sold = [offer for offer in catalog.offers.values() if offer.gpu == device.name]
@@ -65,6 +65,9 @@ def gpus(catalog: Catalog) -> dict[str, Any]:
                     {"name": one.name, "memory_mib": one.memory_mib, "most": one.max_instances} for one in device.slices
                 ],
                 "layouts": len(layouts(device)) if device.slices else 0,
+                "partitions": [
+                    {"name": one.name, "memory_mib": one.memory_mib, "parts": one.parts} for one in device.partitions
+                ],
                 "cheapest": None if cheapest is None else cheapest.name,
                 "usd_per_gpu_hour": None if cheapest is None else _unit_price(cheapest),
                 "source": device.source,

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from fleetspec.catalog.shrinkage import SPREAD_STRENGTH, prior_error, shrunk
-from fleetspec.catalog.types import Catalog, Device, Offer, Runtime, Slice
+from fleetspec.catalog.types import Catalog, Device, Offer, Partition, Runtime, Slice
 
 CPU = "cpu"
 ANY_FAMILY = "*"
@@ -116,7 +116,12 @@ def _read(name: str) -> dict[str, Any]:
 def _device(name: str, row: Mapping[str, Any], content: Mapping[str, Any]) -> Device:
     source = content["sources"][row["source"]]
     if "grid" not in row:
-        return Device(name, row["product"], row["memory_mib"], 1, 1, (), source)
+        modes = content["partitions"][row["partitions"]] if "partitions" in row else {}
+        parts = tuple(
+            Partition(mode, each["parts"], row["memory_mib"] // each["parts"], each["auto"])
+            for mode, each in modes.items()
+        )
+        return Device(name, row["product"], row["memory_mib"], 1, 1, (), source, parts)
     grid = content["grids"][row["grid"]]
     slices = tuple(
         Slice(profile, kind["compute"], kind["size"], tuple(kind["starts"]), memory, kind["most"])

@@ -45,8 +45,21 @@ class Layout(Struct, frozen=True):
         return "+".join(f"{count}x{name}" for name, count in self.slices)
 
 
+class Partition(Struct, frozen=True):
+    """A compute and a memory mode in which a GPU of AMD's is ``parts`` equal devices: ``cpx-nps4``.
+
+    ``memory_mib`` is what one of them has for jobs. ``auto``: whether a pool that leaves the choice to the plan may be
+    set so; a mode of the driver's that nobody has validated has to be asked for by name.
+    """
+
+    name: str
+    parts: int
+    memory_mib: int
+    auto: bool
+
+
 class Device(Struct, frozen=True):
-    """A GPU model. ``slices`` is empty where MIG does not exist."""
+    """A GPU model. ``slices`` is empty where MIG does not exist, ``partitions`` where partition modes do not."""
 
     name: str
     product: str
@@ -55,6 +68,7 @@ class Device(Struct, frozen=True):
     memory_slots: int
     slices: tuple[Slice, ...]
     source: str
+    partitions: tuple[Partition, ...] = ()
 
     def slice(self, name: str) -> Slice:
         return next(s for s in self.slices if s.name == name)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "schema": ("formatting", "Print the JSON Schema of the language, for editors."),
     "explain": ("explaining", "Say what a code like FS201 means; without one, list all."),
     "lock": ("reading", "Pin members, lengths and data versions beside the spec."),
+    "quality": ("inspecting", "Hold every series against the quality that a spec asks for."),
     "compile": ("reading", "Expand a spec to its job graph and count what is in it."),
     "ls": ("looking", "List the models of a spec, all or selected."),
     "graph": ("looking", "Draw the job graph in a few boxes."),

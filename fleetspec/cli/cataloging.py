@@ -50,7 +50,7 @@ def offers_command(gpu: str | None, today: date | None, format_: str, no_color: 
 @catalog_command.command("gpus")
 @options(format_option, color_option)
 def gpus_command(format_: str, no_color: bool) -> None:
-    """GPU models: usable memory, MIG profiles, and the cheapest machine with one."""
+    """GPU models: usable memory, MIG profiles and partitions, and the cheapest machine with one."""
     from fleetspec.catalog.listing import gpus
 
     _show("gpus", gpus(_shipped()), format_, no_color)

@@ -26,6 +26,7 @@ from fleetspec.cli.options import (
     run_option,
     scope_option,
     session_option,
+    shard_option,
     show_findings,
     spec_argument,
     store_option,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
     from rich.progress import TaskID
 
+    from fleetspec.compiler.shards import Shard
     from fleetspec.pipeline import Planned
     from fleetspec.renderer.ownership import Scope
     from fleetspec.runtime.tallies import Progress
@@ -61,7 +63,7 @@ def _is_on_cluster(on: str | None, context: str | None) -> bool:
 
 
 @click.command("apply", short_help="Run what is missing, here or on a cluster, and store the results.")
-@options(spec_argument, given_options, run_option, base_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, base_option, session_option, shard_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
 @click.option(
@@ -88,6 +90,7 @@ def apply_command(
     run: str,
     base: Path | None,
     session: date | None,
+    shard: Shard | None,
     store: Path,
     executor: str,
     log: str | None,
@@ -113,6 +116,9 @@ def apply_command(
     plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
     when the data moved since the lock, 6 when too many models are quarantined.
 
+    With --shard part K of N alone is planned and run; one runs after the other, for a store has one writer, and the
+    last one publishes.
+
     On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of
     somebody else's; then it is followed to its end. Interrupted, the run goes on there.
     """
@@ -129,7 +135,7 @@ def apply_command(
 
         report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
-        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given, shard)
         if spec.suffix == ".fsp":
             policing.check_saved(spec, what.planned, report, results=False)
         rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
@@ -149,7 +155,7 @@ def apply_command(
         raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
-    planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True, shard=shard)
     if spec.suffix == ".fsp":
         policing.check_saved(spec, planned, report)
     comparing.check_growth(planned.compiled, base, store, report, given)

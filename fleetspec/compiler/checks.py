@@ -20,6 +20,7 @@ from fleetspec.compiler.check_members import check_members
 from fleetspec.compiler.check_moved import check_moved
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
+from fleetspec.compiler.check_quality import check_unit_root
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
 from fleetspec.compiler.spec_models import Override
 from fleetspec.diagnostics import nearest
@@ -40,6 +41,7 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     _check_universes(spec, report)
     check_members(spec, report)
     check_listed(("horizons",), spec.horizons, report)
+    check_unit_root(spec, report)
     _check_features(spec, report)
     check_groups(spec, registry, report)
     check_fleet(spec, registry, report)

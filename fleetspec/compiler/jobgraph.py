@@ -188,6 +188,17 @@ class JobGraph:
         """The digests as an (n,) array of 16-byte strings, for set operations (``np.isin``)."""
         return np.ascontiguousarray(self.digest).view("V16").ravel()
 
+    @cached_property
+    def reads(self) -> tuple[tuple[int, ...], ...]:
+        """By class the classes of the jobs that its jobs read from, in order."""
+        child = np.repeat(self.klass.astype(np.int64), np.diff(self.parent_ptr))
+        parent = self.klass[self.parent_index].astype(np.int64)
+        size = max(len(self.classes), 1)
+        found: list[list[int]] = [[] for _ in self.classes]
+        for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
+            found[pair // size].append(pair % size)
+        return tuple(map(tuple, found))
+
     def hex(self, job: int) -> str:
         return bytes(self.digest[job]).hex()
 

@@ -75,7 +75,8 @@ class Capex(Shape):
 
 
 class Pool(Shape):
-    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``."""
+    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``. ``partition`` is a mode
+    that the catalog has for its GPU, ``auto`` or ``none``."""
 
     offer: str | None = None
     price: RateText | None = None
@@ -84,6 +85,7 @@ class Pool(Shape):
     gpu: str | None = None
     per_node: Integer | None = None
     mig: Literal["auto", "none"] = "none"
+    partition: str = "none"
     share: Literal["none", "mps", "time-slice"] = "none"
     max: Integer
     boot: DurationText = Duration(240)

@@ -57,6 +57,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
         device = catalog.devices[gpu]
         if pool.share != "none":
             slots, patterns = shares(device, gpus, cores, usable, SHARES[pool.share])
+        elif pool.partition != "none":
+            slots, patterns = partitions(device, gpus, cores, usable, pool.partition)
         else:
             slots, patterns = cuts(device, gpus, cores, usable, pool.mig == "auto")
 
@@ -118,6 +120,23 @@ def cuts(device: Device, gpus: int, cores: int, memory: int, mig: bool) -> tuple
         if cores // pieces:
             patterns.append(Pattern(layout.name, per_node, cores // pieces, memory // pieces))
     return slots, tuple(patterns)
+
+
+def partitions(
+    device: Device, gpus: int, cores: int, memory: int, mode: str
+) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
+    """Slots of a node whose GPUs are all in one partition mode, and a pattern for each mode that a node may be in.
+
+    ``mode`` is a partition of the device, or ``auto`` for those of them that may be chosen. One node has one mode: AMD
+    supports no other.
+    """
+    slots, patterns = [], []
+    for one in device.partitions:
+        each = one.parts * gpus
+        if (one.name == mode or (mode == "auto" and one.auto)) and cores // each:
+            slots.append(Slot(one.name, one.memory_mib, 1 / one.parts))
+            patterns.append(Pattern(f"{one.parts}x{one.name}", ((one.name, each),), cores // each, memory // each))
+    return tuple(slots), tuple(patterns)
 
 
 def shares(

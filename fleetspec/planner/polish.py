@@ -44,7 +44,7 @@ def polished(land: Terrain, start: Replay, bound_usd: float) -> Replay:
             if tried == tries:
                 return best
             tried += 1
-            found = replay(land, one)
+            found = replay(land, one, barriers=start.barriers, urgent=start.urgent)
             if _score(land, found) < _score(land, best, SMALLEST):
                 best, better = found, True
                 break

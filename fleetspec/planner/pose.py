@@ -72,6 +72,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             int(each[code]),
             pools,
             catalog,
+            tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -146,8 +147,10 @@ def _demand(
     each: int,
     pools: tuple[CapacityPool, ...],
     catalog: Catalog,
+    after: tuple[str, ...],
 ) -> DemandClass:
-    """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates."""
+    """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
+    the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
@@ -179,6 +182,7 @@ def _demand(
         gpu_memory_mib=0 if gpu == "never" else gpu_memory,
         gpu=gpu,
         placements=tuple(placements),
+        after=after,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,14 +11,21 @@ CPU_SLOT = "cpu"
 GPU_SLOT = "gpu"
 SHARED_SLOT = "shared-"
 """What a slot is called that is one of q equal shares of a GPU: ``shared-4``."""
+_PARTITION = re.compile(r"[sdtqc]px-nps\d")
 Purchase = Literal["on-demand", "spot", "owned"]
 Objective = Literal["cost", "time"]
 """What a plan is chosen by among those that hold deadline and budget."""
 
 
+def is_partition(slot: str) -> bool:
+    """Whether a slot is a partition of a GPU of AMD's, by its name: ``cpx-nps4``."""
+    return _PARTITION.fullmatch(slot) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one job occupies on a GPU node: a MIG slice (``mig-1g.10gb``) or a whole ``gpu``.
+    """What one job occupies on a GPU node: a MIG slice (``mig-1g.10gb``), a partition (``cpx-nps4``), a share
+    (``shared-4``) or a whole ``gpu``.
 
     On CPU nodes there is no slot: jobs share cores and memory.
     """
@@ -98,7 +106,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class DemandClass:
-    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere."""
+    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere.
+
+    ``after`` names the classes that must have ended before a job of this one begins, all of earlier stages; None: all
+    classes of the stages before, so that stages follow each other without overlap.
+    """
 
     name: str
     group: str
@@ -112,6 +124,7 @@ class DemandClass:
     gpu_memory_mib: int
     gpu: str
     placements: tuple[Placement, ...]
+    after: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,9 @@ from fleetspec.family import Family
 from fleetspec.panel.features import canonical as canonical_feature
 
 CLASSES = ("model", "data", "capacity", "metadata")
-_SETS = frozenset({"families", "levels", "horizons", "tests", "universes", "models", "tiers", "pools", "over", "every"})
+_SETS = frozenset(
+    {"families", "levels", "horizons", "tests", "universes", "models", "tiers", "pools", "over", "every", "by"}
+)
 _NAMES = {"universes": "universes", "models": "models", "over": "models"}
 """Keys whose values are names of universes or groups."""
 _CAPACITY = frozenset(

@@ -106,6 +106,14 @@ UNWATCHED = Rule(
     bad="fleetspec apply fleet.yaml --metrics 80    # as an ordinary user",
     good="fleetspec apply fleet.yaml --metrics 9464",
 )
+NO_UNIT_ROOTS = Rule(
+    "FS540",
+    "the tests of unit roots are not installed",
+    "`quality.unit_root` is judged when a spec is locked, with tables that statsmodels carries. A lock that is written "
+    "needs them no more: plans are made without.",
+    bad="pip install fleetspec && fleetspec lock fleet.yaml    # quality: {unit_root: {by: [adf]}}",
+    good="pip install 'fleetspec[run]' && fleetspec lock fleet.yaml",
+)
 GATE_HOLDS = Rule(
     "FS530",
     "a gate holds a group's forecasts",

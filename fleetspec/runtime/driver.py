@@ -1,4 +1,4 @@
-"""The driver of a run: what the store lacks is cut into bundles, run stage by stage, and entered in the ledger."""
+"""The driver of a run: what the store lacks is cut into bundles, run as it is released, and entered in the ledger."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,12 +14,13 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.degrading import Degrader
-from fleetspec.runtime.executor import Death, Fault, Started, executor_of, waves
+from fleetspec.runtime.executor import Death, Fault, Started, executor_of
 from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.publishing import publish, publishes
+from fleetspec.runtime.releasing import Releases
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.strikes import Strikes, Verdict
 from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
@@ -33,45 +33,15 @@ from fleetspec.units import Share
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fleetspec.compiler.jobgraph import JobGraph
-    from fleetspec.compiler.lock import Lock
-    from fleetspec.compiler.spec import FleetSpec
-    from fleetspec.planner.plans import Plan
     from fleetspec.runtime.bundles import Bundle
     from fleetspec.runtime.executor import Event, Executor
     from fleetspec.runtime.inputs import SeriesBlock
-    from fleetspec.runtime.telling import Listener
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
 _HOPELESS = 10
 """Faults in a row, or twice as many as there are cores, with no bundle stored between them, after which a run stops."""
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What to run, on what, and where the results go.
-
-    ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
-    starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
-    an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
-    happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
-    in the store. Jobs of a ``warm_up`` count, and their seconds do not.
-    """
-
-    spec: FleetSpec
-    graph: JobGraph
-    plan: Plan
-    lock: Lock
-    root: Path
-    store: Path
-    executor: Literal["ray", "inline"] | str = "ray"
-    progress: Callable[[Progress], None] | None = None
-    cpu_instead: bool | None = None
-    patience_seconds: float = 900.0
-    events: Listener | None = None
-    only: NDArray[np.bool_] | None = None
-    warm_up: bool = False
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -138,8 +108,6 @@ class _Run:
         request, graph = self.request, self.request.graph
         work = self._workload()
         self.name = work.run
-        stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
-        stages = int(stage_of[self.missing].max()) + 1
         self.store.clear_journal()
         self._record("running", None)
         executor = executor_of(request, work)
@@ -151,22 +119,19 @@ class _Run:
         plan = request.plan
         self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
         self.tally = Tally(self.ledger, self.missing, self.degrader)
+        releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
         try:
             with Interruption() as asked:
                 stopping = partial(self._stopping, asked)
-                for stage in range(stages):
-                    due = (stage_of[self.missing] == stage) & ~self.degrader.left[self.missing]
-                    jobs = self._inherit(self.missing[due], stage)
-                    bundles = cut(self.ledger, request.plan, jobs, executor.width, executor.station)
-                    for wave in waves(executor, bundles):
-                        executor.submit(kept for bundle in wave if (kept := self._rest(bundle)) is not None)
-                        for event in executor.events(stopping):
-                            self._enter(event, executor, strikes)
-                            self._hurry(executor)
-                            self._tell(stage, stages)
-                    if stopping():
-                        break
+                while self._release(releases, executor) and not stopping():
+                    for event in executor.events(stopping):
+                        self._enter(event, executor, strikes)
+                        self._hurry(executor)
+                        if not isinstance(event, Started) and not stopping():
+                            self._release(releases, executor)
+                        self._tell(releases.stage, releases.stages)
+                    releases.drained()
                 due = _asked(self.ledger, request)
                 interrupted = asked() and not self.degrader.left[due].all()
         except BaseException:
@@ -214,7 +179,8 @@ class _Run:
         where the spec says what a late night does, else nothing."""
         request = self.request
         late = summary.interrupted and request.spec.schedule.on_miss is None
-        if not publishes(request.graph.run) or request.only is not None or request.warm_up or late:
+        part = request.only is not None and not (request.shard and summary.remaining == 0)
+        if not publishes(request.graph.run) or part or request.warm_up or late:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:
@@ -255,7 +221,19 @@ class _Run:
             return bundle
         return None if left.all() else part_of(bundle, self.ledger, bundle.jobs[~left])
 
-    def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
+    def _release(self, releases: Releases, executor: Executor) -> bool:
+        """Hand out what waits for nothing any more; whether there was anything."""
+        while True:
+            while fresh := releases.fresh():
+                jobs = np.concatenate([self._inherit(jobs, number) for number, jobs in fresh])
+                releases.queue(cut(self.ledger, self.request.plan, jobs, executor.width, executor.station))
+            bundles = releases.next()
+            kept = [rest for bundle in bundles if (rest := self._rest(bundle)) is not None]
+            executor.submit(kept)
+            if kept or not bundles:
+                return bool(kept)
+
+    def _inherit(self, jobs: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
         orphaned = self.ledger.orphaned(jobs)
         rows = []
@@ -266,7 +244,7 @@ class _Run:
             self.ledger.settle(job, state, reason)
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
-        self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self._quarantine(rows, f"inherited-{self.name}-{number}")
         self.teller.quarantined(rows)
         self.settled += int(orphaned.sum())
         return jobs[~orphaned]

@@ -13,7 +13,7 @@ from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle, Need
-    from fleetspec.runtime.driver import RunRequest
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
@@ -111,21 +111,6 @@ class InlineExecutor:
 
     def close(self) -> None:
         self._queue.clear()
-
-
-def waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
-    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
-    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
-    sizes: dict[int, list[Bundle]] = {}
-    on_gpu = []
-    for bundle in bundles:
-        station = executor.station(bundle.need)
-        if station.device == "cuda":
-            on_gpu.append(bundle)
-        else:
-            sizes.setdefault(station.cores, []).append(bundle)
-    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
-    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
 
 
 def executor_of(request: RunRequest, work: Workload) -> Executor:

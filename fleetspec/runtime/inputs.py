@@ -88,8 +88,7 @@ class SeriesBlock:
 
     def verdict(self, name: str, standard: Standard) -> str | None:
         """Why a series does not pass the quality gate; None when it does. It is judged as it was locked."""
-        locked = self.locked[self.index[name]]
-        return verdict(locked.missing, locked.bars, locked.jump, locked.last, standard)
+        return verdict(self.locked[self.index[name]], standard)
 
     def window(self, name: str, start: int, end: int) -> SeriesWindow:
         """Bars ``start:end`` of a series, as views."""

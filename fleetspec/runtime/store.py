@@ -312,7 +312,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     for name, here in _by_segment(wanted):
         path = place.segment(table, name)
         try:
-            rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
+            rows = segments.with_periods(segments.with_params(segments.with_origins(segments.read_segment(path))))
         except (OSError, pa.ArrowException) as error:
             raise damaged(path, error) from error
         parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here)))

@@ -305,6 +305,7 @@ class Output:
                 pa.array([score.level for score in scores], pa.float64()),
                 pa.array([float(score.value) for score in scores], pa.float64()),
                 pa.array([score.n for score in scores], pa.int64()),
+                pa.array([score.period or None for score in scores], pa.string()),
             ],
             schema=segments.EVALUATIONS,
         )

@@ -15,6 +15,7 @@ from fleetspec.runtime.store import Store
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
     from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import Backtest
     from fleetspec.panel.quality import Standard
     from fleetspec.runtime.inputs import SeriesBlock
 
@@ -25,15 +26,15 @@ _TRIAL = int(Task.TRIAL)
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
     """Sent to the workers once. ``sources`` and ``bars`` are the data source and the bar of each of the graph's
-    universes; ``standards`` is what its quality gate asks, by universe and bar; ``tests`` are those of the spec's
-    backtest."""
+    universes; ``standards`` is what its quality gate asks, by universe and bar; ``backtest`` is what the spec says of
+    one."""
 
     graph: JobGraph
     blocks: Mapping[str, SeriesBlock]
     sources: tuple[str, ...]
     bars: tuple[str, ...]
     standards: Mapping[tuple[str, str], Standard]
-    tests: tuple[str, ...]
+    backtest: Backtest | None
     root: Path
     run: str
     _found: dict[tuple[int, int], SeriesBlock] = field(default_factory=dict, repr=False)
@@ -100,7 +101,7 @@ def workload_of(spec: FleetSpec, graph: JobGraph, blocks: Mapping[str, SeriesBlo
         sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
         bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
         standards=standards(spec, graph.models.universes, graph.run, graph.session),
-        tests=() if spec.backtest is None else tuple(spec.backtest.tests),
+        backtest=spec.backtest,
         root=root,
         run=run,
     )

@@ -105,6 +105,7 @@ _SHEETS: Mapping[str, str] = {
     "calibrate": "calibrating",
     "coverage": "calibrating",
     "inventory": "inventorying",
+    "quality": "inspecting",
     "audit": "auditing",
     "audited": "auditing",
 }

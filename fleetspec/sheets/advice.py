@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fleetspec.planner.problem import is_partition
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span, usd
 
@@ -71,8 +72,8 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
         told.add(key)
         blocks.append(
             Line(
-                f"{label} needs {count(fit['need_mib'])} MiB: the smallest slice of {fit['pool']} that holds it is "
-                f"{fit['slot']} ({count(fit['usable_mib'])} MiB usable), {fit['per_gpu']} a GPU."
+                f"{label} needs {count(fit['need_mib'])} MiB: the smallest {_piece(fit['slot'])} of {fit['pool']} that "
+                f"holds it is {fit['slot']} ({count(fit['usable_mib'])} MiB usable), {fit['per_gpu']} a GPU."
             )
         )
     for miss in advice["near_misses"]:
@@ -93,6 +94,10 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     for pool in dict.fromkeys(one["pool"] for one in listed):
         blocks.append(_alternatives(plan, pool, [one for one in listed if one["pool"] == pool]))
     return blocks
+
+
+def _piece(slot: str) -> str:
+    return "partition" if is_partition(slot) else "slice"
 
 
 def _standing(plan: dict[str, Any], standing: dict[str, Any]) -> Line:

@@ -43,19 +43,25 @@ def _dated(offer: dict[str, Any]) -> str:
     )
 
 
+def _pieces(gpu: dict[str, Any]) -> list[tuple[int, str, int]]:
+    """How many there are at most of each slice or partition, its name, and its memory."""
+    cut = [(one["most"], one["name"], one["memory_mib"]) for one in gpu["profiles"]]
+    return cut + [(one["parts"], one["name"], one["memory_mib"]) for one in gpu["partitions"]]
+
+
 def gpus_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``catalog gpus``."""
     rows = tuple(
         (
             one["name"],
             _gib(one["memory_mib"]),
-            ", ".join(f"{p['most']} × {p['name']} ({_gib(p['memory_mib'])})" for p in one["profiles"]) or "whole only",
-            str(one["layouts"]) if one["layouts"] else "-",
+            ", ".join(f"{most} × {name} ({_gib(mib)})" for most, name, mib in _pieces(one)) or "whole only",
+            str(one["layouts"] or len(one["partitions"]) or "-"),
             f"{one['usd_per_gpu_hour']:.2f} USD/h, {one['cheapest']}" if one["cheapest"] else "-",
         )
         for one in data["gpus"]
     )
-    columns = ("GPU", "memory", "MIG profiles, most of each alone", "layouts", "cheapest a GPU")
+    columns = ("GPU", "memory", "MIG profiles and partitions, most of each alone", "layouts", "cheapest a GPU")
     told = "Memory is what jobs can use, less than the names say. Layouts are the full ways to cut one GPU."
     return [Table(columns, rows, frozenset({"memory", "layouts"})), Line(told, "dim")]
 

@@ -20,6 +20,7 @@ def test_all_are_found():
     assert list(registry()) == [
         "arima",
         "average",
+        "catboost",
         "egarch",
         "elasticnet",
         "ets",
@@ -29,6 +30,7 @@ def test_all_are_found():
         "lasso",
         "lightgbm",
         "nbeats",
+        "prophet",
         "ridge",
         "tgarch",
         "vol-scaled",

@@ -12,9 +12,10 @@ from capacity_problems import HEADER, cpu_pool, with_caps
 
 from fleetspec.planner.formulation import free_lengths
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Plan, Suggestion, violations
+from fleetspec.planner.plans import Plan, Suggestion
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 from fleetspec.units import Duration, Money, Share
 
 BACKTEST = replace(HEADER, run="backtest", deadline="")

@@ -22,9 +22,9 @@ from fleetspec.families import registry
 from fleetspec.family import Family, Params, Profile
 from fleetspec.planner.offers import usable_memory
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.pose import header_of, pose
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.violations import violations
 
 POOLS: dict[str, dict[str, str]] = {
     "cpu": {"cpu": "16", "memory": "64Gi", "price": "0.80 USD/h", "max": "20", "boot": "2m"},

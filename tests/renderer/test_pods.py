@@ -66,7 +66,8 @@ def test_rays_reader_sees_the_plan_however_it_is_rendered(shared: Path, name: st
     reader = pytest.importorskip(
         "ray.autoscaler._private.kuberay.autoscaling_config", reason="NOT CHECKED WITH RAY'S READER: ray is absent"
     )
-    cluster = ray_cluster(shared / "crds", parsed(variants()[name].render(), "rayjob.yaml"))
+    made = variants()[name]
+    cluster = ray_cluster(shared / "crds", parsed(made.render(), "rayjob.yaml"))
     nodes = reader._derive_autoscaling_config_from_ray_cr(cluster)["available_node_types"]
     seen = sorted(
         (node["max_workers"], node["resources"]["CPU"], node["resources"]["memory"], node["resources"].get("GPU", 0))
@@ -75,6 +76,6 @@ def test_rays_reader_sees_the_plan_however_it_is_rendered(shared: Path, name: st
     )
     assert seen == sorted(
         (line.workers, line.cores, line.memory_mib * MIB, int(line.slot != "cpu"))
-        for pool in POOLS
+        for pool in made.plan.pools
         for line in pool.workers
     )

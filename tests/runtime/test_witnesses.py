@@ -95,7 +95,8 @@ try:
     ray.init(address=cluster.address, log_to_driver=False, logging_level=logging.ERROR)
     import toy_fleet
     from fleetspec.objects import as_path
-    from fleetspec.runtime.driver import RunRequest, run
+    from fleetspec.runtime.driver import run
+    from fleetspec.runtime.request import RunRequest
     lock = toy_fleet.toy_lock(root)
     graph = toy_fleet.toy_graph(lock, root)
     request = RunRequest(toy_fleet.toy_spec(), graph, toy_fleet.toy_plan(graph), lock, root, as_path(store), "ray")

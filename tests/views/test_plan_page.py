@@ -179,7 +179,7 @@ def test_a_late_plan_is_drawn_whole() -> None:
 
 
 def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
-    figure = charts_plan.mig_strips(WHOLE["plan"])
+    figure = charts_plan.gpu_strips(WHOLE["plan"])
     assert figure is not None
     strips = [trace["y"][0] for trace in figure["data"]]
     # 2 nodes of 4 GPUs, 7 slices each.
@@ -192,7 +192,7 @@ def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
 def test_of_many_gpus_the_first_are_drawn_and_the_others_counted() -> None:
     stages = [WHOLE["plan"]["stages"][0] | {"pools": [PLAN["stages"][0]["pools"][0] | {  # type: ignore[index]
         "nodes": 40, "patterns": [["7x1g.10gb", 40]]}]}]  # fmt: skip
-    figure = charts_plan.mig_strips(WHOLE["plan"] | {"stages": stages})
+    figure = charts_plan.gpu_strips(WHOLE["plan"] | {"stages": stages})
     assert figure is not None
     assert figure["data"][-1]["y"] == ["gpu-h100-mig, GPU 12 and 148 more"]
 

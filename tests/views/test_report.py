@@ -82,17 +82,26 @@ def test_times_of_many_powers_do_not_crowd() -> None:
 
 def test_two_ways_to_cut_a_pool_are_two_strips() -> None:
     cuts = [["7x1g.10gb", 1], ["1x3g.40gb+1x2g.20gb", 1]]
-    figure = charts.mig_layouts(plan(stage(0, "fit", 1.0, cuts)))
+    figure = charts.gpu_layouts(plan(stage(0, "fit", 1.0, cuts)))
     assert figure is not None
     assert len({trace["y"][0] for trace in figure["data"]}) == 2
     shown = [trace["name"] for trace in figure["data"] if trace["showlegend"]]
     assert shown == ["1g.10gb", "3g.40gb", "2g.20gb"]
 
 
+def test_partitions_are_as_wide_as_their_dies() -> None:
+    figure = charts.gpu_layouts(plan(stage(0, "fit", 1.0, [["8xcpx-nps4", 2], ["2xdpx-nps1", 1], ["1xspx-nps1", 1]])))
+    assert figure is not None
+    widths: dict[str, list[int]] = {}
+    for trace in figure["data"]:
+        widths.setdefault(trace["text"][0], []).append(trace["x"][0])
+    assert widths == {"cpx": [1] * 8, "dpx": [4] * 2, "spx": [8]}
+
+
 def test_a_plan_without_work_has_no_charts() -> None:
     assert charts.cost_by_pool(plan()) is None
     assert charts.timeline(plan()) is None
-    assert charts.mig_layouts(plan()) is None
+    assert charts.gpu_layouts(plan()) is None
     assert charts.planned_against_actual([]) is None
 
 
