@@ -132,6 +132,7 @@ def main() -> None:
         seconds = time.perf_counter() - begun
         reasons, values, states = outcome(wild)
         expected, right, _ = outcome(calm)
+        fits, once = (len((root / "trace.txt").read_bytes().split()) for root in (wild, calm))
     print(
         f"{sum(states.values())} jobs of {len(names)} series; {hit} workers and {gone} drivers killed, begun {times} x"
     )
@@ -140,7 +141,6 @@ def main() -> None:
     print(f"quarantined as without disturbance: {set(expected) <= set(reasons)}; hit twice by chance: {struck}")
     same = all(values[key] == right[key] for key in values)
     print(f"every forecast is that of the undisturbed run: {same}; missing: {len(right) - len(values)}")
-    fits, once = (len((root / "trace.txt").read_bytes().split()) for root in (wild, calm))
     print(f"fits begun {fits}, undisturbed {once}: {fits - once} begun again for {hit + gone} kills")
     assert hit + gone >= arguments.kills, "the run was over before its kills were: ask for more jobs"
     assert same

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 os.environ |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 # The folder of this file is on the path here, and must be in the workers too.
@@ -31,6 +32,7 @@ import arch_garch
 import joblib
 import ray
 from metering import Meter
+from msgspec import structs
 
 from fleetspec import pipeline
 from fleetspec.compiler.jobgraph import RunKind
@@ -94,7 +96,7 @@ def timed(call: Callable[[], object]) -> Cost:
     return Cost(wall, meter.seconds)
 
 
-def applied(family: Family, models: int, bars: int, seed: int, folder: Path) -> Cost:
+def applied(family: Family, models: int, bars: int, seed: int, folder: Path, executor: str = "ray") -> Cost:
     """One apply of ``family``; its wall seconds are those after start-up."""
     path, report, store = folder / f"bench-{seed}.yaml", Report(), folder / "store"
     path.write_text(SPEC.format(models=models, bars=bars, seed=seed, train=arch_garch.TRAIN))
@@ -105,7 +107,7 @@ def applied(family: Family, models: int, bars: int, seed: int, folder: Path) -> 
     path.with_suffix(".lock").write_bytes(pipeline.lock(source, around).to_bytes())
     planned = pipeline.plan(pipeline.compile(source, around, report, RunKind.NIGHTLY), around, store)
     with Meter() as meter:
-        summary = pipeline.run(planned, store)
+        summary = pipeline.run(planned, store, executor)
     # A fit that arch does not vouch for is set aside, its forecast with it; the loop forecasts from it too.
     ended = summary.done + summary.newly_quarantined
     assert (ended, summary.failed) == (2 * models, 0), (summary.done, summary.causes, summary.failures)
@@ -118,6 +120,33 @@ def fleet(family: Family, models: int, bars: int) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         applied(family, WARM, bars, SEED + 1, Path(folder))
         return applied(family, models, bars, SEED, Path(folder))
+
+
+def beyond_the_jobs(models: int, bars: int) -> tuple[float, float]:
+    """Seconds of the processor inside and beyond the family's own code, of ``models`` in this process: both sides are
+    of one process and one moment, so their ratio holds on a busy machine."""
+    inside = 0.0
+
+    def clocked(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def clock(request: Any) -> Any:
+            nonlocal inside
+            begun = time.process_time()
+            try:
+                return call(request)
+            finally:
+                inside += time.process_time() - begun
+
+        return clock
+
+    whole = arch_garch.FAMILY
+    assert whole.fit is not None
+    family = structs.replace(whole, fit=clocked(whole.fit), forecast=clocked(whole.forecast))
+    spent = 0.0
+    with tempfile.TemporaryDirectory() as folder:
+        for seed, some in ((SEED + 1, WARM), (SEED, models)):
+            inside = 0.0
+            spent = applied(family, some, bars, seed, Path(folder), "inline").cpu
+    return inside, spent - inside
 
 
 def main() -> None:
@@ -166,6 +195,11 @@ def main() -> None:
     print(f"  start-up       {whole.startup:9.2f} s  data against the lock, Ray, workers and their imports")
     beyond = whole.wall * CORES - whole.inside - (part.wall * CORES - part.inside)
     print(f"  beyond jobs    {1e6 * beyond / (models - len(few)):9.0f} us of a core a further model, in wall time")
+    few_in, few_out = beyond_the_jobs(len(few), bars)
+    all_in, all_out = beyond_the_jobs(models, bars)
+    further, extra = models - len(few), all_out - few_out
+    share, each = extra / (all_in - few_in), 1e6 * extra / further
+    print(f"  in one process {each:9.0f} us of the processor a further model beyond its jobs, {share:.1%} of theirs")
     if engine is not None:
         line("  with its engine", engine, None)
 
