@@ -114,8 +114,3 @@ def test_two_shards_are_the_whole_night(shell: Shell) -> None:
     assert second["publication"]["to"].endswith("published")
     used = {row["planned_on"] for row in second["classes"] if "nbeats" in row["name"]}
     assert any("cpx-nps4" in each for each in used)
-
-    # The night as a whole has nothing left to do.
-    shell.good("render", "fleet.yaml", "--to", "out3")
-    third = run_on_its_groups(shell, shell.folder / "out3", store)
-    assert (third["done"], third["reused"]) == (0, 20)
