@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
-    from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
+    from fleetspec.runtime.tallies import Progress
     from fleetspec.runtime.telling import Listener
 
 
@@ -364,8 +364,8 @@ def run(
     """
     from fleetspec.planner.cuts import layout_of
     from fleetspec.runtime.deployed import record
-    from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
+    from fleetspec.runtime.request import RunRequest
 
     compiled = made.compiled
     request = RunRequest(
