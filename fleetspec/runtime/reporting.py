@@ -36,6 +36,7 @@ _READINGS = {
     "rmse": "root of the mean squared error of the log return over {horizon}; lower is better",
     "mae": "mean absolute error of the log return over {horizon}; lower is better",
     "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
+    "missing_windows": "windows without a forecast, of models that lack some: judged by the others",
     "violations": "losses over {horizon} beyond the value at risk",
     "rank_ic": "mean rank correlation of forecasts and returns over {horizon}; above 0 is skill",
     "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
