@@ -127,7 +127,8 @@ class ForecastRequest(Struct, frozen=True, eq=False):
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
-    forecasts of the groups this family is ``over``. ``side`` is the position whose value at risk is asked for: a
+    forecasts of the groups this family is ``over``, ``member_fits`` what each was made with, where the family
+    :attr:`~Family.reads_fits`. ``side`` is the position whose value at risk is asked for: a
     ``short`` one loses when the price rises.
     """
 
@@ -139,6 +140,7 @@ class ForecastRequest(Struct, frozen=True, eq=False):
     features: tuple[str, ...]
     levels: tuple[float, ...] = ()
     members: tuple[Forecasts, ...] = ()
+    member_fits: tuple[Fit | None, ...] = ()
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     measure: str = "returns"
@@ -265,6 +267,11 @@ class Family(Struct, frozen=True):
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
     warm: Callable[[BaseModel], None] | None = None
+    likelihood: str | None = None
+    """Of what its log-likelihood is the density, where every estimate is a free parameter of it: families that say the
+    same can be compared by an information criterion on one window."""
+    reads_fits: Callable[[BaseModel], bool] | None = None
+    """Whether a transform with these parameters needs the fits behind the forecasts it is over."""
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

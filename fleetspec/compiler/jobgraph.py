@@ -205,6 +205,22 @@ class JobGraph:
     def parents(self, job: int) -> NDArray[np.int32]:
         return self.parent_index[self.parent_ptr[job] : self.parent_ptr[job + 1]]
 
+    def addresses(self, models: NDArray[np.integer]) -> list[str]:
+        """:meth:`address` of many models: what they share is spelt once."""
+        m, slugs = self.models, self._slugs
+        heads = [f"{setting.label}/{setting.family.name}" for setting in m.settings]
+        tails = [str(horizon) for horizon in m.horizons]
+        columns = (m.universe[models].tolist(), m.setting[models].tolist(), m.series[models].tolist())
+        return [
+            f"{self.fleet}/{m.universes[universe]}/{heads[setting]}/"
+            f"{'_' if series == NONE else slugs[universe][series]}/{'_' if horizon == NONE else tails[horizon]}"
+            for universe, setting, series, horizon in zip(*columns, m.horizon[models].tolist(), strict=True)
+        ]
+
+    @cached_property
+    def _slugs(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(map(slug, names)) for names in self.models.series_names)
+
     def address(self, model: int) -> str:
         """``fleet/universe/group/family/series-or-_/horizon-or-_`` of a model."""
         m = self.models

@@ -134,17 +134,15 @@ class _Best:
 
 
 def precedence(classes: tuple[DemandClass, ...]) -> Precedence:
-    """The order of the classes that have jobs; those that have none pass on what they wait for."""
-    rows = {one.name: row for row, one in enumerate(one for one in classes if one.jobs)}
+    """The order of the classes that have jobs. One that has none has its results: nobody waits for what it read."""
+    listed = [one for one in classes if one.jobs]
+    rows = {one.name: row for row, one in enumerate(listed)}
     every: dict[str, int] = {}
-    for one in sorted(classes, key=lambda one: one.stage):
-        if one.after is None:
-            names = [other.name for other in classes if other.stage < one.stage]
-        else:
-            names = [name for name in one.after if name in every]
+    for one in sorted(listed, key=lambda one: one.stage):
+        names = [other.name for other in listed if other.stage < one.stage] if one.after is None else one.after
         mask = 0
         for name in names:
-            mask |= every[name] | (1 << rows[name] if name in rows else 0)
+            if name in every:
+                mask |= every[name] | 1 << rows[name]
         every[one.name] = mask
-    listed = [one for one in classes if one.jobs]
     return Precedence(tuple(every[one.name] for one in listed), tuple(one.stage for one in listed))

@@ -90,3 +90,11 @@ PARTITION = Rule(
     bad="hardware: {amd: {offer: azure/Standard_ND96isr_MI300X_v5, partition: spx-nps4, max: 1}}",
     good="hardware: {amd: {offer: azure/Standard_ND96isr_MI300X_v5, partition: cpx-nps4, max: 1}}",
 )
+TOO_MANY_SHARDS = Rule(
+    code="FS346",
+    title="more shards than parts that can be run apart",
+    why="Models that read each other's results, or share a job, are run together: a shard must find all it rests on. A "
+    "run falls into as many parts as that leaves, and a shard beyond them would have nothing to do.",
+    bad="fleetspec render fleet.yaml --shard 1/4 --to out    # one pooled model over all series",
+    good="fleetspec render fleet.yaml --to out",
+)

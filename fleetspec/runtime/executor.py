@@ -13,6 +13,7 @@ from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
@@ -112,16 +113,11 @@ class InlineExecutor:
         self._queue.clear()
 
 
-def waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
-    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
-    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
-    sizes: dict[int, list[Bundle]] = {}
-    on_gpu = []
-    for bundle in bundles:
-        station = executor.station(bundle.need)
-        if station.device == "cuda":
-            on_gpu.append(bundle)
-        else:
-            sizes.setdefault(station.cores, []).append(bundle)
-    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
-    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
+def executor_of(request: RunRequest, work: Workload) -> Executor:
+    if request.executor == "inline":
+        return InlineExecutor(work)
+    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    from fleetspec.runtime.on_ray import RayExecutor
+
+    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)

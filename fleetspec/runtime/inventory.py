@@ -31,7 +31,7 @@ _SHOWN = {
     "forecasts": ("origin", "horizon", "quantity", "level", "value"),
     "fits": ("window", "observations", "log_likelihood", "params", "estimates"),
     "trials": ("window", "candidate", "params", "metric", "value", "seconds"),
-    "evaluations": ("metric", "horizon", "level", "value", "n"),
+    "evaluations": ("period", "metric", "horizon", "level", "value", "n"),
     "quarantine": ("task", "window", "reason"),
     "published": ("origin", "age", "horizon", "quantity", "level", "value", "state", "reason"),
 }
@@ -44,6 +44,8 @@ _ALSO = {
     "published": ("series", "session", "known", "model", "fit", "fitted_to"),
 }
 """In the JSON and not in the table: what most rows have alike, or what the address already says."""
+_SPARSE = ("params", "period")
+"""Shown where any row has them: parameters of a search, stretches of days."""
 _NUMBERS = frozenset(
     {"window", "candidate", "horizon", "age", "level", "value", "n", "observations", "log_likelihood", "seconds"}
 )
@@ -59,8 +61,7 @@ class Results:
 
     def to_json(self, limit: int) -> dict[str, Any]:
         """The first ``limit`` rows in the columns worth showing; NaN and infinity become null."""
-        searched = "params" in self.table.column_names and self.table["params"].null_count < len(self.table)
-        columns = [name for name in _SHOWN[self.name] if name != "params" or searched]
+        columns = [name for name in _SHOWN[self.name] if name not in _SPARSE or self._any(name)]
         rows = [{key: _plain(value) for key, value in row.items()} for row in self.table.slice(0, limit).to_pylist()]
         return {
             "table": self.name,
@@ -70,6 +71,9 @@ class Results:
             "numbers": [column for column in columns if column in _NUMBERS],
             "rows": [{name: row[name] for name in ("address", *_ALSO[self.name], *columns)} for row in rows],
         }
+
+    def _any(self, name: str) -> bool:
+        return name in self.table.column_names and self.table[name].null_count < len(self.table)
 
 
 def results(store: Path, graph: JobGraph, mask: NDArray[np.bool_], name: str) -> Results:

@@ -5,6 +5,7 @@ Two addresses may share one digest; the job then runs once, at its *first* index
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -87,6 +88,15 @@ class Ledger:
         self.segment[job] = segment
         if reason is not None:
             self.reasons[job] = reason
+
+    def receive(self, rows: Sequence[LedgerRow], segment: int) -> int:
+        """Enter what a bundle came to; how many of its jobs are quarantined."""
+        jobs = np.fromiter((row.job for row in rows), dtype=np.int64, count=len(rows))
+        self.state[jobs], self.segment[jobs] = State.DONE, segment
+        wrong = [row for row in rows if row.state is not State.DONE]
+        for row in wrong:
+            self.settle(row.job, row.state, row.reason)
+        return len(wrong)
 
     def add_segment(self, name: str) -> int:
         self.segment_names.append(name)

@@ -42,7 +42,7 @@ LEDGER = pa.schema(
         _column("seconds", pa.float64(), "seconds inside the job on its worker, reading and writing excluded"),
         _column("work", pa.float64(), "work units of one job of the class: observations seen, bars x series"),
         _column("device", pa.string(), "cpu, or the GPU the job ran on"),
-        _column("slot", pa.string(), "cpu, gpu or the MIG slice the job held"),
+        _column("slot", pa.string(), "cpu, gpu, or the slice or partition the job held"),
         _column("run", pa.string(), "run that computed it: run-0001, run-0002 and so on"),
         _column("segment", pa.string(), "file stem of the job's rows in fits, trials, forecasts and evaluations"),
     ]
@@ -97,6 +97,7 @@ EVALUATIONS = pa.schema(
         _column("level", pa.float64(), "level the metric is for as a fraction, NaN where it has none"),
         _column("value", pa.float64(), "the metric, in the units its definition states"),
         _column("n", pa.int64(), "forecasts the metric was taken over"),
+        _column("period", pa.string(), "stretch of days it is of, by name; null where it is of all"),
     ]
 )
 
@@ -108,6 +109,14 @@ def with_params(table: pa.Table) -> pa.Table:
     if "artifact_bytes" not in table.column_names or "params" in table.column_names:
         return table
     field = FITS.field("params")
+    return table.append_column(field, pa.nulls(len(table), field.type))
+
+
+def with_periods(table: pa.Table) -> pa.Table:
+    """A table of evaluations with the column of periods, which the first versions did not write."""
+    if "metric" not in table.column_names or "candidate" in table.column_names or "period" in table.column_names:
+        return table
+    field = EVALUATIONS.field("period")
     return table.append_column(field, pa.nulls(len(table), field.type))
 
 

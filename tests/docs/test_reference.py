@@ -45,6 +45,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "fleet": language.FleetRow,
     "except": language.Exclusion,
     "backtest": language.Backtest,
+    "stretches of days": spec_models.JudgedWindow,
     "change": language.Change,
     "gates": language.Gate,
     "schedule": language.Schedule,
