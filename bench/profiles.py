@@ -1,7 +1,7 @@
 """Rows for ``fleetspec/catalog/measured.yaml``: how long a job of a family takes, and how much memory its worker.
 
     python bench/profiles.py [garch … dcc]              # all families that run on a CPU
-    python bench/profiles.py --memory [garch … dcc]     # of a process each
+    python bench/profiles.py --memory [garch … dcc]     # of a worker of Ray each
     python bench/profiles.py --evaluations variance return value_at_risk covariance
 
 The synthetic market, one window each, default parameters, five features, one thread, seconds of the processor including
@@ -19,8 +19,6 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -198,21 +196,24 @@ def _made(target: str, members: list[SeriesWindow], begin: int, end: int) -> For
     return Forecasts.joined(blocks)
 
 
-def memory(name: str) -> str:
-    """Peak resident MiB of a process that imports what a worker does and makes fits of 2,000 bars, and of the largest
-    process that it starts."""
-    width = "1" if "series" in registry()[name].per else "30"
-    done = subprocess.run(
-        [sys.executable, __file__, "--alone", name, "--width", width], capture_output=True, text=True, check=True
-    )
-    return done.stdout.strip()
+def memory(names: list[str]) -> None:
+    """Peak resident MiB of a worker of Ray that has loaded what a job needs and made fits of 2,000 bars, and of the
+    largest process that it starts; a worker for each family."""
+    import ray
+
+    ray.init(num_cpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        measured = ray.remote(max_calls=1)(alone)
+        for name in names:
+            width = 1 if "series" in registry()[name].per else 30
+            print(ray.get(measured.remote(name, width)), flush=True)
+    finally:
+        ray.shutdown()
 
 
 def alone(name: str, width: int) -> str:
     import resource
     import threading
-
-    import ray  # noqa: F401  # a worker holds it
 
     from fleetspec.runtime import worker  # noqa: F401
 
@@ -257,16 +258,10 @@ def main() -> None:
     parser.add_argument("names", nargs="*")
     parser.add_argument("--memory", action="store_true")
     parser.add_argument("--evaluations", action="store_true")
-    parser.add_argument("--alone")
-    parser.add_argument("--width", type=int, default=1)
     asked = parser.parse_args()
-    if asked.alone:
-        print(alone(asked.alone, asked.width))
-        return
     names = asked.names or [name for name, family in registry().families.items() if family.profile.gpu != "required"]
     if asked.memory:
-        for name in names:
-            print(memory(name), flush=True)
+        memory(names)
         return
     panel = list(market(BUNDLES * SIZE, LENGTHS[-1], SEED).values())
     print(f"arch: {1000 * arch_seconds(panel):.1f} ms", flush=True)

@@ -40,6 +40,7 @@ def advice(
     ``store`` gives measured runtimes and what is deployed; ``progress`` is told how many answers of how many are there.
     """
     from fleetspec.planner import cuts
+    from fleetspec.planner.elsewhere import cheaper_on_cpu
     from fleetspec.planner.mishaps import mishaps
     from fleetspec.planner.plans import plain
     from fleetspec.planner.shadow import shadow_prices
@@ -52,6 +53,7 @@ def advice(
         "bills": lambda: _bills(made, around, full),
         "shadow": lambda: shadow_prices(problem, ours),
         "mishaps": lambda: mishaps(problem, ours, _rests_on(compiled)) if holds else (),
+        "elsewhere": lambda: cheaper_on_cpu(compiled.graph, compiled.read.spec, around.catalog, problem, ours),
         "fits": lambda: cuts.fits(problem, ours),
         "near_misses": lambda: cuts.near_misses(problem),
         "standing": lambda: _standing(made, problem, store) if holds else None,

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
-    from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
+    from fleetspec.runtime.tallies import Progress
     from fleetspec.runtime.telling import Listener
 
 
@@ -292,10 +292,10 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
     from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
 
-    if given.vars or given.profiles:
+    if given.vars or given.profiles or given.prices is not None:
         raise reject(
             PLAN_IS_FIXED,
-            f"{path} is a saved plan: its vars and profiles were filled in when it was made",
+            f"{path} is a saved plan: its vars, profiles and prices were filled in when it was made",
             help="plan the spec again with them: fleetspec plan SPEC --var NAME=VALUE --out FILE",
         )
     saved = read_planfile(path)
@@ -364,8 +364,8 @@ def run(
     """
     from fleetspec.planner.cuts import layout_of
     from fleetspec.runtime.deployed import record
-    from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
+    from fleetspec.runtime.request import RunRequest
 
     compiled = made.compiled
     request = RunRequest(

@@ -121,6 +121,22 @@ class Runtime(Struct, frozen=True):
         return float(self.seconds * scale / share**self.share_exponent)
 
 
+class SpotTerms(Struct, frozen=True):
+    """An offer when it may be taken back: USD per node-hour, and how many of a node are taken back in an hour."""
+
+    usd_per_hour: float
+    preempt_per_hour: float
+
+
+class Book(Struct, frozen=True):
+    """A price book that was laid over a catalog, and the offers that have their price from it."""
+
+    name: str
+    date: str
+    source: str
+    offers: tuple[str, ...]
+
+
 class Catalog(Struct, frozen=True):
     """Devices, offers and runtimes by name, and the digest of all of it."""
 
@@ -130,4 +146,7 @@ class Catalog(Struct, frozen=True):
     """By (family, task, device); device is ``cpu`` or a GPU's name."""
     digest: str = ""
     shipped: str = ""
-    """The digest of what it was before runtimes of a store were laid over it."""
+    """The digest of what it was before runtimes of a store, or a price book, were laid over it."""
+    book: Book | None = None
+    spots: Mapping[str, SpotTerms] = field(default_factory=dict)
+    """By offer, where a book has them."""

@@ -37,6 +37,7 @@ _COMMANDS = {
     "lint": ("linting", "Check Ray and Kueue manifests by the rules of those who will run them."),
     "calibrate": ("calibrating", "Measure a few jobs of each class, so that plans need not guess."),
     "apply": ("running", "Run what is missing, here or on a cluster, and store the results."),
+    "placebo": ("placeboing", "Run the alphas on shuffled returns: what is promoted there is chance."),
     "status": ("running", "Say what the store, or a cluster, holds of a fleet."),
     "drift": ("deploying", "Compare what is on a cluster with what the spec renders."),
     "destroy": ("deploying", "Remove a fleet, or runs of it, from a cluster."),

@@ -168,15 +168,19 @@ def timeout_option(default: str | None, help: str) -> Callable[[F], F]:
 
 
 def given_options(function: F) -> F:
-    """``--var`` and ``--profile``; the command gets them, with the environment, as ``given``."""
+    """``--var``, ``--profile`` and ``--prices``; the command gets them, with the environment, as ``given``."""
 
     @click.option("--var", "vars_", multiple=True, metavar="NAME=VALUE", callback=_values,
                   help="Give a var of the spec a value; may be repeated.")  # fmt: skip
     @click.option("--profile", "profiles", multiple=True, metavar="NAME",
                   help="Lay profiles/NAME.yaml over the spec; may be repeated, in order.")  # fmt: skip
+    @click.option("--prices", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+                  help="A price book in place of the spec's: a file of kind: Prices.")  # fmt: skip
     @functools.wraps(function)
-    def command(*arguments: Any, vars_: dict[str, str], profiles: tuple[str, ...], **others: Any) -> Any:
-        return function(*arguments, given=Given(vars_, profiles, os.environ), **others)
+    def command(
+        *arguments: Any, vars_: dict[str, str], profiles: tuple[str, ...], prices: Path | None, **others: Any
+    ) -> Any:
+        return function(*arguments, given=Given(vars_, profiles, os.environ, prices=prices), **others)
 
     return cast(F, command)
 

@@ -39,10 +39,12 @@ from fleetspec.diagnostics import ExitCode, Report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.progress import TaskID
+
     from fleetspec.compiler.shards import Shard
     from fleetspec.pipeline import Planned
     from fleetspec.renderer.ownership import Scope
-    from fleetspec.runtime.driver import Progress
+    from fleetspec.runtime.tallies import Progress
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -198,8 +200,23 @@ def _present(planned: Planned, no_color: bool, yes: bool, quiet: bool) -> None:
         click.confirm("\nRun it?", abort=True, err=True)
 
 
+_GROUPS_SHOWN = 8
+
+
+def told(now: Progress) -> str:
+    """What stands beside the bar of a run: quarantine, and when it ends against its deadline."""
+    from fleetspec.sheets.figures import span
+
+    parts = [f"{now.quarantined} quarantined"] if now.quarantined else []
+    if now.end_seconds is not None and now.done < now.total:
+        parts.append(f"{span(max(now.end_seconds - now.wall_seconds, 0.0))} left")
+        slack = now.deadline_seconds - now.end_seconds
+        parts.append(f"{span(slack)} before the deadline" if slack >= 0 else f"{span(-slack)} LATE")
+    return ", ".join(parts)
+
+
 class _progress:  # noqa: N801 - a context manager, read as a verb
-    """A progress bar on stderr; silent when it is piped or ``--quiet``."""
+    """Progress bars on stderr, of the run and of its groups; silent when it is piped or ``--quiet``."""
 
     def __init__(self, planned: Planned, quiet: bool) -> None:
         self._shown = not quiet and sys.stderr.isatty()
@@ -208,19 +225,29 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
         if not self._shown:
             return None
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=None, told="")
+        self._groups: dict[str, TaskID] = {}
         self._bar.start()
         return self._update
 
     def _update(self, now: Progress) -> None:
         text = f"stage {now.stage + 1} of {now.stages}"
-        if now.quarantined:
-            text += f", {now.quarantined} quarantined"
-        self._bar.update(self._task, description=text, completed=now.done, total=now.total)
+        self._bar.update(self._task, description=text, completed=now.done, total=now.total, told=told(now))
+        # Groups with the most to do: a terminal has few lines.
+        for group in sorted(now.groups, key=lambda one: (-one.total, one.name))[:_GROUPS_SHOWN]:
+            if group.name not in self._groups:
+                self._groups[group.name] = self._bar.add_task(f"  {group.name}", total=group.total, told="")
+            said = f"{group.quarantined} quarantined" if group.quarantined else ""
+            self._bar.update(self._groups[group.name], completed=group.done, total=group.total, told=said)
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
@@ -272,7 +299,8 @@ def status_command(
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
 @click.option("--table", default=None,
-              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "covariances", "quarantine",
+                                 "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -293,8 +321,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
-    is published.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, covariances with their
+    correlations, the quarantine, or what is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

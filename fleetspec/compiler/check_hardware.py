@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.rules import capacity, meaning, meaning_operation
+from fleetspec.rules import capacity, meaning, meaning_operation, pricing
 from fleetspec.units import Rate
 
 if TYPE_CHECKING:
@@ -170,6 +170,13 @@ def _check_spot(spec: FleetSpec, pool: Pool, catalog: Catalog, route: Route, rep
     if spot is None:
         return
     here: Route = (*route, "spot")
+    if spot == "catalog" and pool.offer not in catalog.spots:
+        known = pool.offer is not None and pool.offer in catalog.offers
+        message = f"no price book has spot terms of {pool.offer}" if known else "only an offer has spot terms of a book"
+        help = "write spot: {price: 0.31 USD/h, preempt: 4%/h}"
+        if known:
+            help += f", or add spot to {pool.offer} in the price book"
+        report.add(pricing.NO_SPOT_PRICE, message, route=here, help=help)
     if f"{route[-1]}-spot" in spec.hardware:
         report.add(
             meaning_operation.POOL_TERMS,
@@ -179,6 +186,9 @@ def _check_spot(spec: FleetSpec, pool: Pool, catalog: Catalog, route: Route, rep
             help="give the other pool another name",
             related=[(("hardware", f"{route[-1]}-spot"), "the pool of that name")],
         )
+    if isinstance(spot, str):
+        # A book is held to its own rules.
+        return
     offer = catalog.offers.get(pool.offer) if pool.offer is not None else None
     full = offer.usd_per_hour if offer is not None else pool.price.usd_per_hour if pool.price is not None else None
     if full is not None and spot.price.usd_per_hour >= full:

@@ -95,11 +95,16 @@ _EXAMPLES = {
     "pools": "pools: [cpu-std, gpu-h100]",
     "publish": 'publish: {to: "s3://lake/forecasts/", format: parquet}',
     "moved": "moved: [{from: equities/volatility, to: equities/vol}]",
+    "stress": "stress: [2008, 2020]",
+    "windows": "windows: {brexit: {from: 2016-06-24, to: 2016-07-08}}",
+    "metrics": "metrics: [hit-rate]",
     "backtest": "backtest: {scheme: walk-forward, models: [vol], step: 20 bars, within: 12h}",
 }
 _EXAMPLES_WITHIN = {
     ("moved", "from"): "from: equities/volatility",
     ("moved", "to"): "to: equities/vol",
+    ("windows", "from"): "from: 2020-02-20",
+    ("windows", "to"): "to: 2020-04-30",
     ("publish", "to"): 'to: "s3://lake/forecasts/"',
     ("axes", "every"): "every: [1 session, 5 sessions]",
     ("data", "price"): "price: close",

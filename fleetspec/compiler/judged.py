@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.evaluation.judging import CONTESTS, NAIVE, Period
 from fleetspec.evaluation.periods import STRESS
-from fleetspec.evaluation.plugins import METRICS, TARGETS
+from fleetspec.evaluation.plugins import METRICS, SHIPPED_TARGETS, TARGETS
 
 if TYPE_CHECKING:
+    from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_models import Backtest, BacktestTest, ModelGroup
 
 EVALUATION = 2
@@ -39,6 +40,19 @@ def rival(backtest: Backtest) -> tuple[str, str | None] | None:
     return group, family or None
 
 
+def contested(spec: FleetSpec, group: str) -> bool:
+    """Whether contests are held of a group: there are such tests, and the baseline forecasts what the group does."""
+    backtest = spec.backtest
+    if backtest is None or group not in backtest.models or not contests(backtest):
+        return False
+    named, model = rival(backtest), spec.models[group]
+    if model.target == "covariance":
+        # Matrices have scores, and no contests: there is no naive one to hold them against.
+        return False
+    other = model if named is None else spec.models.get(named[0])
+    return other is not None and (other.target, other.per, other.side) == (model.target, model.per, model.side)
+
+
 def evaluation_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
     """What the scores of a group's models depend on, beside their forecasts."""
     content: dict[str, Any] = {"version": EVALUATION, "tests": sorted(own_tests(backtest))}
@@ -58,4 +72,6 @@ def contest_content(backtest: Backtest, model: ModelGroup) -> dict[str, Any]:
 
 
 def _target_content(model: ModelGroup) -> dict[str, Any]:
-    return {"target": TARGETS[model.target].version} if model.target in TARGETS else {}
+    # Entry points are looked for only where a target is not one of the shipped: that takes as long as a small fleet.
+    shipped = model.target in SHIPPED_TARGETS
+    return {} if shipped or model.target not in TARGETS else {"target": TARGETS[model.target].version}

@@ -13,7 +13,7 @@ import numpy as np
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Jobs
 from fleetspec.compiler.jobgraph import NONE, Task
-from fleetspec.compiler.judged import contest_content, contests, rival
+from fleetspec.compiler.judged import contest_content, contested, contests, rival
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,23 +34,18 @@ def hold_contests(spec: FleetSpec, assembly: Assembly, built: Mapping[tuple[str,
         return
     named = rival(backtest)
     for (group, bar), blocks in built.items():
-        if group not in backtest.models:
+        if not contested(spec, group):
             continue
         baseline = []
         if named is not None:
             baseline = [b for b in built.get((named[0], bar), ()) if named[1] in (None, b.setting.family.name)]
-            if not baseline or not _comparable(baseline[0], blocks[0]):
+            if not baseline:
                 continue
         content = identity.canonical(contest_content(backtest, spec.models[group]))
         for block in blocks:
             others = [other for other in blocks if other is not block and other.pooled == block.pooled]
             others += [other for other in baseline if other is not block and other not in others]
             _hold(assembly, block, others, content)
-
-
-def _comparable(one: Block, other: Block) -> bool:
-    ours, theirs = one.setting, other.setting
-    return (ours.target, ours.side, one.pooled) == (theirs.target, theirs.side, other.pooled)
 
 
 def _hold(assembly: Assembly, block: Block, others: list[Block], content: bytes) -> None:

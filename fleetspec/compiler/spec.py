@@ -25,6 +25,7 @@ from fleetspec.compiler.spec_hardware import (
     Schedule,
 )
 from fleetspec.compiler.spec_models import Backtest, Gate, ModelGroup, Target
+from fleetspec.compiler.spec_prices import Prices
 from fleetspec.scalars import (
     BarSizeText,
     BarsText,
@@ -180,6 +181,7 @@ class FleetSpec(Shape):
     budget: Budget
     objective: Objective = Objective()
     hardware: dict[Name, Pool]
+    prices: Prices | None = None
     queue: Queue | None = None
     limits: Limits = Limits()
     policies: dict[Name, Policy] = Field(default_factory=dict)

@@ -33,6 +33,11 @@ class Rows(NamedTuple):
     level: Floats
     value: Floats
 
+    @property
+    def others(self) -> NDArray[np.str_]:
+        """'' in every row: what is of two series is judged by :mod:`~fleetspec.evaluation.covariances`."""
+        return np.full(len(self.value), "")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:

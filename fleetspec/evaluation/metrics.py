@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fleetspec.evaluation.cases import cases, within
+from fleetspec.evaluation.covariances import covariance_scores
 from fleetspec.evaluation.crps import crps
 from fleetspec.evaluation.errors import mae, mase, qlike, rmse, rmse_ratio_to_zero, smape
 from fleetspec.evaluation.plugins import METRICS, TARGETS
@@ -42,12 +43,15 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
       the mean and tail that stand beside it, ``crps``;
     - ``return``: ``rmse``, ``mae``, ``rmse_ratio_to_zero``, ``mase``, ``smape``, and over several series ``rank_ic``;
     - ``value_at_risk`` (every level): see :func:`~fleetspec.evaluation.value_at_risk.value_at_risk_scores`;
+    - ``covariance``: see :func:`~fleetspec.evaluation.covariances.covariance_scores`;
     - a plugged-in target: ``loss``, ``rmse`` and ``mae``.
 
     With ``every`` set only forecasts at renewals count, every name ends in ``@`` and that number, and returns have
     ``turnover`` and ``mean_return`` as well (see :mod:`portfolios`). Otherwise each period has the same scores again,
     but for tests, which need more forecasts than a crash has days.
     """
+    if judging.target == "covariance":
+        return _of_matrices(judging, list(forecasts), series)
     scores: list[Score] = []
     for case in cases(judging, forecasts, series):
         mark = f"@{judging.every}" if judging.every else ""
@@ -56,6 +60,16 @@ def evaluate(judging: Judging, forecasts: Iterable[Predictions], series: Mapping
             part = within(case, period, series)
             if len(part):
                 scores += _named(judging._replace(tests=()), part, series, period.name, "")
+    return scores
+
+
+def _of_matrices(judging: Judging, parts: list[Predictions], series: Mapping[str, Realised]) -> list[Score]:
+    scores: list[Score] = []
+    for horizon in sorted({int(h) for part in parts for h in np.unique(part.horizon)}):
+        for period in (None, *judging.periods):
+            found = covariance_scores(parts, horizon, series, period)
+            name = "" if period is None else period.name
+            scores += [Score(metric, horizon, float("nan"), value, n, name) for metric, (value, n) in found.items()]
     return scores
 
 

@@ -106,7 +106,7 @@ def _by_date(case: Case, loss: Floats) -> tuple[Dates, Floats]:
     """Losses by origin, the mean of all series of a date; those that are not defined are left out."""
     known = np.isfinite(loss)
     origins, at = np.unique(case.pairs.origin[known], return_inverse=True)
-    total, count = np.bincount(at, weights=loss[known], minlength=len(origins)), np.bincount(at, minlength=len(origins))
+    total, count = np.bincount(at, weights=loss[known]), np.bincount(at)
     return origins, total / count
 
 

@@ -117,7 +117,7 @@ FAMILY = Family(
     horizon_free=False,
     uses_features=False,
     min_bars=1,
-    profile=Profile(memory_mib=220, basis="assumed: as a worker with Ray, Arrow and SciPy, which it does not exceed"),
+    profile=Profile(memory_mib=220, basis="measured: 144 MiB in a worker of Ray after forecasts; the rest is headroom"),
     forecast=forecast,
     reads_fits=reads_fits,
 )

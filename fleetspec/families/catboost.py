@@ -94,8 +94,7 @@ FAMILY = Family(
     min_bars=MIN_BARS,
     profile=Profile(
         memory_mib=260,
-        basis="measured: 194 MiB in a process with Ray, Arrow and CatBoost after fits of 2,000 bars; the rest is "
-        "headroom",
+        basis="measured: 209 MiB in a worker of Ray after fits of 2,000 bars; the rest is headroom",
     ),
     fit=fit,
     forecast=forecast,

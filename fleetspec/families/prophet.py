@@ -183,8 +183,8 @@ FAMILY = Family(
     min_bars=MIN_BARS,
     profile=Profile(
         memory_mib=300,
-        basis="measured: 212 MiB in a process with Ray, Arrow and Prophet after fits of 2,000 bars, 10 MiB in Stan's "
-        "beside it; the rest is headroom",
+        basis="measured: 227 MiB in a worker of Ray after fits of 2,000 bars, 10 MiB in Stan's process beside it; the "
+        "rest is headroom",
     ),
     fit=fit,
     forecast=forecast,

@@ -299,6 +299,8 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
                 preempt_per_hour=pool.preempt_per_hour,
                 capex_per_hour=pool.capex_per_hour,
                 sharing=pool.sharing,
+                price_date=pool.price_date,
+                price_book=pool.price_book,
             )
         )
     return tuple(lines)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.planner.judge_chances import Factors, load_of, nodes_of, places_on, taken_of
+from fleetspec.planner.judge_chances import MOST_NODES, Factors, load_of, nodes_of, places_on, taken_of, working_of
 from fleetspec.planner.judge_overlap import Together
 from fleetspec.planner.judge_rooms import LANES, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise, described
@@ -30,8 +30,6 @@ IDLE_SECONDS = 120.0
 """A node without jobs is paid for so much longer, as the manifests tell the autoscaler."""
 WILSON_Z = 1.959964
 """Half width of a 95 % interval in standard deviations."""
-MOST_NODES = 4 * LANES
-"""Nodes of a pool whose boots are drawn one by one."""
 DIGITS = 4
 """Significant digits of what trials give: more would be noise."""
 
@@ -207,8 +205,7 @@ def _pool_end(
 
 def _width(pool: CapacityPool, use: PoolUse, one: DemandClass, slot: str) -> int:
     """How many jobs of a class the working nodes of a pool run at a time."""
-    spare = dict(use.waiting)
-    working = {name: nodes - spare.get(name, 0) for (_, name), nodes in nodes_of(use)}
+    working = {name: nodes for (_, name), nodes in working_of(use)}
     if slot == CPU_SLOT:
         return sum(working.values()) * places_on(pool, one)
     counts = {pattern.name: dict(pattern.slots).get(slot, 0) for pattern in pool.patterns}

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.planner.judge_rooms import Load
+from fleetspec.planner.judge_rooms import LANES, Load
 from fleetspec.planner.noise import Noise
 from fleetspec.planner.plans import Lane, PoolUse
 from fleetspec.planner.problem import CPU_SLOT, CapacityPool, DemandClass, Placement
 
 Floats = NDArray[np.float64]
+
+MOST_NODES = 4 * LANES
+"""Nodes of a pool whose boots are drawn one by one."""
 
 
 class Factors:
@@ -50,6 +53,13 @@ def places_on(pool: CapacityPool, one: DemandClass) -> int:
 def nodes_of(use: PoolUse) -> list[tuple[tuple[str, str], int]]:
     """A pool's nodes in a stage by (pool, pattern)."""
     return [((use.pool, name), nodes) for name, nodes in use.patterns or (("", use.nodes),)]
+
+
+def working_of(use: PoolUse) -> list[tuple[tuple[str, str], int]]:
+    """Those of them that work, and do not only wait to be given back; patterns without any are left out."""
+    spare = dict(use.waiting)
+    working = [((pool, name), nodes - spare.get(name, 0)) for (pool, name), nodes in nodes_of(use)]
+    return [(key, nodes) for key, nodes in working if nodes > 0]
 
 
 def load_of(

@@ -8,10 +8,12 @@ such a part of the night stay up here, with chance and without.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.planner.judge_chances import Factors, load_of, nodes_of, places_on, taken_of
+from fleetspec.planner.judge_chances import MOST_NODES, Factors, load_of, places_on, taken_of, working_of
 from fleetspec.planner.judge_rooms import FINE, LANES, last_of
 from fleetspec.planner.noise import Noise
 from fleetspec.planner.plans import Lane, Plan, PoolUse, StagePlan
@@ -53,6 +55,11 @@ class Together:
         )
         self._length = max(s.end_seconds for s in stages) - min(s.start_seconds for s in stages)
         self._before = before
+        # Of very many nodes a part is drawn: when single ones of so many are up does not matter.
+        most: dict[str, int] = {}
+        for (_, name), use in self._uses.items():
+            most[name] = max(most.get(name, 1), use.nodes)
+        self._part = {name: min(MOST_NODES / nodes, 1.0) for name, nodes in most.items()}
         self._gone = {key: taken_of(self._pools[key[1]], use, rng, trials, noise) for key, use in self._uses.items()}
         self._up: dict[tuple[str, str], list[Floats]] = {}
         self._rooms: dict[tuple[str, str], _Room] = {}
@@ -81,13 +88,14 @@ class Together:
         waits = [self._ends[name] for name in self._waits[lane.klass] if name in self._ends]
         release = np.maximum.reduce([nothing, *waits])
         pool, use = self._pools[lane.pool], self._uses[lane.stage, lane.pool]
-        for key, nodes in nodes_of(use):
+        drawn = self._drawn(use)
+        for key, nodes in drawn.items():
             self._call(key, nodes, release)
         room = self._room(pool, lane.slot)
-        mine = room.of(dict(nodes_of(use)))
+        mine = room.of(drawn)
         up = np.stack([self._up[key][node] for key, node in (room.owner(at) for at in mine)], axis=1)
         one = self._classes[lane.klass]
-        width = room.places(dict(nodes_of(use))) * (places_on(pool, one) if lane.slot == CPU_SLOT else 1)
+        width = room.places(dict(working_of(use))) * (places_on(pool, one) if lane.slot == CPU_SLOT else 1)
         load = load_of(lane, one, pool, width, self._gone[lane.stage, lane.pool], self._factors, self._noise)
         free = np.sort(np.maximum(np.maximum(room.free[:, mine], up), release[:, None]), axis=1)
         room.free[:, mine], last = last_of(free, load, lane.seconds_per_job <= FINE * self._length, self._rng)
@@ -95,16 +103,24 @@ class Together:
         self._busy[lane.stage, lane.pool] = np.minimum(start, release), np.maximum(end, last)
         return last
 
+    def _drawn(self, use: PoolUse) -> dict[tuple[str, str], int]:
+        """Nodes of a pool that work in a stage, as many as are drawn."""
+        return {key: math.ceil(nodes * self._part[use.pool]) for key, nodes in working_of(use)}
+
     def _call(self, key: tuple[str, str], nodes: int, release: Floats) -> None:
         """Boot what is not up of the first ``nodes``."""
         pool, noise = self._pools[key[0]], self._noise
-        up = self._up.setdefault(key, [np.zeros(self._trials) for _ in range(self._before.get(key, 0))])
+        up = self._up.setdefault(key, self._there(key))
         missing = nodes - len(up)
         if missing > 0:
             out = self._rng.random(self._trials) < noise.stock_out
             short = out * self._rng.exponential(max(noise.stock_out_seconds, 1e-9), self._trials)
             boots = np.exp(noise.boot * self._rng.standard_normal((self._trials, missing)))
             up += [release + pool.boot_seconds * boots[:, at] + short for at in range(missing)]
+
+    def _there(self, key: tuple[str, str]) -> list[Floats]:
+        """Nodes that are up from before."""
+        return [np.zeros(self._trials) for _ in range(math.ceil(self._before.get(key, 0) * self._part[key[0]]))]
 
     def _room(self, pool: CapacityPool, slot: str) -> _Room:
         if (pool.name, slot) not in self._rooms:
@@ -114,7 +130,7 @@ class Together:
                 for lane in self._lanes
                 if (lane.pool, lane.slot) == (pool.name, slot)
             )
-            self._rooms[pool.name, slot] = _Room(pool, slot, uses, per, self._trials)
+            self._rooms[pool.name, slot] = _Room(pool, slot, [self._drawn(use) for use in uses], per, self._trials)
         return self._rooms[pool.name, slot]
 
 
@@ -122,10 +138,12 @@ class _Room:
     """The lanes of one slot of a pool. Each stands for a place on a node, evenly over the nodes; a CPU node is one
     place, on which up to ``per`` jobs run."""
 
-    def __init__(self, pool: CapacityPool, slot: str, uses: list[PoolUse], per: int, trials: int) -> None:
+    def __init__(
+        self, pool: CapacityPool, slot: str, uses: list[dict[tuple[str, str], int]], per: int, trials: int
+    ) -> None:
         most: dict[tuple[str, str], int] = {}
         for use in uses:
-            for key, nodes in nodes_of(use):
+            for key, nodes in use.items():
                 most[key] = max(most.get(key, 0), nodes)
         self._counts = {key: 1 if slot == CPU_SLOT else _count(pool, key[1], slot) for key in most}
         places = [(key, node) for key, nodes in most.items() for node in range(nodes) for _ in range(self._counts[key])]

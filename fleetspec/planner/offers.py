@@ -36,7 +36,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
         offer = catalog.offers[pool.offer]
         cpu, memory, gpu, gpus = offer.cpu, offer.memory_mib, offer.gpu, offer.gpus
         price = offer.usd_per_hour
-        basis = f"{offer.name} on demand in {offer.region}, {offer.price_date}"
+        where = f" in {offer.region}" if offer.region else ""
+        basis = f"{offer.name} on demand{where}, {offer.price_date}"
         if offer.note:
             basis += f" ({offer.note})"
     else:
@@ -50,6 +51,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
     if pool.capex is not None:
         purchase, price, basis = "owned", pool.capex.power.usd_per_hour, "spec: power of an owned node"
         purchased = pool.capex.price.usd / (pool.capex.years * HOURS_A_YEAR)
+    dated = catalog.offers[pool.offer].price_date if pool.offer is not None else ""
+    book = catalog.book.name if catalog.book is not None and pool.offer in catalog.book.offers else ""
     cores, usable = usable_cores(cpu), usable_memory(memory)
     slots: tuple[Slot, ...] = ()
     patterns: tuple[Pattern, ...] = ()
@@ -67,11 +70,16 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
             as_, usd, cores, usable, pool.max, pool.boot.seconds, gpu, gpus, slots, patterns, basis,
             purchase=purchase, pool_of=name, preempt_per_hour=preempt, capex_per_hour=capex,
             sharing="" if gpu is None or pool.share == "none" else pool.share,
+            price_date="" if basis.startswith("spec") else dated, price_book="" if basis.startswith("spec") else book,
         )  # fmt: skip
 
     itself = sold(name, price, basis, purchase, 0.0, purchased)
     if pool.spot is None:
         return (itself,)
+    if isinstance(pool.spot, str):
+        terms = catalog.spots[pool.offer or ""]
+        basis = f"{pool.offer} spot, {dated} (price book {book})"
+        return itself, sold(name + SPOT, terms.usd_per_hour, basis, "spot", terms.preempt_per_hour, 0.0)
     spot = pool.spot
     return itself, sold(name + SPOT, spot.price.usd_per_hour, "spec: spot", "spot", spot.preempt.fraction, 0.0)
 

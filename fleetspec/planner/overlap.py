@@ -41,16 +41,22 @@ def overlapped(land: Terrain, plain: Replay, bound_usd: float, buy: Buy, quick: 
     """The better of a plan with barriers and of those whose stages overlap; ``quick`` looks at its nodes alone."""
     if not land.order.overlaps:
         return Pair(plain, None)
+
+    def worth(one: Replay) -> tuple[float, float, float]:
+        return _worth(land, one)
+
     found = list(released(land, plain.allocation))
     if not quick:
         shorter = min(one.end for one in found) - land.problem.overhead_seconds
         ratio = (plain.end - land.problem.overhead_seconds) / max(shorter, 1e-9)
         for stretch in _stretches(land, plain, ratio):
             found += [again for one in buy(land, land.time * stretch, True) for again in released(land, one.allocation)]
-    best = min(found, key=lambda one: _worth(land, one))
     if not quick:
-        best = polished(land, best, bound_usd)
-    return Pair(best if _worth(land, best) < _worth(land, plain) else plain, plain)
+        # Each order of classes released at once is polished for itself: one may hold with fewer nodes.
+        leaders = [min((one for one in found if one.urgent is urgent), key=worth) for urgent in (False, True)]
+        found += [polished(land, one, bound_usd) for one in leaders]
+    best = min(found, key=worth)
+    return Pair(best if worth(best) < worth(plain) else plain, plain)
 
 
 def released(land: Terrain, allocation: Allocation) -> Iterator[Replay]:

@@ -25,6 +25,7 @@ from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
+from fleetspec.planner.keeping import keep_both
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.overlap import overlapped
@@ -72,6 +73,8 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
     made = _written(problem, header, outcome)
+    if made.verdict in ("late", "infeasible"):
+        made = replace(made, keep_both=keep_both(problem, solve))
     chance = judge(problem, made)
     if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
         # The seeds of planning were kinder than those of the judge, whose word counts.

@@ -144,6 +144,8 @@ class PoolLine:
     preempt_per_hour: float = 0.0
     capex_per_hour: float = 0.0
     sharing: str = ""
+    price_date: str = ""
+    price_book: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,27 @@ class Suggestion:
     route: tuple[str, ...]
     current: str
     proposed: str
+    end_seconds: float
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Models of a line (universe/group/family) that fall out, and what all of them are worth."""
+
+    name: str
+    models: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBoth:
+    """What falls out of a plan that does not hold so that deadline and budget do, confirmed by planning again:
+    ``kept_value`` of ``total_value`` stays."""
+
+    left_out: tuple[LeftOut, ...]
+    kept_value: float
+    total_value: float
     end_seconds: float
     cost_usd: float
 
@@ -252,6 +275,8 @@ class Plan:
     objective: Objective = "cost"
     soonest_seconds: float = 0.0
     """Where the objective is time, when the run ends at the earliest, proved; else 0."""
+    keep_both: KeptBoth | None = None
+    """Of a plan that does not hold: what to leave out instead of moving a limit."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
     overlap: Overlap | None = None

@@ -73,6 +73,10 @@ class CapacityPool:
     capex_per_hour: float = 0.0
     sharing: str = ""
     """How jobs share a GPU: ``mps``, ``time-slice``, or not."""
+    price_date: str = ""
+    """The day its price is of, where a list or a price book says so."""
+    price_book: str = ""
+    """The price book its price is from ("": the shipped list, or the spec)."""
 
     @property
     def spec_name(self) -> str:
@@ -125,6 +129,8 @@ class DemandClass:
     gpu: str
     placements: tuple[Placement, ...]
     after: tuple[str, ...] | None = None
+    value: float = 1.0
+    """What one model of it is worth where not all can be kept."""
 
 
 @dataclass(frozen=True)

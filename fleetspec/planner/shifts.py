@@ -88,7 +88,7 @@ def bill(groups: dict[NodeKey, Group], spans: Spans, end: float) -> list[Paid]:
     """All node-seconds of a run that ends at ``end``, each paid by one stage or shared by several.
 
     Between barriers they are paid by the stage that runs; where several may, by those that are at work on the node in
-    proportion to their work a second, and where none is by the one that was last.
+    proportion to their work a second, and where none is by all that work on it from boot to boot, by their work.
     """
     found = []
     for stages, begin, until in spans:
@@ -110,8 +110,9 @@ def _pieces(group: Group, stages: tuple[int, ...], begin: float, until: float) -
     """(stage, nodes, node-seconds) of a group between two moments; nodes counts from the first on."""
     found = []
     for band, (edge, size) in enumerate(zip(group.edges, group.sizes, strict=True)):
-        here = {s: group.busy[s] for s in stages if s in group.busy and group.nodes[s] >= edge}
+        users = {s: group.busy[s] for s in stages if s in group.busy and group.nodes[s] >= edge}
         for shift in group.shifts[band]:
+            here = {s: one for s, one in users.items() if one.start <= shift.until and shift.begin <= one.end}
             low, high = max(shift.begin, begin), min(shift.until, until)
             if high < low or (high == low and not here):
                 continue
@@ -126,12 +127,12 @@ def _pieces(group: Group, stages: tuple[int, ...], begin: float, until: float) -
 def _payers(here: dict[int, Busy], stages: tuple[int, ...], left: float, right: float) -> list[tuple[int, float]]:
     if len(stages) == 1:
         return [(stages[0], 1.0)]
+    if not here:
+        return [(stages[0], 1.0)]
     at_work = {s: one for s, one in here.items() if one.start <= left and right <= one.end}
-    if not at_work:
-        past = [(one.end, s) for s, one in here.items() if one.end <= left]
-        return [(max(past)[1] if past else stages[0], 1.0)]
     pace = {s: max(one.work, 1e-12) / max(one.end - one.start, 1e-12) for s, one in at_work.items()}
-    return [(s, each / sum(pace.values())) for s, each in pace.items()]
+    weights = pace or {s: max(one.work, 1e-12) for s, one in here.items()}
+    return [(s, each / sum(weights.values())) for s, each in weights.items()]
 
 
 def most_at_once(groups: dict[NodeKey, Group], end: float) -> dict[int, int]:

@@ -30,7 +30,7 @@ _SETS = frozenset(
 _NAMES = {"universes": "universes", "models": "models", "over": "models"}
 """Keys whose values are names of universes or groups."""
 _CAPACITY = frozenset(
-    {"name", "schedule", "budget", "hardware", "cluster", "queue", "limits", "objective", "change", "publish"}
+    {"name", "schedule", "budget", "hardware", "cluster", "queue", "limits", "objective", "change", "publish", "prices"}
 )
 _METADATA = frozenset({"apiVersion", "kind", "owner", "tier", "policies", "gates", "moved", "vars", "extends"})
 _DATA = frozenset({"data", "quality"})

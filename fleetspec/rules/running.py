@@ -157,3 +157,12 @@ LEFT_OUT = Rule(
     good="fleetspec apply fleet.yaml    # once more, after the deadline: what was left out runs",
     severity=Severity.WARNING,
 )
+STORE_UNWRITABLE = Rule(
+    "FS536",
+    "the store cannot be written any more",
+    "The disk is full, or the folder is no longer this user's to write. A bundle that could not be stored is tried "
+    "three times; after ten such faults in a row, or twice as many as there are cores, the run stops. What was stored "
+    "before counts.",
+    bad="fleetspec apply fleet.yaml    # on a disk without room",
+    good="fleetspec gc fleet.yaml && fleetspec apply fleet.yaml    # goes on with what is missing",
+)

@@ -28,16 +28,17 @@ from fleetspec.planner.cuts import layout_of
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
 from fleetspec.runtime.deployed import record
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.exporter import parse_address
 from fleetspec.runtime.listening import listening
+from fleetspec.runtime.request import RunRequest
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.lock import Lock
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan
-    from fleetspec.runtime.driver import Progress
+    from fleetspec.runtime.tallies import Progress
 
 _FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
 
@@ -158,10 +159,11 @@ class _Lines:
         if progress.done < progress.total and progress.wall_seconds - self._last < self._EVERY_SECONDS:
             return
         self._last = progress.wall_seconds
+        end = "" if progress.end_seconds is None else f", to end after {progress.end_seconds:.0f} s"
         print(
             f"stage {progress.stage + 1} of {progress.stages}: {progress.done} of {progress.total} jobs, "
             f"{progress.quarantined} quarantined, {progress.busy_seconds:.0f} s of work in "
-            f"{progress.wall_seconds:.0f} s",
+            f"{progress.wall_seconds:.0f} s{end} of {progress.deadline_seconds:.0f}",
             file=sys.stderr,
             flush=True,
         )

@@ -84,13 +84,20 @@ class Degrader:
         return found
 
     def end(self, wall: float, startup: float) -> float:
-        """When the run ends at the pace so far, in its seconds; now where too little has been seen to say."""
+        """When the run ends at the least: at the pace so far, or now where too little has been seen to say."""
+        found = self.predicted(wall, startup)
+        return wall if found is None else found
+
+    def predicted(self, wall: float, startup: float) -> float | None:
+        """When the run ends at the pace so far, in its seconds; None where too little has been seen to say."""
         open_ = self.ledger.state[self.missing] == State.MISSING
         each = self._each[self.missing]
         remaining = float(each[open_ & ~self.left[self.missing]].sum())
         settled, worked = self._total - float(each[open_].sum()), wall - startup
-        if remaining == 0 or settled <= EVIDENCE * self._total or worked <= 0:
+        if remaining == 0:
             return wall
+        if settled <= EVIDENCE * self._total or worked <= 0:
+            return None
         return wall + remaining * worked / settled
 
     def _closed(self, jobs: Mask) -> Mask:

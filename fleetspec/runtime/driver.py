@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.degrading import Degrader
-from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
+from fleetspec.runtime.executor import Death, Fault, Started, executor_of
 from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
@@ -23,8 +22,9 @@ from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.publishing import publish, publishes
 from fleetspec.runtime.releasing import Releases
 from fleetspec.runtime.store import Store
-from fleetspec.runtime.strikes import Strikes
+from fleetspec.runtime.strikes import Strikes, Verdict
 from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
+from fleetspec.runtime.tallies import COUNTS, Progress, Tally
 from fleetspec.runtime.telling import Teller
 from fleetspec.runtime.worker import Receipt, commit
 from fleetspec.runtime.workload import workload_of
@@ -33,58 +33,15 @@ from fleetspec.units import Share
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fleetspec.compiler.jobgraph import JobGraph
-    from fleetspec.compiler.lock import Lock
-    from fleetspec.compiler.spec import FleetSpec
-    from fleetspec.planner.plans import Plan
     from fleetspec.runtime.bundles import Bundle
     from fleetspec.runtime.executor import Event, Executor
     from fleetspec.runtime.inputs import SeriesBlock
-    from fleetspec.runtime.telling import Listener
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is. ``done`` of ``total`` missing jobs are settled, ``quarantined`` of them without a result;
-    ``busy_seconds`` are seconds inside jobs so far, ``wall_seconds`` since the run began."""
-
-    run: str
-    stage: int
-    stages: int
-    done: int
-    total: int
-    quarantined: int
-    busy_seconds: float
-    wall_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What to run, on what, and where the results go.
-
-    ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
-    starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
-    an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
-    happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
-    in the store. Where they are a ``shard``, it publishes when no other has work left. Jobs of a ``warm_up`` count, and
-    their seconds do not.
-    """
-
-    spec: FleetSpec
-    graph: JobGraph
-    plan: Plan
-    lock: Lock
-    root: Path
-    store: Path
-    executor: Literal["ray", "inline"] | str = "ray"
-    progress: Callable[[Progress], None] | None = None
-    cpu_instead: bool | None = None
-    patience_seconds: float = 900.0
-    events: Listener | None = None
-    only: NDArray[np.bool_] | None = None
-    warm_up: bool = False
-    shard: bool = False
+_HOPELESS = 10
+"""Faults in a row, or twice as many as there are cores, with no bundle stored between them, after which a run stops."""
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -95,7 +52,7 @@ def run(request: RunRequest) -> RunSummary:
     """
     begun = time.perf_counter()
     store = Store.of(request.store, request.graph.fleet)
-    with store.held():
+    with store.held(), store.writing():
         ledger = Ledger.load(store, request.graph)
         missing = _asked(ledger, request)
         run_ = _Run(request, store, ledger, missing, begun)
@@ -132,10 +89,13 @@ class _Run:
     settled: int = 0
     quarantined: int = 0
     looked: float = -1.0
+    lost_in_a_row: int = 0
+    halted: bool = False
 
     def __post_init__(self) -> None:
         self.teller = Teller(self.request.graph, self.request.plan, self.request.events)
         self.degrader = Degrader((), self.ledger, self.request.plan, self.missing, 0.0)
+        self.tally = Tally(self.ledger, self.missing, self.degrader)
 
     def nothing_to_do(self) -> RunSummary:
         """The summary of a run that the store already holds."""
@@ -150,7 +110,7 @@ class _Run:
         self.name = work.run
         self.store.clear_journal()
         self._record("running", None)
-        executor = _executor(request, work)
+        executor = executor_of(request, work)
         self.cores = executor.cores
         # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
         self.ledger = Ledger.load(self.store, graph)
@@ -158,10 +118,12 @@ class _Run:
         strikes = Strikes(self.ledger)
         plan = request.plan
         self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
+        self.tally = Tally(self.ledger, self.missing, self.degrader)
         releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
         try:
-            with Interruption() as stopping:
+            with Interruption() as asked:
+                stopping = partial(self._stopping, asked)
                 while self._release(releases, executor) and not stopping():
                     for event in executor.events(stopping):
                         self._enter(event, executor, strikes)
@@ -171,20 +133,31 @@ class _Run:
                         self._tell(releases.stage, releases.stages)
                     releases.drained()
                 due = _asked(self.ledger, request)
-                interrupted = stopping() and not self.degrader.left[due].all()
+                interrupted = asked() and not self.degrader.left[due].all()
         except BaseException:
             self._record("failed", None)
             self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
             raise
         finally:
             executor.close()
-            self.store.compact_ledger(work.run)
-            write_measured(self.store)
+            self._tidy(work.run)
         summary = self._published(self.summary(interrupted))
         state = "interrupted" if interrupted else "done"
         self._record(state, summary)
         self.teller.run_ended(state, summary.wall_seconds, summary)
         return summary
+
+    def _stopping(self, asked: Callable[[], bool]) -> bool:
+        """Whether the run is to end: it was asked to, or nothing can be stored any more."""
+        return asked() or self.halted
+
+    def _tidy(self, run: str) -> None:
+        """The ledger in one segment and the runtimes summed up: the next run does without where that fails."""
+        try:
+            self.store.compact_ledger(run)
+            write_measured(self.store)
+        except OSError as error:
+            self.notes.append(f"the ledger is left in many segments: {error.strerror or error}")
 
     def _tell_start(self) -> None:
         limit = self.request.spec.quality.max_quarantined.fraction
@@ -296,6 +269,12 @@ class _Run:
             verdict = strikes.after_death(event.bundle, event.position)
         else:
             verdict = strikes.after_fault(event.bundle)
+            self.lost_in_a_row += 1
+            if self.lost_in_a_row >= max(_HOPELESS, 2 * self.cores):
+                if not self.halted:
+                    self.notes.append(f"stopped after {self.lost_in_a_row} faults in a row: {event.cause}")
+                self.halted = True
+                verdict = Verdict(give_up=(event.bundle,))
         for job in verdict.quarantine:
             reason = f"worker died twice at this job: {event.cause}"
             self.ledger.settle(job, State.QUARANTINED, reason)
@@ -310,7 +289,7 @@ class _Run:
             self.settled += len(bundle)
             self.teller.given_up(bundle, event.cause)
         self.teller.retried(event.bundle, verdict.again, death)
-        executor.submit(verdict.again)
+        executor.submit(kept for bundle in verdict.again if (kept := self._rest(bundle)) is not None)
 
     def _receive(self, receipt: Receipt, executor: Executor) -> None:
         segment = self.ledger.add_segment(receipt.bundle.name)
@@ -320,6 +299,8 @@ class _Run:
             self.startup = max(time.perf_counter() - self.begun - worked, 0.0)
         self.quarantined += self.ledger.receive(receipt.rows, segment)
         self.settled += len(receipt.rows)
+        self.lost_in_a_row = 0
+        self.tally.receive(receipt)
         self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
         self.teller.bundle_done(receipt)
         station, need = executor.station(receipt.bundle.need), receipt.bundle.need
@@ -329,19 +310,25 @@ class _Run:
             self.notes.append(f"{self.ledger.graph.classes[klass].name}: planned on {need}, ran on {used}")
 
     def _tell(self, stage: int, stages: int) -> None:
+        wall = time.perf_counter() - self.begun
+        total = len(self.missing) - int(self.degrader.left.sum())
+        groups, end = self.tally.look(wall, self.startup, last=self.settled >= total)
         now = Progress(
             self.name or "",
             stage,
             stages,
             self.settled,
-            len(self.missing) - int(self.degrader.left.sum()),
+            total,
             self.quarantined,
             sum(self.seconds.values()),
-            time.perf_counter() - self.begun,
+            wall,
+            groups,
+            end,
+            self.request.plan.deadline_seconds,
         )
         if self.request.progress is not None:
             self.request.progress(now)
-        counts = {name: getattr(now, name) for name in Progress.__slots__[1:]}
+        counts = {name: getattr(now, name) for name in COUNTS}
         self.teller.progressed(self.ledger, self.degrader.left, **counts)
 
     def _record(self, state: str, summary: RunSummary | None) -> None:
@@ -400,15 +387,6 @@ class _Run:
             classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
             left_out=tuple(self.degrader.told),
+            slowest=self.tally.slowest(),
             interrupted=interrupted,
         )
-
-
-def _executor(request: RunRequest, work: Workload) -> Executor:
-    if request.executor == "inline":
-        return InlineExecutor(work)
-    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-    from fleetspec.runtime.on_ray import RayExecutor
-
-    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)

@@ -122,6 +122,7 @@ def carried_rows(tonight: Tonight, model: int, forecasts: Forecasts, earlier: Ea
             "level": pa.array(forecasts.level, pa.float64()),
             "value": pa.array(forecasts.value, pa.float64()),
             "origin": pa.array(forecasts.origin.astype("datetime64[s]"), pa.timestamp("s")),
+            "other": pa.array([name or None for name in forecasts.others.tolist()], pa.string()),
         }
     )
     return _with_facts(tonight, np.full(n, model), rows, CARRIED, earlier)
@@ -154,7 +155,7 @@ def _with_facts(
     reason = None if state == CURRENT else f"made with parameters of {_fitted(earlier)}"
     pick = pa.array(inverse)
     columns = {
-        **{name: rows[name] for name in EDITION.names[:9]},
+        **{name: rows[name] for name in (*EDITION.names[:9], "other")},
         "origin": pa.array(origins, pa.timestamp("s")),
         "session": pa.array([session] * len(rows), pa.date32()),
         "known": pa.array(_by_day(rows["universe"], origins, tonight.known), pa.timestamp("s", tz="UTC")),

@@ -13,6 +13,7 @@ from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
@@ -110,3 +111,13 @@ class InlineExecutor:
 
     def close(self) -> None:
         self._queue.clear()
+
+
+def executor_of(request: RunRequest, work: Workload) -> Executor:
+    if request.executor == "inline":
+        return InlineExecutor(work)
+    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    from fleetspec.runtime.on_ray import RayExecutor
+
+    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)

@@ -85,7 +85,7 @@ def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes,
     path = store.segment("forecasts", name)
     if not path.exists():
         return
-    rows = _wanted_rows(path, wanted)
+    rows = segments.with_others(_wanted_rows(path, wanted))
     keys = segments.key_bytes(rows["digest"])
     if not len(keys):
         return
@@ -97,6 +97,8 @@ def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes,
         rows["level"].to_numpy(),
         rows["value"].to_numpy(),
     ]
+    if segments.paired(rows):
+        columns.append(np.array([name or "" for name in rows["other"].to_pylist()], dtype=str))
     # A job's rows lie together: cut where the digest changes.
     edges = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
     for low, high in zip([0, *edges], [*edges, len(keys)], strict=True):

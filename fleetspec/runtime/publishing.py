@@ -271,7 +271,7 @@ class _Night:
         return reason or "it has not run"
 
 
-_ORDER = ("address", "series", "horizon", "quantity", "level", "origin")
+_ORDER = ("address", "series", "other", "horizon", "quantity", "level", "origin")
 
 
 def _models_by_state(rows: pa.Table) -> dict[str, int]:

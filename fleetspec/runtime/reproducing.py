@@ -226,7 +226,7 @@ def _stored(place: Store, table: str, row: dict[str, Any]) -> list[dict[str, Any
     path = place.segment(table, row["segment"] or "")
     if not path.exists():
         return []
-    rows = segments.with_periods(segments.with_params(segments.with_origins(segments.read_segment(path))))
+    rows = segments.upgraded(segments.read_segment(path))
     found: list[dict[str, Any]] = rows.filter(pc.equal(rows["digest"], row["digest"])).to_pylist()
     return found
 

@@ -82,10 +82,12 @@ FORECASTS = pa.schema(
         _column(
             "quantity",
             pa.string(),
-            "variance, mean, nu, skew, power, return, value_at_risk or expected_shortfall (positive loss fractions)",
+            "variance, mean, nu, skew, power, return, covariance, value_at_risk or expected_shortfall (positive loss "
+            "fractions)",
         ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),
+        _column("other", pa.string(), "second series of a covariance, the same one for its variance; null elsewhere"),
     ]
 )
 
@@ -124,6 +126,24 @@ def with_origins(table: pa.Table) -> pa.Table:
     """A table of forecasts whose origins have one type, whichever version wrote it: dates were days at first."""
     at = table.schema.get_field_index("origin")
     return table if at < 0 else table.set_column(at, FORECASTS.field("origin"), table["origin"].cast(pa.timestamp("s")))
+
+
+def with_others(table: pa.Table) -> pa.Table:
+    """A table of forecasts with the column of second series, which the first versions did not write."""
+    if "quantity" not in table.column_names or "other" in table.column_names:
+        return table
+    field = FORECASTS.field("other")
+    return table.append_column(field, pa.nulls(len(table), field.type))
+
+
+def paired(table: pa.Table) -> bool:
+    """Whether a row of forecasts is of two series."""
+    return "other" in table.column_names and table["other"].null_count < len(table)
+
+
+def upgraded(table: pa.Table) -> pa.Table:
+    """Rows of any table as this version writes them."""
+    return with_periods(with_params(with_others(with_origins(table))))
 
 
 def with_days(table: pa.Table) -> pa.Table:

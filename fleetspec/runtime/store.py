@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 DONE = "done"
 QUARANTINED = "quarantined"
 RELEASED = "released"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,21 @@ class Store:
             handle.write(str(os.getpid()))
             handle.flush()
             yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """FS536 where the store cannot be written any more: the disk is full, or is no longer this user's to write."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise reject(
+                running.STORE_UNWRITABLE,
+                f"the store '{self.root}' cannot be written: {error.strerror}",
+                help="make room there (`fleetspec gc`), or name another --store; what is done is kept, and the same "
+                "command goes on from it",
+            ) from error
 
     def next_run(self) -> str:
         """``run-0001``, ``run-0002`` and so on: counted, since a name must not depend on a clock."""
@@ -295,7 +312,7 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     for name, here in _by_segment(wanted):
         path = place.segment(table, name)
         try:
-            rows = segments.with_periods(segments.with_params(segments.with_origins(segments.read_segment(path))))
+            rows = segments.upgraded(segments.read_segment(path))
         except (OSError, pa.ArrowException) as error:
             raise damaged(path, error) from error
         parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
     from fleetspec.runtime.degrading import LeftOut
     from fleetspec.runtime.ledger import Ledger
+    from fleetspec.runtime.tallies import Slow
 
 _CAUSES = 50
 
@@ -65,7 +66,8 @@ class RunSummary:
     missing still for no fault of theirs. ``quarantined_share`` is over models: those with a quarantined job.
     ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
     passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
-    ``left_out`` is what a late night did without; its jobs are among the ``remaining``.
+    ``left_out`` is what a late night did without; its jobs are among the ``remaining``. ``slowest`` are the five
+    jobs of it that took longest.
     """
 
     fleet: str
@@ -96,6 +98,7 @@ class RunSummary:
     notes: tuple[str, ...]
     interrupted: bool
     left_out: tuple[LeftOut, ...] = ()
+    slowest: tuple[Slow, ...] = ()
     publication: Publication = field(default_factory=Publication)
 
     @property

@@ -129,7 +129,7 @@ class Teller:
 
     def progressed(self, ledger: Ledger, left: NDArray[np.bool_] | None = None, **counts: Any) -> None:
         """``left`` marks jobs that do not run any more; ``counts`` are the fields of
-        :class:`fleetspec.runtime.driver.Progress` but the run."""
+        :class:`fleetspec.runtime.tallies.COUNTS`."""
         whole = counts["done"] >= counts["total"]
         if self._listener is None or (not whole and time.monotonic() - self._told < _EVERY_SECONDS):
             return

@@ -291,6 +291,9 @@ class Output:
                 pa.array(whole.quantity.tolist(), pa.string()),
                 pa.array(whole.level, pa.float64()),
                 pa.array(whole.value, pa.float64()),
+                pa.nulls(len(whole), pa.string())
+                if whole.other is None
+                else pa.array([name or None for name in whole.other.tolist()], pa.string()),
             ],
             schema=segments.FORECASTS,
         )

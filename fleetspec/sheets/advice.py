@@ -148,10 +148,21 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
         blocks.append(Line("More time or more nodes would not save a cent: a job costs its time on its node's price."))
     blocks += [Line(f"· {_shadow(one)}") for one in helpful]
+    blocks += [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if helpful:
         said = "These are bounds, for jobs that could be cut at will; executed plans: --frontier, --what-if."
         blocks.append(Line(said, "dim"))
     return blocks
+
+
+def _elsewhere(one: dict[str, Any]) -> str:
+    basis = f"n={count(one['n'])}" if one["basis"] == "measured" else "ASSUMED"
+    there = f"it would take {span(one['seconds'])} a job ({basis}) and cost about {usd(one['cost_usd'])}, boots aside"
+    return (
+        f"{one['name']} runs on GPUs because family {one['family']} asks for one ({span(one['gpu_seconds'])} a job, "
+        f"{usd(one['gpu_cost_usd'])}): on the cores of {one['pool']} {there}. Calibrate it on your GPU, or take a "
+        "family that does without."
+    )
 
 
 def _shadow(one: dict[str, Any]) -> str:
@@ -177,6 +188,8 @@ def falls_first(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
             lines.append(Line(text))
             continue
         lines.append(Line(f"· {one['what']}: {_lost(one, plan)}", "warn"))
+        if one.get("way_out"):
+            lines.append(Line(f"  way out: {one['way_out']}"))
     return [Heading("What falls first"), *lines]
 
 

@@ -45,6 +45,12 @@ class Trial:
         made = synthetic.market(3, BARS, seed=5).values()
         return tuple(SeriesWindow(s.name, s.dates, s.returns, s.volume, s.measures) for s in made)
 
+    def subject(self, number: int = 0) -> tuple[SeriesWindow, ...]:
+        """What one model is of: a series, or all three for a family that is of a universe only, ``number`` first."""
+        if "series" in self.family.per:
+            return (self.windows[number],)
+        return (*self.windows[number:], *self.windows[:number])
+
     @property
     def chosen(self) -> BaseModel:
         return self.family.params(**self.params)
@@ -80,10 +86,10 @@ class Trial:
         assert self.family.fit is not None
         return self.family.fit(self.fit_request(*windows))
 
-    def run(self, window: SeriesWindow, first_origin: int = FIRST_ORIGIN) -> tuple[Fit | None, Forecasts]:
+    def run(self, subject: tuple[SeriesWindow, ...], first_origin: int = FIRST_ORIGIN) -> tuple[Fit | None, Forecasts]:
         """A fit on the first bars, and forecasts from the last ones."""
-        fit = None if self.family.transforms else self.fitted(window.head(TRAIN))
-        return fit, self.family.forecast(self.forecast_request(fit, first_origin, window))
+        fit = None if self.family.transforms else self.fitted(*(window.head(TRAIN) for window in subject))
+        return fit, self.family.forecast(self.forecast_request(fit, first_origin, *subject))
 
 
 def check_family(family: Family, params: Mapping[str, Any] | None = None, features: tuple[str, ...] = FEATURES) -> None:
@@ -135,9 +141,9 @@ def _parameters_survive_plain_data(trial: Trial) -> None:
 
 
 def _same_request_same_result(trial: Trial) -> None:
-    fit, forecasts = trial.run(trial.windows[0])
+    fit, forecasts = trial.run(trial.subject())
     np.random.seed(99)
-    again, repeated = trial.run(trial.windows[0])
+    again, repeated = trial.run(trial.subject())
     if fit is not None and again is not None:
         require(dict(fit.estimates) == dict(again.estimates), "a second fit has other estimates; use the seed")
         require(fit.artifact == again.artifact, "a second fit has another artifact; use the seed")
@@ -145,17 +151,22 @@ def _same_request_same_result(trial: Trial) -> None:
 
 
 def _forecasts_are_what_was_asked(trial: Trial) -> None:
-    window = trial.windows[0]
-    _, made = trial.run(window)
+    subject = trial.subject()
+    window = subject[0]
+    _, made = trial.run(subject)
     require(bool(set(made.quantity) & trial.family.targets), f"forecasts of {set(made.quantity)} are of no target")
-    require(set(made.series) == {window.series}, "forecasts are of another series")
+    named = {one.series for one in subject}
+    require(set(made.series) == named, "forecasts are of another series")
+    require(set(made.others) <= {*named, ""}, "forecasts are of another series")
     require(set(made.horizon) == set(trial.horizons), f"horizons {set(made.horizon)}, asked for {trial.horizons}")
     require(made.origin.dtype == np.dtype("datetime64[s]"), "origins are no stamps of the window")
     for quantity in sorted(set(made.quantity)):
         for horizon in trial.horizons:
             here = (made.quantity == quantity) & (made.horizon == horizon)
-            for level in np.unique(made.level[here]):
-                rows = here & ((made.level == level) | (np.isnan(made.level) & np.isnan(level)))
+            kinds = set(zip(made.series[here], made.others[here], made.level[here].tolist(), strict=True))
+            for name, other, level in {(*kind[:2], str(kind[2])): kind for kind in kinds}.values():
+                rows = here & (made.series == name) & (made.others == other)
+                rows &= (made.level == level) | (np.isnan(made.level) & np.isnan(level))
                 asked = np.array_equal(made.origin[rows], window.dates[FIRST_ORIGIN:])
                 require(asked, f"{quantity} over {horizon} bars is not there once from each origin, in order")
     require(bool(np.isfinite(made.value[made.quantity != "nu"]).all()), "a forecast is not a finite number")
@@ -163,7 +174,7 @@ def _forecasts_are_what_was_asked(trial: Trial) -> None:
 
 def _inputs_are_left_alone(trial: Trial) -> None:
     before = [(w.returns.copy(), w.dates.copy(), None if w.volume is None else w.volume.copy()) for w in trial.windows]
-    trial.run(trial.windows[0])
+    trial.run(trial.subject())
     for window, (returns, dates, volume) in zip(trial.windows, before, strict=True):
         same = np.array_equal(window.returns, returns) and np.array_equal(window.dates, dates)
         same &= volume is None or np.array_equal(window.volume, volume)  # type: ignore[arg-type]
@@ -171,7 +182,7 @@ def _inputs_are_left_alone(trial: Trial) -> None:
 
 
 def _no_look_at_later_bars(trial: Trial) -> None:
-    window = trial.windows[1]
+    window, *rest = trial.subject(1)
     returns, volume = window.returns.copy(), None if window.volume is None else window.volume.copy()
     returns[CUT:] = np.linspace(-0.5, 0.5, len(returns) - CUT)
     if volume is not None:
@@ -180,7 +191,7 @@ def _no_look_at_later_bars(trial: Trial) -> None:
     for values in measures.values():
         values[CUT:] *= 1000
     other = SeriesWindow(window.series, window.dates, returns, volume, measures)
-    before, after = trial.run(window)[1], trial.run(other)[1]
+    before, after = trial.run((window, *rest))[1], trial.run((other, *rest))[1]
     early = before.origin < window.dates[CUT]
     require(np.array_equal(after.value[early], before.value[early]), "later bars change forecasts from earlier origins")
     # The change is one that a forecast can see, or the check would prove nothing.
@@ -188,8 +199,9 @@ def _no_look_at_later_bars(trial: Trial) -> None:
 
 
 def _one_origin_as_many(trial: Trial) -> None:
-    window = trial.windows[0]
-    many, last = trial.run(window)[1], trial.run(window, len(window) - 1)[1]
+    subject = trial.subject()
+    window = subject[0]
+    many, last = trial.run(subject)[1], trial.run(subject, len(window) - 1)[1]
     at_end = many.origin == window.dates[-1]
     require(np.array_equal(many.value[at_end], last.value), "a forecast depends on which other origins are asked for")
 
@@ -211,7 +223,7 @@ def _unusable_series_are_rejected(trial: Trial) -> None:
         if len(series) and minimum <= len(series) <= 5:
             continue
         try:
-            trial.fitted(series)
+            trial.fitted(series, *trial.subject()[1:])
         except Rejection as rejection:
             said = reason in rejection.reason
             require(said, f"a series {what} is rejected for '{rejection.reason}'; call request.require(min_bars)")
@@ -220,7 +232,7 @@ def _unusable_series_are_rejected(trial: Trial) -> None:
 
 
 def _smallest_window(trial: Trial) -> None:
-    fit = trial.fitted(trial.windows[0].head(trial.family.min_bars))
+    fit = trial.fitted(*(window.head(trial.family.min_bars) for window in trial.subject()))
     require(fit.observations > 0, f"a fit on min_bars ({trial.family.min_bars}) has no observations")
 
 
@@ -228,10 +240,17 @@ def _every_member_of_a_universe(trial: Trial) -> None:
     if "universe" not in trial.family.per:
         return
     heads = [window.head(TRAIN) for window in trial.windows]
-    fit, alone = trial.fitted(*heads), trial.fitted(heads[0])
-    pooled = fit.observations == len(heads) * alone.observations
-    require(pooled, "observations of a fit on three series are not three times those on one")
+    fit = trial.fitted(*heads)
+    if "series" in trial.family.per:
+        pooled = fit.observations == len(heads) * trial.fitted(heads[0]).observations
+        require(pooled, "observations of a fit on three series are not three times those on one")
     made = trial.family.forecast(trial.forecast_request(fit, BARS - 2, *trial.windows))
+    if made.other is not None:
+        # Of every pair of members once, and of every member with itself.
+        pairs = {frozenset(pair) for pair in zip(made.series, made.others, strict=True)}
+        every = {frozenset((a.series, b.series)) for a in trial.windows for b in trial.windows}
+        require(pairs == every and len(made) == 2 * len(trial.horizons) * len(every), "forecasts are not of every pair")
+        return
     listed = [window.series for window in trial.windows for _ in range(2)]
     require(list(made.series) == listed, "forecasts are not of every series in order")
 
@@ -242,7 +261,7 @@ def _leaves_nothing_behind(trial: Trial) -> None:
         os.chdir(folder)
         try:
             with contextlib.redirect_stdout(said):
-                trial.run(trial.windows[0])
+                trial.run(trial.subject())
             left = os.listdir(folder)
         finally:
             os.chdir(home)
@@ -251,7 +270,7 @@ def _leaves_nothing_behind(trial: Trial) -> None:
 
 
 def _artifacts_are_data(trial: Trial) -> None:
-    artifact = trial.fitted(trial.windows[0].head(TRAIN)).artifact
+    artifact = trial.fitted(*(window.head(TRAIN) for window in trial.subject())).artifact
     pickled = artifact is not None and artifact.startswith((b"\x80", b"PK"))
     require(not pickled, "its artifact is a pickle, which can run code when it is read; use a data format")
 
@@ -311,4 +330,5 @@ def _moving(window: SeriesWindow, first_origin: int, span: int) -> Forecasts:
 
 
 def _same(one: Forecasts, other: Forecasts) -> bool:
-    return all(getattr(one, f).tobytes() == getattr(other, f).tobytes() for f in Forecasts.__struct_fields__)
+    columns = [(getattr(one, f), getattr(other, f)) for f in Forecasts.__struct_fields__ if f != "other"]
+    return all(a.tobytes() == b.tobytes() for a, b in (*columns, (one.others, other.others)))

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from fleetspec.catalog.loading import shipped
 from fleetspec.compiler import spec as language
-from fleetspec.compiler import spec_hardware, spec_models
+from fleetspec.compiler import spec_hardware, spec_models, spec_prices
 from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check
 from fleetspec.compiler.compose import compose
@@ -55,6 +55,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "hardware": language.Pool,
     "spot": spec_hardware.Spot,
     "capex": spec_hardware.Capex,
+    "prices": spec_prices.PriceBook,
+    "offers of a price book": spec_prices.BookOffer,
     "queue": language.Queue,
     "limits": language.Limits,
     "policies": language.Policy,

@@ -165,8 +165,8 @@ def test_nothing_realised_gives_nothing():
 
 
 def test_an_unknown_target_is_an_error():
-    with pytest.raises(ValueError, match="no metrics for the target 'covariance'"):
-        judged("covariance", [block("covariance", 1, 0, [0.1])])
+    with pytest.raises(ValueError, match="no metrics for the target 'skew'"):
+        judged("skew", [block("skew", 1, 0, [0.1])])
 
 
 def test_an_origin_without_a_bar_is_an_error():

@@ -21,6 +21,7 @@ def test_all_are_found():
         "arima",
         "average",
         "catboost",
+        "dcc",
         "egarch",
         "elasticnet",
         "ets",

@@ -30,9 +30,19 @@ from fleetspec.compiler.salvage import check_the_rest
 from fleetspec.compiler.spec import FleetSpec
 from fleetspec.diagnostics import Place, Rejected, Report, Rule
 from fleetspec.families import registry
-from fleetspec.rules import capacity, data, evaluation, meaning, meaning_models, meaning_operation, reading, shape
+from fleetspec.rules import (
+    capacity,
+    data,
+    evaluation,
+    meaning,
+    meaning_models,
+    meaning_operation,
+    pricing,
+    reading,
+    shape,
+)
 
-LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data, evaluation)
+LANGUAGE = (reading, shape, meaning, meaning_models, meaning_operation, data, evaluation, pricing)
 CASES = Path(__file__).parent / "cases"
 QUOTED = r'"((?:[^"\\]|\\.)*)"'
 RELATED = re.compile(rf"related: (FS\d\d\d) {QUOTED} {QUOTED}")

@@ -8,6 +8,7 @@ from typing import Any
 
 from fleetspec.catalog.layouts import layouts
 from fleetspec.catalog.loading import shipped
+from fleetspec.planner.offers import lost_share
 from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import (
     CapacityPool,
@@ -216,3 +217,30 @@ def mixed_night(hours: float) -> CapacityProblem:
                 job_class(f"{universe}/deep/nbeats/{task}", jobs, stage, memory=1500, gpu_memory=9000, **where)
             )
     return problem(classes, pools, round(hours * 3600), None, 120)
+
+
+def with_spot(posed: CapacityProblem, price: float, preempt: float) -> CapacityProblem:
+    """Spot nodes beside the CPU pools and H100s, at a share of their price, ``preempt`` of them taken back an hour."""
+    spots = {
+        pool.name: replace(
+            pool,
+            name=f"{pool.name}-spot",
+            pool_of=pool.name,
+            purchase="spot",
+            usd_per_hour=pool.usd_per_hour * price,
+            preempt_per_hour=preempt,
+        )
+        for pool in posed.pools
+        if pool.name.startswith("cpu") or pool.name == "h100"
+    }
+
+    def beside(one: DemandClass) -> DemandClass:
+        more = []
+        for place in one.placements:
+            if place.pool in spots:
+                pool = spots[place.pool]
+                lost = lost_share(pool, place.seconds)
+                more.append(replace(place, pool=pool.name, seconds=place.seconds * (1 + lost), lost=lost))
+        return replace(one, placements=(*one.placements, *more))
+
+    return replace(posed, pools=(*posed.pools, *spots.values()), classes=tuple(map(beside, posed.classes)))

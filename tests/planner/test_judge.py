@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from capacity_problems import HEADER, cpu_pool, drawn, job_class, problem, production
+from waiting import crossing, waiting
 
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.formulation import Allocation
@@ -129,6 +130,39 @@ def test_wilson_covers_a_share_it_has_seen() -> None:
     assert wilson(0.8, 10) == pytest.approx((0.490, 0.943), abs=5e-4)
     low, high = wilson(1.0, 100)
     assert 0.96 < low < high == 1.0
+
+
+def test_stages_that_overlap_end_when_single_jobs_do() -> None:
+    """Jobs of two chains that cross, drawn one by one: each class when the one before it in its chain has ended, first
+    come, first served."""
+    posed = crossing()
+    plan = make_plan(posed, HEADER)
+    assert plan.overlap is not None
+    noise, trials = replace(NONE, jobs=3.0), 4000
+    ends = nights(posed, plan, 4, trials, noise).ends
+    rng, spread = np.random.default_rng(8), 3.0 * posed.classes[0].placements[0].spread
+
+    def draw(count: int) -> np.ndarray:
+        return 10.0 * np.exp(spread * rng.standard_normal((trials, count)) - spread**2 / 2)
+
+    first, second = draw(10).sum(axis=1), draw(2).sum(axis=1)
+    third = second + draw(8).sum(axis=1)
+    seen = np.maximum(first, third) + draw(2).sum(axis=1)
+    for level in (0.05, 0.5, 0.95):
+        assert np.quantile(ends, level) == pytest.approx(np.quantile(seen, level), rel=0.02)
+    # Without chance it is the plan, and what both pools cost.
+    calm = nights(posed, plan, 4, 2, NONE)
+    assert calm.ends == pytest.approx(plan.end_seconds)
+    assert calm.costs == pytest.approx(plan.cost_usd)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_without_chance_overlap_is_the_plan_too(seed: int) -> None:
+    posed = waiting(seed)
+    plan = make_plan(posed, HEADER)
+    found = nights(posed, plan, 1, 3, NONE)
+    assert found.ends == pytest.approx(plan.end_seconds)
+    assert found.costs == pytest.approx(plan.cost_usd)
 
 
 def fewer_nodes_later(stage_nodes: int) -> tuple[CapacityProblem, Plan]:

@@ -229,7 +229,7 @@ def test_the_window_and_the_budget_of_a_night() -> None:
     assert problem.overhead_seconds == make_spec().cluster.startup.seconds == 120
     header = header_of(graph, make_spec(), shipped(), "text", b"lock")
     assert header.deadline == "open - 1h30m"
-    assert header.night.endswith("the shortest of 5 nights")
+    assert header.night.endswith("2026-11-24 13:00 UTC")
 
 
 def test_the_window_and_the_budget_of_a_backtest() -> None:

@@ -21,7 +21,7 @@ import pytest
 import toy_fleet
 
 from fleetspec.objects import ObjectPath, file_system
-from fleetspec.runtime.driver import RunRequest
+from fleetspec.runtime.request import RunRequest
 
 
 @dataclass

@@ -16,8 +16,9 @@ from fleetspec.compiler.spec_hardware import OnMiss
 from fleetspec.diagnostics import ExitCode, Report
 from fleetspec.runtime import events
 from fleetspec.runtime.degrading import Degrader, jobs_of
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.ledger import Ledger, State
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store
 
 

@@ -25,10 +25,11 @@ from fleetspec.diagnostics import ExitCode, Report
 from fleetspec.evaluation.contests import benjamini_hochberg
 from fleetspec.family import Fit, FitRequest, Rejection
 from fleetspec.runtime import editions, segments
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.gating import exceptions_p_value
 from fleetspec.runtime.places import Folder, PlaceError, open_place
 from fleetspec.runtime.publishing import LATEST, published, published_fits, standing
+from fleetspec.runtime.request import RunRequest
 from fleetspec.units import Cadence, Sessions, Share
 
 FIRST = np.datetime64("2024-01-01")

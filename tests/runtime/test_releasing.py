@@ -14,10 +14,11 @@ from fleetspec.compiler.jobgraph import Task
 from fleetspec.planner.plans import Overlap
 from fleetspec.runtime import driver
 from fleetspec.runtime.bundles import Bundle, Need
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.executor import InlineExecutor, Started
 from fleetspec.runtime.ledger import Ledger, State
 from fleetspec.runtime.releasing import Releases
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store, read_forecasts
 from fleetspec.runtime.workload import Station
 
@@ -62,7 +63,7 @@ class Reluctant(InlineExecutor):
 @pytest.fixture
 def began(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     listed: list[str] = []
-    monkeypatch.setattr(driver, "_executor", lambda request, work: Reluctant(work, listed))
+    monkeypatch.setattr(driver, "executor_of", lambda request, work: Reluctant(work, listed))
     return listed
 
 
