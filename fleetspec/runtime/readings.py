@@ -26,6 +26,7 @@ _READINGS = {
     "rmse": "root of the mean squared error of the log return over {horizon}; lower is better",
     "mae": "mean absolute error of the log return over {horizon}; lower is better",
     "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
+    "missing_windows": "windows without a forecast, of models that lack some: judged by the others",
     "crps": "mean CRPS of the distribution of the log return over {horizon}, in its unit; lower is better",
     "mase": "mean absolute error over {horizon}; that of taking the last value for the next is 1",
     "smape": "symmetric percentage error over {horizon}, 0 to 2; lower is better",

@@ -10,9 +10,10 @@ import toy_fleet
 
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.runtime import store as stored
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.outcomes import outcomes
 from fleetspec.runtime.reproducing import reproduce
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.retrying import release
 from fleetspec.runtime.why import explain
 
