@@ -31,7 +31,6 @@ _READINGS = {
     "mase": "mean absolute error over {horizon}; that of taking the last value for the next is 1",
     "smape": "symmetric percentage error over {horizon}, 0 to 2; lower is better",
     "loss_difference": "mean loss over {horizon} less that of the baseline; below 0 is better than it",
-    "missing_windows": "windows without a forecast, of models that lack some: judged by the others",
     "violations": "losses over {horizon} beyond the value at risk",
     "rank_ic": "mean rank correlation of forecasts and returns over {horizon}; above 0 is skill",
     "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
