@@ -7,7 +7,7 @@ STORE ?= .fleetspec
 SPEC := specs/quickstart.yaml
 MINUTES ?= 30
 
-.PHONY: demo test check golden rules schema native bench fuzz clean
+.PHONY: demo test check golden rules schema native bench fuzz scan clean
 
 # Each stamp is one set of extras; torch goes first, from its pin, so that nothing pulls a CUDA build.
 $(VENV)/run.stamp: pyproject.toml constraints.txt
@@ -31,6 +31,15 @@ $(VENV)-moto/stamp: tests/runtime/object-store.txt
 	$(PYTHON) -m venv $(VENV)-moto
 	$(VENV)-moto/bin/python -m pip --quiet --disable-pip-version-check install -r $<
 	touch $@
+
+# Scanners of manifests and of the Dockerfile: checkov wants older libraries than fleetspec, so they have a venv, too.
+$(VENV)-scanners/stamp: tests/renderer/scanners.txt
+	$(PYTHON) -m venv $(VENV)-scanners
+	$(VENV)-scanners/bin/python -m pip --quiet --disable-pip-version-check install -r $<
+	touch $@
+
+scan: $(VENV)/test.stamp $(VENV)-scanners/stamp
+	FLEETSPEC_SCANNERS=$(VENV)-scanners $(BIN)/python -m pytest -n 0 tests/renderer/test_scanners.py
 
 # Two processes: one for the rooms that start clusters, one for the others.
 test: $(VENV)/test.stamp $(VENV)-moto/stamp

@@ -25,7 +25,7 @@ from pathlib import Path
 TOYS = Path(__file__).resolve().parents[1] / "tests" / "runtime"
 sys.path.insert(0, str(TOYS))
 
-STUCK_SECONDS = 4.0
+STUCK_SECONDS = 10.0
 RUN = f"""
 import sys
 import fleetspec.runtime.on_ray as on_ray
@@ -101,6 +101,8 @@ def outcome(root: Path) -> tuple[dict[str, str], dict[tuple[str, int], float], C
     assert all(job["reason"] for job in jobs if job["state"] == "quarantined")
     rows = stored.read_forecasts(root / "store", graph).to_pylist()
     values = {(row["address"], row["horizon"]): row["value"] for row in rows}
+    ledger = stored.Store.of(root / "store", "toys").ledger_rows()
+    assert len(ledger) == len(set(ledger["digest"].to_pylist())) == len(jobs), "a job has two verdicts or none"
     assert len(values) == len(rows), "a forecast is there twice"
     reasons = {job["address"]: job["reason"] for job in jobs if job["state"] == "quarantined" and job["task"] == "fit"}
     return reasons, values, Counter(job["state"] for job in jobs)
@@ -130,6 +132,7 @@ def main() -> None:
         seconds = time.perf_counter() - begun
         reasons, values, states = outcome(wild)
         expected, right, _ = outcome(calm)
+        fits, once = (len((root / "trace.txt").read_bytes().split()) for root in (wild, calm))
     print(
         f"{sum(states.values())} jobs of {len(names)} series; {hit} workers and {gone} drivers killed, begun {times} x"
     )
@@ -138,6 +141,7 @@ def main() -> None:
     print(f"quarantined as without disturbance: {set(expected) <= set(reasons)}; hit twice by chance: {struck}")
     same = all(values[key] == right[key] for key in values)
     print(f"every forecast is that of the undisturbed run: {same}; missing: {len(right) - len(values)}")
+    print(f"fits begun {fits}, undisturbed {once}: {fits - once} begun again for {hit + gone} kills")
     assert hit + gone >= arguments.kills, "the run was over before its kills were: ask for more jobs"
     assert same
     assert set(expected) <= set(reasons)

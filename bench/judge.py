@@ -3,7 +3,9 @@
     python bench/judge.py [instances] [nights]
 
 Each instance is a capacity problem drawn from a seed, with spreads and errors of its own. It is planned for 90, 95 and
-99 % of nights, and for none in particular, since a word that is always near one is easily kept. What the plan states is
+99 % of nights, and for none in particular, since a word that is always near one is easily kept. Of three instances one
+has CPU nodes alone, one also GPUs that are cut, one also spot nodes; instances are drawn until so many plans hold for
+each share. What the plan states is
 held against nights of another simulation: every job has its own seconds and takes the cores that are free first, the
 longest class first; nothing of the judge's code is in it, and its seeds are its own. Both use the figures of
 ``noise.USUAL``, once with its night shocks and once without. Printed are a coverage table, the Brier score beside that
@@ -15,18 +17,30 @@ from __future__ import annotations
 import heapq
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "planner"))
+
+from capacity_problems import mig_pool, on_mig, with_spot
+
 from fleetspec.planner.judge import nights as judged
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise
+from fleetspec.planner.offers import restart_seconds
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Inputs, Plan, PlanHeader
+from fleetspec.planner.plans import Inputs, Plan, PlanHeader, PoolUse
 from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass, Placement
 
 HEADER = PlanHeader("bench", "nightly", "", "", Inputs("", "", "", "", "", ""), 0)
 ASKED = (None, 0.90, 0.95, 0.99)
+KINDS = ("CPU", "GPUs", "spot")
+TAKEN = 20
+"""So often a node is taken back in one stage at the most."""
+MOST = 4
+"""So many instances are drawn for each plan that is wanted, at the most."""
 LOOSE = 0.02
 QUIET = replace(USUAL, night=0.0, late=0.0, stock_out=0.0)
 
@@ -51,7 +65,32 @@ def instance(seed: int) -> CapacityProblem:
     work = sum(one.jobs * one.placements[0].seconds * one.cores for one in classes)
     longest = max(one.placements[0].seconds for one in classes)
     deadline = int(600 + work / pools[0].cpu / rng.uniform(1.5, 6.0) + 2 * longest)
-    return CapacityProblem(tuple(classes), tuple(pools), deadline, None, 120)
+    posed = CapacityProblem(tuple(classes), tuple(pools), deadline, None, 120)
+    kind = KINDS[seed % len(KINDS)]
+    return _with_gpus(posed, rng) if kind == "GPUs" else _spotted(posed, rng) if kind == "spot" else posed
+
+
+def _with_gpus(posed: CapacityProblem, rng: np.random.Generator) -> CapacityProblem:
+    """One or two classes more, of jobs that need a slice of an H100."""
+    gpu = mig_pool("gpu", 11.0, 6, int(rng.choice([120, 300])))
+    more = []
+    for at in range(int(rng.integers(1, 3))):
+        seconds, need = float(np.exp(rng.uniform(np.log(20.0), np.log(400.0)))), int(rng.choice([4000, 9000, 18000]))
+        spread, error = float(rng.uniform(0.05, 0.5)), float(rng.uniform(0.02, 0.2))
+        slots = on_mig(gpu, seconds, need)
+        places = tuple(Placement("gpu", slot, t, spread, "measured", 30, "", error) for slot, t in slots.items())
+        jobs, stage = int(np.exp(rng.uniform(np.log(30), np.log(200)))), int(rng.integers(0, posed.stages))
+        name = f"u/g/n{at}/fit"
+        more.append(DemandClass(name, "g", f"n{at}", "fit", stage, jobs, 0, 1, 400, need, "required", places))
+    longest = max(place.seconds for one in more for place in one.placements)
+    work = sum(one.jobs * one.placements[0].seconds for one in more)
+    deadline = posed.deadline_seconds + int(2 * longest + work / 7 / rng.uniform(1.5, 5.0))
+    return replace(posed, pools=(*posed.pools, gpu), classes=(*posed.classes, *more), deadline_seconds=deadline)
+
+
+def _spotted(posed: CapacityProblem, rng: np.random.Generator) -> CapacityProblem:
+    """Spot nodes of the first pool beside it, up to one in seven taken back an hour."""
+    return with_spot(posed, float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.02, 0.15)))
 
 
 def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Generator) -> float:
@@ -68,31 +107,67 @@ def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Ge
         end, now = clock, {}
         for use in stage.pools:
             pool = pools[use.pool]
-            booting = max(use.nodes - before.get(use.pool, 0), 0)
+            working = use.nodes - sum(count for _, count in use.waiting)
+            booting = max(working - before.get(use.pool, 0), 0)
             short = rng.exponential(shocks.stock_out_seconds) if rng.random() < shocks.stock_out else 0.0
             boots = pool.boot_seconds * np.exp(shocks.boot * rng.standard_normal(booting)) + short
             now[use.pool] = use.nodes
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
-            # A node by its free cores: a job takes the node on which as many as it needs are free first.
-            ready = [clock] * (use.nodes - booting) + [clock + float(b) for b in boots]
-            cores = [[when] * pool.cpu for when in ready]
+            ready = [clock] * (working - booting) + [clock + float(b) for b in boots]
+            takings = _takings(pool, working, clock, rng)
+            rooms = _rooms(pool, use, ready)
             for lane in sorted(lanes, key=lambda one: -one.seconds_per_job):
                 one = classes[lane.klass]
-                place = next(p for p in one.placements if p.pool == use.pool)
-                factor = slow * np.exp(place.error * off[one.name])
+                place = next(p for p in one.placements if p.pool == use.pool and p.slot == lane.slot)
+                factor = slow * np.exp(place.error * off[one.name]) / (1 + place.lost)
                 draws = rng.standard_normal(lane.jobs)
                 seconds = lane.seconds_per_job * factor * np.exp(place.spread * draws - place.spread**2 / 2)
-                heads = [(sorted(core)[one.cores - 1], node) for node, core in enumerate(cores)]
+                need = one.cores if pool.gpu is None else 1
+                free = rooms[lane.slot]
+                heads = [(sorted(core)[need - 1], node) for node, core in enumerate(free) if core]
                 heapq.heapify(heads)
                 for took in seconds:
                     begin, node = heapq.heappop(heads)
-                    core = cores[node]
-                    for _ in range(one.cores):
-                        heapq.heapreplace(core, begin + took)
-                    heapq.heappush(heads, (_free(core, one.cores), node))
-                    end = max(end, begin + took)
+                    done = _through(begin, float(took), takings[node], restart_seconds(pool.boot_seconds))
+                    core = free[node]
+                    for _ in range(need):
+                        heapq.heapreplace(core, done)
+                    heapq.heappush(heads, (_free(core, need), node))
+                    end = max(end, done)
         before, clock = now, end
     return clock
+
+
+def _rooms(pool: CapacityPool, use: PoolUse, ready: list[float]) -> dict[str, list[list[float]]]:
+    """By slot and node when each of its cores, or slots, is free first."""
+    if pool.gpu is None:
+        # A node by its free cores: a job takes the node on which as many as it needs are free first.
+        return {"cpu": [[when] * pool.cpu for when in ready]}
+    spare = dict(use.waiting)
+    cuts = {pattern.name: dict(pattern.slots) for pattern in pool.patterns}
+    nodes = [name for name, count in use.patterns for _ in range(count - spare.get(name, 0))]
+    return {
+        slot.name: [[when] * cuts[name].get(slot.name, 0) for name, when in zip(nodes, ready, strict=True)]
+        for slot in pool.slots
+    }
+
+
+def _takings(pool: CapacityPool, nodes: int, clock: float, rng: np.random.Generator) -> list[list[float]]:
+    """By node the moments at which it is taken back: a node and all that runs on it at once."""
+    if not pool.preempt_per_hour:
+        return [[] for _ in range(nodes)]
+    gaps = rng.exponential(3600 / pool.preempt_per_hour, (nodes, TAKEN))
+    return [list(map(float, clock + np.cumsum(row))) for row in gaps]
+
+
+def _through(begin: float, took: float, takings: list[float], restart: float) -> float:
+    """When a job ends that starts anew whenever its node is taken back."""
+    for when in takings:
+        if when >= begin + took:
+            break
+        if when + restart > begin:
+            begin = when + restart
+    return begin + took
 
 
 def _free(core: list[float], need: int) -> float:
@@ -165,16 +240,22 @@ def show(words: list[Word], times: int, title: str) -> None:
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 24
     times = int(sys.argv[2]) if len(sys.argv) > 2 else 400
-    plans, refused = [], 0
+    plans, tried = [], 0
     for asked in ASKED:
-        for seed in range(count):
+        held = 0
+        for seed in range(MOST * count):
+            if held == count:
+                break
+            tried += 1
             problem = replace(instance(seed), on_time=asked)
             plan = make_plan(problem, HEADER)
             if plan.verdict == "feasible":
                 plans.append((asked, seed, problem, plan))
-            else:
-                refused += 1
-    print(f"{count} instances, {len(plans)} plans; {refused} times no plan holds\n")
+                held += 1
+    kinds = Counter(KINDS[seed % len(KINDS)] for _, seed, _, _ in plans)
+    bought = sum(any(line.purchase == "spot" and line.peak_nodes for line in plan.pools) for _, _, _, plan in plans)
+    print(f"{len(plans)} plans of {tried} problems hold: " + ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS)
+          + f"; {bought} buy spot nodes\n")  # fmt: skip
     for shocks, title in ((USUAL, "with night shocks"), (QUIET, "without night shocks")):
         show(held_against(plans, times, shocks), times, title)
 

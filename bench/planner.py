@@ -1,135 +1,194 @@
-"""The planner from ten thousand to a million jobs: time, gap, and cost against simpler ways to buy the same night.
+"""The planner from ten thousand to five million jobs and from 10 to 400 classes: seconds, memory and gaps.
 
-    python bench/planner.py
+    python bench/planner.py [jobs,jobs,…] [classes,classes,…]
 
-Every ratio is between figures of this run. The baselines are replayed by nobody: they are what they cost on paper,
-with boots and without tails, so they look better than they would run.
+A class is the fits, forecasts or scores of one family in one universe, on two sizes of CPU nodes and on H100s that may
+be cut; a job takes between a millisecond and ten minutes (synthetic), and the work grows with the jobs. The night has
+eight hours. Each row is planned in a process of its own, so its memory is its own. Columns, in CPU seconds:
+
+- *build*: the free-length program is written; *bound*: it is solved, which proves what no plan can be cheaper than;
+- *MILP*: whole nodes for the stage lengths, all programs of one plan; *paper*: the best of them over the bound;
+- *plan*: everything to the executed plan, programs and replays included; *executed*: its cost over the bound;
+- *replay*: one replay of it; *judge*: 2,000 nights with chance; *MiB*: the most memory of the process.
+
+At last a frontier of 20 executed plans, each with its bound, of a million jobs.
 """
 
 from __future__ import annotations
 
-import math
+import json
+import resource
+import subprocess
+import sys
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
-from fleetspec.catalog.layouts import layouts
-from fleetspec.catalog.loading import shipped
-from fleetspec.planner.formulation import IDLE_SECONDS
-from fleetspec.planner.planning import make_plan
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "planner"))
+
+from capacity_problems import cpu_pool, job_class, mig_pool, on_mig
+
+from fleetspec.planner import planning
+from fleetspec.planner.formulation import Allocation, free_lengths
+from fleetspec.planner.frontier import frontier
+from fleetspec.planner.judge import judge
+from fleetspec.planner.planning import make_plan, solve
 from fleetspec.planner.plans import Inputs, PlanHeader
-from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass, Pattern, Placement, Slot
+from fleetspec.planner.problem import CapacityProblem, DemandClass
+from fleetspec.planner.simulate import replay
+from fleetspec.planner.solver import Answer, Program
+from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 
 HEADER = PlanHeader("bench", "nightly", "2026-11-23", "a night", Inputs("", "", "", "", "", ""), 0, "open - 1h30m")
-NIGHT = 54_900
+JOBS = (10_000, 100_000, 1_000_000, 5_000_000)
+CLASSES = (10, 42, 100, 400)
+NIGHT = 8 * 3600
+POINTS = 20
+FAMILIES = (
+    # name, seconds of a fit, memory MiB, GPU memory MiB (0: CPU alone), jobs of it for each one of a volatility model
+    ("garch", 0.15, 300, 0, 1.0),
+    ("nbeats", 300.0, 3072, 9216, 0.004),
+    ("xgboost", 2.0, 1500, 1024, 2.0),
+    ("elasticnet", 0.01, 300, 0, 2.0),
+    ("egarch", 0.32, 300, 0, 1.0),
+)
 
 
-def pools() -> tuple[CapacityPool, CapacityPool, CapacityPool]:
-    h100 = shipped().devices["H100-80GB"]
-    slots = tuple(Slot(f"mig-{s.name}", s.memory_mib, s.compute / h100.compute_slices) for s in h100.slices)
-    patterns = []
-    for layout in layouts(h100):
-        pieces = sum(count for _, count in layout.slices)
-        named = tuple((f"mig-{name}", count) for name, count in layout.slices)
-        patterns.append(Pattern(layout.name, named, 25 // pieces, 220_000 // pieces))
-    small = CapacityPool("cpu-32", 1.5539, 31, 120_000, 200, 120, None, 0, (), (), "gcp")
-    large = CapacityPool("cpu-90", 4.0859, 89, 340_000, 50, 120, None, 0, (), (), "gcp")
-    gpu = CapacityPool("h100", 11.0612, 25, 220_000, 200, 300, "H100-80GB", 1, slots, tuple(patterns), "gcp")
-    return small, large, gpu
+def instance(jobs: int, classes: int) -> CapacityProblem:
+    """About so many jobs in exactly so many classes: of five families fits in stage 0, forecasts in 1, scores in 2.
+
+    Universes are of different sizes, and their series of different lengths, so no two classes are alike.
+    """
+    pools = [
+        cpu_pool("cpu-32", 1.5539, 31, 4000, 120, 120_000),
+        cpu_pool("cpu-90", 4.0859, 89, 1000, 120, 340_000),
+        mig_pool("h100", 11.0612, 2000, 300),
+    ]
+    shapes: list[tuple[str, int, float, float, tuple[str, float, int, int, float]]] = []
+    for at in range(classes):
+        family = FAMILIES[at % len(FAMILIES)]
+        turn = at // len(FAMILIES)
+        stage, universe = (0, 1, 0, 2)[turn % 4] if classes > len(FAMILIES) else 0, turn
+        size = 1.0 / (1 + universe % 7)
+        shapes.append((f"u{universe}", stage, size, 0.7 + 0.1 * (universe % 6), family))
+    share = jobs / sum(size * family[4] for _, _, size, _, family in shapes)
+    made: list[DemandClass] = []
+    for universe, stage, size, length, (name, seconds, memory, gpu_memory, often) in shapes:
+        count = max(round(share * size * often), 1)
+        t = seconds * length * (1.0, 0.02, 0.01)[stage]
+        where: dict[str, Any] = {"cpu-32": t, "cpu-90": t * 0.95} if name != "nbeats" else {}
+        if gpu_memory:
+            where["h100"] = on_mig(pools[2], t / (3.5 if name == "xgboost" else 1.0), gpu_memory)
+        task = ("fit", "forecast", "evaluate")[stage]
+        made.append(job_class(f"{universe}/g/{name}/{task}", count, stage, 1, memory, gpu_memory, **where))
+    return CapacityProblem(tuple(made), tuple(pools), NIGHT, None, 120)
 
 
-def problem(series: int) -> CapacityProblem:
-    """26 classes in three stages: about 26 jobs per series, a fiftieth of the series with a neural model."""
-    small, large, gpu = pools()
-    classes = []
+class _Clock:
+    """CPU seconds spent in the solver's programs, and the cheapest paper plan there was."""
 
-    def add(name: str, stage: int, jobs: int, seconds: float, memory: int = 300) -> None:
-        on_cpu = tuple(Placement(pool.name, "cpu", seconds, 0.2, "measured", 100, "bench") for pool in (small, large))
-        classes.append(_class(name, stage, max(jobs, 1), memory, 0, on_cpu))
+    def __init__(self) -> None:
+        self.linear = self.integer = 0.0
+        self.paper = float("inf")
+        inner, whole = Program.solve, planning.whole_nodes
 
-    for universe, part in (("equities", 0.95), ("fx", 0.05)):
-        n = int(series * part)
-        for family, seconds in (("garch", 0.0152), ("egarch", 0.0322), ("gjr", 0.0192)):
-            add(f"{universe}/vol/{family}/fit", 0, n, seconds)
-            add(f"{universe}/vol/{family}/forecast", 1, n, 0.0005)
-        add(f"{universe}/var/vol-scaled/forecast", 2, n, 0.0008)
-        for family, seconds in (("elasticnet", 0.0011), ("xgboost", 0.0113)):
-            add(f"{universe}/{family}/{family}/fit", 0, 4 * n, seconds)
-            add(f"{universe}/{family}/{family}/forecast", 1, 4 * n, 0.001)
-        for stage, task, seconds in ((0, "fit", 300.0), (1, "forecast", 0.01)):
-            on_gpu = tuple(
-                Placement("h100", s.name, seconds / s.share**0.3, 0.3, "assumed", 0, "published")
-                for s in gpu.slots
-                if s.gpu_memory_mib >= 9216
-            )
-            jobs = max(n // 50, 1)
-            classes.append(_class(f"{universe}/deep/nbeats/{task}", stage, jobs, 3072, 9216, on_gpu))
-    return CapacityProblem(tuple(classes), (small, large, gpu), NIGHT, None, 120)
+        def timed(program: Program) -> Answer:
+            begin = time.process_time()
+            answer = inner(program)
+            spent = time.process_time() - begin
+            if program.integers:
+                self.integer += spent
+            else:
+                self.linear += spent
+            return answer
 
+        def noted(*given: Any) -> Allocation | None:
+            found = whole(*given)
+            if found is not None:
+                self.paper = min(self.paper, found.cost_usd)
+            return found
 
-def _class(
-    name: str, stage: int, jobs: int, memory: int, gpu_memory: int, places: tuple[Placement, ...]
-) -> DemandClass:
-    _, group, family, task = name.split("/")
-    gpu = "required" if gpu_memory else "never"
-    return DemandClass(name, group, family, task, stage, jobs, 0, 1, memory, gpu_memory, gpu, places)
+        Program.solve = timed  # type: ignore[method-assign]
+        planning.whole_nodes = noted
 
 
-def whole_gpus(posed: CapacityProblem) -> CapacityProblem:
-    """The same without sharing: every GPU job gets a GPU to itself."""
-    shared = tuple(
-        replace(pool, patterns=tuple(p for p in pool.patterns if p.name == "1x7g.80gb")) if pool.gpu else pool
-        for pool in posed.pools
-    )
-    alone = tuple(
-        replace(one, placements=tuple(p for p in one.placements if p.slot in ("cpu", "mig-7g.80gb")))
-        for one in posed.classes
-    )
-    return replace(posed, pools=shared, classes=alone)
+def row(jobs: int, classes: int) -> dict[str, float | str]:
+    posed, clock = instance(jobs, classes), _Clock()
+    begin = time.process_time()
+    land = survey(posed)
+    fluid = free_lengths(land, time=land.time)
+    built = time.process_time() - begin - clock.linear
+    assert fluid is not None
+    bound = clock.linear
+    begin = time.process_time()
+    found = solve(posed)
+    planned = time.process_time() - begin
+    assert found.replay is not None
+    begin = time.process_time()
+    replay(land, found.replay.allocation)
+    replayed = time.process_time() - begin
+    made = planning._written(posed, HEADER, found)
+    begin = time.process_time()
+    judge(posed, made)
+    judged = time.process_time() - begin
+    faults = violations(posed, made)
+    return {
+        "jobs": made.jobs,
+        "classes": len(posed.classes),
+        "build": built,
+        "bound": bound,
+        "milp": clock.integer,
+        "paper": clock.paper / fluid.cost_usd - 1,
+        "plan": planned,
+        "executed": found.replay.cost_usd / fluid.cost_usd - 1,
+        "replay": replayed,
+        "judge": judged,
+        "mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "verdict": made.verdict + (f", {len(faults)} violations" if faults else ""),
+        "usd": found.replay.cost_usd,
+    }
 
 
-def first_fit_decreasing(posed: CapacityProblem) -> float:
-    """USD when each class, longest jobs first, fills nodes of its cheapest place one after the other, a node of one
-    layout with its slots full, within a third of the night for each stage."""
-    total, stages = 0.0, sorted({one.stage for one in posed.classes})
-    room = (posed.deadline_seconds - posed.overhead_seconds) / len(stages)
-    for stage in stages:
-        for one in sorted(posed.classes, key=lambda c: -max(p.seconds for p in c.placements)):
-            if one.stage == stage:
-                total += min(_filled(posed, one, place, room) for place in one.placements)
-    return total
+def _apart(jobs: int, classes: int) -> dict[str, Any]:
+    """A row from a process of its own."""
+    told = subprocess.run([sys.executable, __file__, "row", str(jobs), str(classes)], capture_output=True, text=True)
+    if told.returncode:
+        raise SystemExit(told.stderr)
+    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return found
 
 
-def _filled(posed: CapacityProblem, one: DemandClass, place: Placement, room: float) -> float:
-    pool = next(pool for pool in posed.pools if pool.name == place.pool)
-    lanes = (
-        min(pool.cpu // one.cores, pool.memory_mib // one.memory_mib)
-        if pool.gpu is None
-        else max(dict(pattern.slots).get(place.slot, 0) for pattern in pool.patterns)
-    )
-    in_a_row = math.floor((room - pool.boot_seconds) / place.seconds)
-    if in_a_row < 1:
-        return math.inf
-    full, rest = divmod(one.jobs, lanes * in_a_row)
-    seconds = full * in_a_row * place.seconds + math.ceil(rest / lanes) * place.seconds
-    boots = full + (1 if rest else 0)
-    return (seconds + boots * (pool.boot_seconds + IDLE_SECONDS)) / 3600 * pool.usd_per_hour
+def main(jobs: tuple[int, ...], classes: tuple[int, ...]) -> None:
+    print(f"{'jobs':>9} {'classes':>7} {'build':>6} {'bound':>6} {'MILP':>6} {'paper':>7} {'plan':>6} {'executed':>8}"
+          f" {'replay':>7} {'judge':>6} {'MiB':>5} {'USD':>10}  verdict")  # fmt: skip
+    for many in jobs:
+        for kinds in classes:
+            r = _apart(many, kinds)
+            print(f"{r['jobs']:>9,} {r['classes']:>7} {r['build']:>6.2f} {r['bound']:>6.2f} {r['milp']:>6.2f}"
+                  f" {r['paper']:>7.2%} {r['plan']:>6.2f} {r['executed']:>8.2%} {r['replay']:>7.3f} {r['judge']:>6.2f}"
+                  f" {r['mib']:>5.0f} {r['usd']:>10,.2f}  {r['verdict']}", flush=True)  # fmt: skip
+    posed = instance(1_000_000, 42)
+    for limit, note in ((NIGHT, "8 h asked for"), (3 * 3600, "3 h asked for")):
+        begin = time.process_time()
+        points = frontier(replace(posed, deadline_seconds=limit), POINTS)
+        took = time.process_time() - begin
+        gaps = [point.cost_usd / point.bound_usd - 1 for point in points]
+        print(f"frontier of a million jobs, {note}: {POINTS} deadlines planned, {len(points)} plans, {took:.1f} s, "
+              f"above their bounds by {min(gaps):.1%} to {max(gaps):.1%}")  # fmt: skip
+    begin = time.process_time()
+    make_plan(posed, HEADER)
+    print(f"a plan of it with its chance: {time.process_time() - begin:.2f} s")
 
 
-def main() -> None:
-    print(f"{'jobs':>9} {'plan ms':>8} {'plan USD':>9} {'gap':>6} {'rounds':>6}  FFD/plan  no sharing/plan  verdict")
-    make_plan(problem(100), HEADER)
-    for series in (400, 4_000, 40_000):
-        posed = problem(series)
-        begin = time.perf_counter()
-        plan = make_plan(posed, HEADER)
-        took = time.perf_counter() - begin
-        alone = make_plan(whole_gpus(posed), HEADER)
-        greedy = first_fit_decreasing(posed)
-        print(
-            f"{plan.jobs:>9,} {took * 1000:>8.0f} {plan.cost_usd:>9.2f} {plan.gap:>6.1%} {plan.rounds:>6}"
-            f"  {greedy / plan.cost_usd:>8.2f}  {alone.cost_usd / plan.cost_usd:>15.2f}  {plan.verdict}/{alone.verdict}"
-        )
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(word) for word in text.split(","))
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["row"]:
+        print(json.dumps(row(int(sys.argv[2]), int(sys.argv[3]))))
+    else:
+        given = [_numbers(word) for word in sys.argv[1:3]]
+        main(*given, *(JOBS, CLASSES)[len(given) :])

@@ -25,12 +25,15 @@ WORKERS = (2, 16, 64, 256)
 
 
 def fixed(bundles: list[Bundle]) -> list[float]:
-    """The same work in bundles of a second, or of one job where that is longer."""
-    pieces: list[float] = []
+    """The same work in bundles of a second, or of one job where that is longer, heaviest jobs first."""
+    classes: dict[tuple[int, float], int] = {}
     for bundle in bundles:
-        each = bundle.seconds / len(bundle)
+        key = bundle.klass, round(bundle.seconds / len(bundle), 9)
+        classes[key] = classes.get(key, 0) + len(bundle)
+    pieces: list[float] = []
+    for (_, each), jobs in sorted(classes.items(), key=lambda item: -item[0][1]):
         size = max(int(TARGET_SECONDS / each), 1)
-        pieces += [each * size] * (len(bundle) // size) + [each * (len(bundle) % size)] * bool(len(bundle) % size)
+        pieces += [each * size] * (jobs // size) + [each * (jobs % size)] * bool(jobs % size)
     return pieces
 
 
@@ -56,7 +59,7 @@ def main() -> None:
             if not bundles:
                 continue
             count += len(bundles)
-            whole = sorted(fixed(bundles), reverse=True)
+            whole = fixed(bundles)
             for _ in range(100 if arguments.error else 1):
                 noise = np.exp(arguments.error * rng.standard_normal(len(bundles)))
                 seconds = np.array([bundle.seconds for bundle in bundles]) * noise

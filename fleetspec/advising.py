@@ -40,6 +40,7 @@ def advice(
     ``store`` gives measured runtimes and what is deployed; ``progress`` is told how many answers of how many are there.
     """
     from fleetspec.planner import cuts
+    from fleetspec.planner.elsewhere import cheaper_on_cpu
     from fleetspec.planner.mishaps import mishaps
     from fleetspec.planner.plans import plain
     from fleetspec.planner.shadow import shadow_prices
@@ -52,6 +53,7 @@ def advice(
         "bills": lambda: _bills(made, around, full),
         "shadow": lambda: shadow_prices(problem, ours),
         "mishaps": lambda: mishaps(problem, ours, _rests_on(compiled)) if holds else (),
+        "elsewhere": lambda: cheaper_on_cpu(compiled.graph, compiled.read.spec, around.catalog, problem, ours),
         "fits": lambda: cuts.fits(problem, ours),
         "near_misses": lambda: cuts.near_misses(problem),
         "standing": lambda: _standing(made, problem, store) if holds else None,
@@ -214,16 +216,11 @@ def _shortest(compiled: Compiled) -> tuple[int, str]:
 
 def _rests_on(compiled: Compiled) -> Mapping[str, frozenset[str]]:
     """By class the classes whose results it reads."""
-    import numpy as np
-
     graph = compiled.graph
-    child = np.repeat(graph.klass.astype(np.int64), np.diff(graph.parent_ptr))
-    parent = graph.klass[graph.parent_index].astype(np.int64)
-    size = max(len(graph.classes), 1)
-    found: dict[str, set[str]] = {}
-    for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
-        found.setdefault(graph.classes[pair // size].name, set()).add(graph.classes[pair % size].name)
-    return {name: frozenset(parents) for name, parents in found.items()}
+    names = [klass.name for klass in graph.classes]
+    return {
+        name: frozenset(names[code] for code in codes) for name, codes in zip(names, graph.reads, strict=True) if codes
+    }
 
 
 def _standing(made: Planned, problem: CapacityProblem, store: Path | None) -> Standing | None:

@@ -135,10 +135,10 @@ def _figures(line: ClassLine) -> dict[str, Any]:
 
 def _run(planned: Planned, pilot: Pilot, store: Path, asked: Asked, growth: Growth) -> float:
     """Run the pilot's jobs, those that warm up first; the seconds spent inside them."""
-    from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
     from fleetspec.runtime.ledger import Ledger
     from fleetspec.runtime.piloting import carried
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.store import Store
 
     compiled = planned.compiled

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fleetspec.cluster.removing import Removal
     from fleetspec.cluster.state import RunState
     from fleetspec.compiler.jobgraph import RunKind
+    from fleetspec.compiler.shards import Shard
     from fleetspec.pipeline import Planned
 
 
@@ -75,17 +76,19 @@ def wanted(
     scope: Scope,
     report: Report,
     given: Given = NOTHING,
+    shard: Shard | None = None,
 ) -> Wanted:
-    """Plan and render the whole run. Objects up to ``scope`` go to the cluster: of the run, the fleet, the platform.
+    """Plan and render the whole run, or a shard of it. Objects up to ``scope`` go to the cluster: of the run, the
+    fleet, the platform.
 
     Rejected (exit 3) for a plan that does not hold.
     """
     start = comparing.start_of(base, run, store, report, given)
-    planned = pipeline.planned(path, run, session, store, report, given, reuse=False, start=start)
+    planned = pipeline.planned(path, run, session, store, report, given, reuse=False, start=start, shard=shard)
     if planned.plan.verdict != "feasible":
         pipeline.judge(planned, report)
         report.require(pipeline.verdict_exit(planned.plan))
-    manifests = pipeline.render(planned.compiled, planned.plan)
+    manifests = pipeline.render(planned.compiled, planned.plan, shard)
     report.findings += manifests.warnings
     spec, values = planned.compiled.read.spec, manifests.objects()
     taken = SCOPES[: SCOPES.index(scope) + 1]

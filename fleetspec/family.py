@@ -127,7 +127,8 @@ class ForecastRequest(Struct, frozen=True, eq=False):
     """Forecast from every origin ``first_origin .. len(window) - 1`` (bar indices into each window).
 
     A forecast at origin ``t`` may use bars ``0 .. t`` only. ``horizons`` are in bars. ``members`` are the
-    forecasts of the groups this family is ``over``. ``side`` is the position whose value at risk is asked for: a
+    forecasts of the groups this family is ``over``, ``member_fits`` what each was made with, where the family
+    :attr:`~Family.reads_fits`. ``side`` is the position whose value at risk is asked for: a
     ``short`` one loses when the price rises.
     """
 
@@ -139,6 +140,7 @@ class ForecastRequest(Struct, frozen=True, eq=False):
     features: tuple[str, ...]
     levels: tuple[float, ...] = ()
     members: tuple[Forecasts, ...] = ()
+    member_fits: tuple[Fit | None, ...] = ()
     seed: int = 0
     device: Literal["cpu", "cuda"] = "cpu"
     measure: str = "returns"
@@ -150,8 +152,9 @@ class Forecasts(Struct, frozen=True, eq=False):
 
     ``quantity`` is one of ``variance`` (of the h-bar log return), ``mean`` (of the same), ``nu`` (degrees of freedom of
     a Student t, inf for others), ``skew`` (Hansen's, of a skewed t), ``power`` (exponent of a GED), ``return`` (h-bar
-    log return), ``value_at_risk`` or ``expected_shortfall`` (positive loss fractions at ``level``; NaN elsewhere).
-    ``origin`` is the stamp of the last bar used.
+    log return), ``covariance`` (of two h-bar log returns, or the variance of one), ``value_at_risk`` or
+    ``expected_shortfall`` (positive loss fractions at ``level``; NaN elsewhere). ``origin`` is the stamp of the last
+    bar used. ``other`` names the second series of a covariance, '' in rows of anything else, None where no row has one.
     """
 
     series: NDArray[np.str_]
@@ -160,6 +163,7 @@ class Forecasts(Struct, frozen=True, eq=False):
     quantity: NDArray[np.str_]
     level: Floats
     value: Floats
+    other: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.value)
@@ -173,6 +177,7 @@ class Forecasts(Struct, frozen=True, eq=False):
             self.quantity[rows],
             self.level[rows],
             self.value[rows],
+            None if self.other is None else self.other[rows],
         )
 
     @classmethod
@@ -184,8 +189,9 @@ class Forecasts(Struct, frozen=True, eq=False):
         quantity: str,
         value: Floats | float,
         level: float = float("nan"),
+        other: str | None = None,
     ) -> Forecasts:
-        """One quantity of one series at one horizon: a value per origin, or one for all of them."""
+        """One quantity of one series, or with ``other`` of two, at one horizon: a value per origin, or one for all."""
         n = len(origin)
         return cls(
             np.full(n, series),
@@ -194,6 +200,7 @@ class Forecasts(Struct, frozen=True, eq=False):
             np.full(n, quantity),
             np.full(n, level),
             np.array(np.broadcast_to(value, (n,)), dtype=np.float64),
+            None if other is None else np.full(n, other),
         )
 
     @classmethod
@@ -207,7 +214,13 @@ class Forecasts(Struct, frozen=True, eq=False):
             np.concatenate([p.quantity for p in listed]),
             np.concatenate([p.level for p in listed]),
             np.concatenate([p.value for p in listed]),
+            None if all(p.other is None for p in listed) else np.concatenate([p.others for p in listed]),
         )
+
+    @property
+    def others(self) -> NDArray[np.str_]:
+        """``other`` of every row."""
+        return np.full(len(self), "") if self.other is None else self.other
 
 
 class Profile(Struct, frozen=True):
@@ -265,6 +278,11 @@ class Family(Struct, frozen=True):
     trials_apart: bool = False
     """Whether each trial of a search is a job of its own (long fits), or one job makes all trials of a rung."""
     warm: Callable[[BaseModel], None] | None = None
+    likelihood: str | None = None
+    """Of what its log-likelihood is the density, where every estimate is a free parameter of it: families that say the
+    same can be compared by an information criterion on one window."""
+    reads_fits: Callable[[BaseModel], bool] | None = None
+    """Whether a transform with these parameters needs the fits behind the forecasts it is over."""
     needs: tuple[str, ...] = ()
     extra: str = "run"
 

@@ -181,7 +181,7 @@ def report_page(
     from fleetspec.runtime.reporting import report_data, run_section
 
     made = [plan(compiled, around, None) for compiled, around in every_run(path, session, store, report, given)]
-    sections = [run_section(store, each.compiled.graph, each.plan) for each in made]
+    sections = [run_section(store, each.compiled.graph, each.plan, each.compiled.read.spec) for each in made]
     first = made[0].compiled
     return report_data(str(path), first.read.spec, first.lock, sections)
 

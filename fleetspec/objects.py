@@ -3,8 +3,8 @@
 An :class:`ObjectPath` is a :class:`~pathlib.Path` in all that is only about names, and goes to the object store where a
 path would touch a disk. What a bucket lacks is left out: there are no folders to make, and no renames. A put is whole
 or not there, so nothing needs a temporary name. Whose key it is, the environment says (``AWS_ACCESS_KEY_ID``,
-``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``, an instance's role): nothing of it is in a
-path, so paths can be printed, pickled and kept.
+``AWS_PROFILE``, ``AWS_ENDPOINT_URL``, ``GOOGLE_APPLICATION_CREDENTIALS``, ``STORAGE_EMULATOR_HOST``, an instance's
+role): nothing of it is in a path, so paths can be printed, pickled and kept.
 """
 
 from __future__ import annotations
@@ -88,8 +88,12 @@ class ObjectPath(PosixPath):
         """Objects and prefixes right below this one; none where there is nothing."""
         from pyarrow import fs
 
-        for info in self._files.get_file_info(fs.FileSelector(self.key, allow_not_found=True)):
-            yield self / str(info.base_name)
+        # Of Google's buckets pyarrow lists objects alone: prefixes are seen by what lies below them.
+        below = str(self).startswith("gs://")
+        found = self._files.get_file_info(fs.FileSelector(self.key, allow_not_found=True, recursive=below))
+        start = len(self.key) + 1
+        for name in dict.fromkeys(info.path[start:].partition("/")[0] for info in found):
+            yield self / name
 
     def glob(self, pattern: str) -> Generator[Self, None, None]:
         """Objects right below this prefix whose names match; no pattern reaches further down."""
@@ -141,9 +145,12 @@ def connect(scheme: str, told: Mapping[str, str]) -> fs.FileSystem:
             named.setdefault("region", os.environ.get("AWS_REGION") or "us-east-1")
         return fs.S3FileSystem(anonymous=anonymous, **named)
     named = {}
-    if endpoint := told.get("endpoint"):
+    emulator = os.environ.get("STORAGE_EMULATOR_HOST")
+    if endpoint := told.get("endpoint") or emulator:
         kind, _, host = endpoint.rpartition("://")
-        named |= {"endpoint_override": host, "scheme": kind or "https"}
+        named |= {"endpoint_override": host, "scheme": kind or ("https" if "endpoint" in told else "http")}
+        # An emulator knows nobody: asking for Google's keys would only fail.
+        anonymous = anonymous or "endpoint" not in told
     if "access_token" in told:
         named["access_token"] = told["access_token"]
     return fs.GcsFileSystem(anonymous=anonymous, **named)

@@ -7,12 +7,13 @@ with every finding of its stage; warnings stay in the report that the caller pas
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetspec.compiler.given import NOTHING, Given
+from fleetspec.compiler.shards import Shard, jobs_of, require_spec
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 from fleetspec.stages import Compiled as Compiled
 from fleetspec.stages import Planned as Planned
@@ -26,11 +27,12 @@ if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph, RunKind
     from fleetspec.compiler.lock import Lock
     from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.panel.readings import Reading
     from fleetspec.planner.plans import Plan
     from fleetspec.planner.problem import CapacityProblem
     from fleetspec.renderer.manifests import Manifests
-    from fleetspec.runtime.driver import Progress
     from fleetspec.runtime.summary import RunSummary
+    from fleetspec.runtime.tallies import Progress
     from fleetspec.runtime.telling import Listener
 
 
@@ -93,12 +95,18 @@ def read_text(text: str, name: str) -> None:
     report.require()
 
 
-def lock(source: Read, around: World) -> Lock:
-    """Members, lengths and data versions as they are now in the data."""
+def lock(
+    source: Read,
+    around: World,
+    tell: Callable[[int, int], None] = lambda done, of: None,
+    more: Iterable[Reading] = (),
+) -> Lock:
+    """Members, lengths and data versions as they are now in the data. ``tell`` hears how many series of how many are
+    measured; ``more`` are readings beside those that the quality gate asks for."""
     from fleetspec.compiler.pinning import make_lock
 
     try:
-        return make_lock(source.spec, source.path.parent, around.catalog)
+        return make_lock(source.spec, source.path.parent, around.catalog, tell, more)
     except Rejected as ending:
         ending.report.locate(source.document)
         raise
@@ -158,8 +166,15 @@ def _called(base: FleetSpec, head: FleetSpec) -> dict[str, str]:
     return {name: before.get(name, name) for name in head.universes}
 
 
-def plan(compiled: Compiled, around: World, store: Path | None = None, *, stored_only: bool = False) -> Planned:
-    """JobGraph → CapacityProblem → Plan, without the jobs the store already holds.
+def plan(
+    compiled: Compiled,
+    around: World,
+    store: Path | None = None,
+    *,
+    stored_only: bool = False,
+    shard: Shard | None = None,
+) -> Planned:
+    """JobGraph → CapacityProblem → Plan, without the jobs the store already holds and those of other shards.
 
     Nor are those of a change planned that the fleet it changes has, unless ``stored_only`` says to count on the store
     alone.
@@ -172,9 +187,11 @@ def plan(compiled: Compiled, around: World, store: Path | None = None, *, stored
     if compiled.base is not None and not stored_only:
         done |= contained(compiled.graph.digest, compiled.base.graph.digest)
     spec, graph = compiled.read.spec, compiled.graph
+    if shard is not None:
+        done |= ~jobs_of(graph, shard)
     problem = posed(compiled, around, done)
     header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
-    return Planned(compiled, make_plan(problem, header), done)
+    return Planned(compiled, make_plan(problem, header), done, shard)
 
 
 def posed(compiled: Compiled, around: World, done: NDArray[np.bool_]) -> CapacityProblem:
@@ -199,16 +216,18 @@ def planned(
     reuse: bool = True,
     start: Start | None = None,
     stored_only: bool = False,
+    shard: Shard | None = None,
 ) -> Planned:
     """Spec file or saved plan → Plan, in one go: what ``plan``, ``render``, ``diff`` and ``apply`` begin with.
 
     Without ``reuse`` the store gives its measured runtimes, and its results are not counted on. ``start`` finds what a
-    change starts from.
+    change starts from. Of a saved plan, which is whole, no ``shard`` is taken.
     """
     if path.suffix == ".fsp":
+        require_spec(path, shard)
         return reopened(path, store, report, given)
     compiled, around = compiled_for(path, run, session, store, report, given, start)
-    return plan(compiled, around, store if reuse else None, stored_only=stored_only)
+    return plan(compiled, around, store if reuse else None, stored_only=stored_only, shard=shard)
 
 
 def compiled_for(
@@ -273,10 +292,10 @@ def reopened(path: Path, store: Path | None, report: Report, given: Given = NOTH
     from fleetspec.rules.reading import PLAN_IS_FIXED
     from fleetspec.rules.running import GRAPH_DIFFERS
 
-    if given.vars or given.profiles:
+    if given.vars or given.profiles or given.prices is not None:
         raise reject(
             PLAN_IS_FIXED,
-            f"{path} is a saved plan: its vars and profiles were filled in when it was made",
+            f"{path} is a saved plan: its vars, profiles and prices were filled in when it was made",
             help="plan the spec again with them: fleetspec plan SPEC --var NAME=VALUE --out FILE",
         )
     saved = read_planfile(path)
@@ -309,11 +328,12 @@ def resolved(source: Read) -> str:
     return resolved_text(source.document)
 
 
-def render(compiled: Compiled, made: Plan) -> Manifests:
+def render(compiled: Compiled, made: Plan, shard: Shard | None = None) -> Manifests:
     """Plan → Kubernetes manifests, parsed back and checked."""
     from fleetspec.renderer.manifests import render as render_manifests
 
-    return render_manifests(made, compiled.graph, compiled.read.spec, resolved(compiled.read), compiled.lock_bytes)
+    text = resolved(compiled.read)
+    return render_manifests(made, compiled.graph, compiled.read.spec, text, compiled.lock_bytes, shard)
 
 
 def save(made: Planned, path: Path, top: tuple[Path, str] | None = None) -> None:
@@ -344,8 +364,8 @@ def run(
     """
     from fleetspec.planner.cuts import layout_of
     from fleetspec.runtime.deployed import record
-    from fleetspec.runtime.driver import RunRequest
     from fleetspec.runtime.driver import run as run_graph
+    from fleetspec.runtime.request import RunRequest
 
     compiled = made.compiled
     request = RunRequest(
@@ -358,9 +378,12 @@ def run(
         executor=executor,
         progress=progress,
         events=events,
+        only=None if made.shard is None else jobs_of(compiled.graph, made.shard),
+        shard=made.shard is not None,
     )
     summary = run_graph(request)
-    if summary.outcome is ExitCode.OK:
+    # After a shard, what the others have may be missing.
+    if summary.outcome is ExitCode.OK and not (made.shard and summary.remaining):
         record(store, compiled.graph, resolved(compiled.read), compiled.lock_bytes, layout_of(made.plan))
     return summary
 

@@ -115,6 +115,13 @@ def sessions_between(calendar: str, first: date, last: date) -> frozenset[date]:
     return frozenset(day for day in hours.sessions if first <= day <= last)
 
 
+def sessions_in_years(calendar: str, first: int, last: int) -> tuple[tuple[date, ...], date, date]:
+    """The sessions of whole years, and the days between which the calendar knows them. Raises ValueError where it knows
+    none of them."""
+    hours = market_hours(calendar, first, last)
+    return hours.sessions, hours.first, hours.last
+
+
 def shortened_by(calendar: str, day: date) -> int:
     """Minutes that a session is shorter than the longest of the ten up to it; 0 for a day that is no session."""
     hours = _around(calendar, day)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fleetspec.compiler.document import Document
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.lock import Lock
+    from fleetspec.compiler.shards import Shard
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.family import Registry
     from fleetspec.planner.plans import Plan
@@ -57,11 +58,13 @@ class Compiled(Struct, frozen=True):
 
 
 class Planned(Struct, frozen=True):
-    """A graph with its plan. ``done`` masks the jobs whose result the store already holds."""
+    """A graph with its plan. ``done`` masks the jobs whose result the store already holds, and those of other shards
+    where a ``shard`` alone is planned."""
 
     compiled: Compiled
     plan: Plan
     done: NDArray[np.bool_]
+    shard: Shard | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The answer to ``plan``: every number the text shows."""

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 MIN_BARS = 100
 PERCENT = 100.0
 NEEDS = ("numba", "scipy")
+LIKELIHOOD = "log returns in percent"
 
 Asked = TypeVar("Asked", FitRequest, ForecastRequest)
 T = TypeVar("T", Fit, Forecasts)

@@ -16,7 +16,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from fleetspec.catalog.shrinkage import SPREAD_STRENGTH, prior_error, shrunk
-from fleetspec.catalog.types import Catalog, Device, Offer, Runtime, Slice
+from fleetspec.catalog.types import Book, Catalog, Device, Offer, Partition, Runtime, Slice, SpotTerms
 
 CPU = "cpu"
 ANY_FAMILY = "*"
@@ -63,7 +63,16 @@ def with_measured(catalog: Catalog, rows: Iterable[Runtime]) -> Catalog:
     for key, listed in observed.items():
         runtimes[key] = shrunk(runtimes.get(key), listed)
     made = _sealed(dict(catalog.devices), dict(catalog.offers), runtimes)
-    return replace(made, shipped=catalog.shipped or catalog.digest)
+    return replace(made, shipped=catalog.shipped or catalog.digest, book=catalog.book, spots=catalog.spots)
+
+
+def with_book(catalog: Catalog, book: Book, offers: Iterable[Offer], spots: Mapping[str, SpotTerms]) -> Catalog:
+    """``catalog`` with the offers of a price book beside and in place of its own, and their spot terms."""
+    sold = {**catalog.offers, **{offer.name: offer for offer in offers}}
+    made = _sealed(dict(catalog.devices), sold, dict(catalog.runtimes))
+    digest = _digest([made.digest, to_builtins(book), [[name, to_builtins(spots[name])] for name in sorted(spots)]])
+    shipped = catalog.shipped or catalog.digest
+    return replace(made, digest=digest, shipped=shipped, book=book, spots=MappingProxyType(dict(spots)))
 
 
 def runtime_of(catalog: Catalog, family: str, task: str, device: str) -> Runtime:
@@ -116,7 +125,12 @@ def _read(name: str) -> dict[str, Any]:
 def _device(name: str, row: Mapping[str, Any], content: Mapping[str, Any]) -> Device:
     source = content["sources"][row["source"]]
     if "grid" not in row:
-        return Device(name, row["product"], row["memory_mib"], 1, 1, (), source)
+        modes = content["partitions"][row["partitions"]] if "partitions" in row else {}
+        parts = tuple(
+            Partition(mode, each["parts"], row["memory_mib"] // each["parts"], each["auto"])
+            for mode, each in modes.items()
+        )
+        return Device(name, row["product"], row["memory_mib"], 1, 1, (), source, parts)
     grid = content["grids"][row["grid"]]
     slices = tuple(
         Slice(profile, kind["compute"], kind["size"], tuple(kind["starts"]), memory, kind["most"])

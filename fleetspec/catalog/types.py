@@ -45,8 +45,21 @@ class Layout(Struct, frozen=True):
         return "+".join(f"{count}x{name}" for name, count in self.slices)
 
 
+class Partition(Struct, frozen=True):
+    """A compute and a memory mode in which a GPU of AMD's is ``parts`` equal devices: ``cpx-nps4``.
+
+    ``memory_mib`` is what one of them has for jobs. ``auto``: whether a pool that leaves the choice to the plan may be
+    set so; a mode of the driver's that nobody has validated has to be asked for by name.
+    """
+
+    name: str
+    parts: int
+    memory_mib: int
+    auto: bool
+
+
 class Device(Struct, frozen=True):
-    """A GPU model. ``slices`` is empty where MIG does not exist."""
+    """A GPU model. ``slices`` is empty where MIG does not exist, ``partitions`` where partition modes do not."""
 
     name: str
     product: str
@@ -55,6 +68,7 @@ class Device(Struct, frozen=True):
     memory_slots: int
     slices: tuple[Slice, ...]
     source: str
+    partitions: tuple[Partition, ...] = ()
 
     def slice(self, name: str) -> Slice:
         return next(s for s in self.slices if s.name == name)
@@ -107,6 +121,22 @@ class Runtime(Struct, frozen=True):
         return float(self.seconds * scale / share**self.share_exponent)
 
 
+class SpotTerms(Struct, frozen=True):
+    """An offer when it may be taken back: USD per node-hour, and how many of a node are taken back in an hour."""
+
+    usd_per_hour: float
+    preempt_per_hour: float
+
+
+class Book(Struct, frozen=True):
+    """A price book that was laid over a catalog, and the offers that have their price from it."""
+
+    name: str
+    date: str
+    source: str
+    offers: tuple[str, ...]
+
+
 class Catalog(Struct, frozen=True):
     """Devices, offers and runtimes by name, and the digest of all of it."""
 
@@ -116,4 +146,7 @@ class Catalog(Struct, frozen=True):
     """By (family, task, device); device is ``cpu`` or a GPU's name."""
     digest: str = ""
     shipped: str = ""
-    """The digest of what it was before runtimes of a store were laid over it."""
+    """The digest of what it was before runtimes of a store, or a price book, were laid over it."""
+    book: Book | None = None
+    spots: Mapping[str, SpotTerms] = field(default_factory=dict)
+    """By offer, where a book has them."""

@@ -23,10 +23,20 @@ def catalog_command() -> None:
     """Machines with their dated prices, GPUs with the ways to cut them, and how long jobs take."""
 
 
-def _shipped() -> Catalog:
+_prices = click.option("--prices", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+                       help="Lay this price book over the shipped prices: a file of kind: Prices.")  # fmt: skip
+
+
+def _catalog(prices: Path | None) -> Catalog:
+    """The shipped catalog, with a price book laid over it."""
     from fleetspec.catalog.loading import shipped
 
-    return shipped()
+    if prices is None:
+        return shipped()
+    from fleetspec.compiler.price_books import book_of_file, laid_over
+    from fleetspec.diagnostics import Report
+
+    return laid_over(shipped(), book_of_file(prices, shipped(), Report()))
 
 
 def _show(view: str, data: dict[str, Any], format_: str, no_color: bool) -> None:
@@ -35,25 +45,36 @@ def _show(view: str, data: dict[str, Any], format_: str, no_color: bool) -> None
 
 @catalog_command.command("offers")
 @click.option("--gpu", help="Only machines with this GPU; `none` for machines without.")
-@options(_today, format_option, color_option)
-def offers_command(gpu: str | None, today: date | None, format_: str, no_color: bool) -> None:
+@options(_prices, _today, format_option, color_option)
+def offers_command(gpu: str | None, prices: Path | None, today: date | None, format_: str, no_color: bool) -> None:
     """Machines a pool may name as its offer, the cheapest of each GPU first."""
     from fleetspec.catalog.listing import offers
     from fleetspec.diagnostics import did_you_mean
 
-    catalog = _shipped()
+    catalog = _catalog(prices)
     if gpu is not None and gpu != "none" and gpu not in catalog.devices:
         raise click.UsageError(f"the catalog has no GPU '{gpu}'; {did_you_mean(gpu, catalog.devices)}")
     _show("offers", offers(catalog, gpu, today or date.today()), format_, no_color)
 
 
 @catalog_command.command("gpus")
-@options(format_option, color_option)
-def gpus_command(format_: str, no_color: bool) -> None:
-    """GPU models: usable memory, MIG profiles, and the cheapest machine with one."""
+@options(_prices, format_option, color_option)
+def gpus_command(prices: Path | None, format_: str, no_color: bool) -> None:
+    """GPU models: usable memory, MIG profiles and partitions, and the cheapest machine with one."""
     from fleetspec.catalog.listing import gpus
 
-    _show("gpus", gpus(_shipped()), format_, no_color)
+    _show("gpus", gpus(_catalog(prices)), format_, no_color)
+
+
+@catalog_command.command("compare")
+@click.argument("book", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("other", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@options(_today, format_option, color_option)
+def compare_command(book: Path, other: Path | None, today: date | None, format_: str, no_color: bool) -> None:
+    """What each machine costs in price book BOOK and in OTHER, or as shipped: the difference, and what only one has."""
+    from fleetspec.catalog.listing import compared
+
+    _show("compared", compared(_catalog(other), _catalog(book), today or date.today()), format_, no_color)
 
 
 @catalog_command.command("runtimes")
@@ -94,8 +115,10 @@ def _quotes(context: click.Context, parameter: click.Parameter, given: tuple[str
 @click.option("--upkeep", type=click.FloatRange(0, 1), help="Upkeep a year, as a share of the purchase: 0.08.")
 @click.option("--kwh", "usd_per_kwh", type=click.FloatRange(0, 10), help="USD per kWh.")
 @click.option("--overhead", type=click.FloatRange(1, 5), help="Power at the meter over the GPU's own.")
-@options(format_option, color_option)
-def rent_or_buy_command(quotes: dict[str, float], format_: str, no_color: bool, **terms: float | None) -> None:
+@options(_prices, format_option, color_option)
+def rent_or_buy_command(
+    quotes: dict[str, float], prices: Path | None, format_: str, no_color: bool, **terms: float | None
+) -> None:
     """What an hour of work costs on a GPU of your own, and from how many hours a year on buying is cheaper.
 
     Options replace what is ASSUMED; the answer prints it all.
@@ -110,17 +133,17 @@ def rent_or_buy_command(quotes: dict[str, float], format_: str, no_color: bool, 
         if gpu not in known:
             raise click.UsageError(f"no purchase price is known of a '{gpu}'; {did_you_mean(gpu, known)}")
     chosen = replace(shipped_terms(), **{name: value for name, value in terms.items() if value is not None})
-    _show("rent_or_buy", rent_or_buy(_shipped(), chosen, quotes), format_, no_color)
+    _show("rent_or_buy", rent_or_buy(_catalog(prices), chosen, quotes), format_, no_color)
 
 
 @catalog_command.command("check")
 @click.option("--max-age", type=click.IntRange(min=0), default=120, show_default=True, help="Days a price may be old.")
-@options(_today, format_option, color_option)
-def check_command(max_age: int, today: date | None, format_: str, no_color: bool) -> None:
+@options(_prices, _today, format_option, color_option)
+def check_command(max_age: int, prices: Path | None, today: date | None, format_: str, no_color: bool) -> None:
     """Say how old the price lists are; exit code 5 when one is older than --max-age days."""
     from fleetspec.catalog.listing import aged
 
-    data = aged(_shipped(), max_age, today or date.today())
+    data = aged(_catalog(prices), max_age, today or date.today())
     _show("prices", data, format_, no_color)
     if data["old"]:
         raise SystemExit(int(ExitCode.STALE))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -18,6 +18,9 @@ from fleetspec import __version__
 from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import Report
 from fleetspec.objects import SCHEMES, as_path
+
+if TYPE_CHECKING:
+    from fleetspec.compiler.shards import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -98,6 +101,21 @@ run_option = click.option(
     "--run", "run", type=click.Choice(["nightly", "change", "backtest"]), default="nightly", show_default=True,
     help="What is due this session, what an edit makes necessary, or every window of the walk-forward.",
 )  # fmt: skip
+
+
+def _shard(ctx: click.Context, param: click.Parameter, value: str | None) -> Shard | None:
+    from fleetspec.compiler.shards import Shard
+
+    try:
+        return None if value is None else Shard.parse(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+
+
+shard_option = click.option(
+    "--shard", metavar="K/N", default=None, callback=_shard,
+    help="Only part K of the N that the run is split into; models that rest on each other stay together.",
+)  # fmt: skip
 session_option = click.option(
     "--session", type=Day(), default=None, help="The session the night follows [default: the last in the lock]."
 )
@@ -150,15 +168,19 @@ def timeout_option(default: str | None, help: str) -> Callable[[F], F]:
 
 
 def given_options(function: F) -> F:
-    """``--var`` and ``--profile``; the command gets them, with the environment, as ``given``."""
+    """``--var``, ``--profile`` and ``--prices``; the command gets them, with the environment, as ``given``."""
 
     @click.option("--var", "vars_", multiple=True, metavar="NAME=VALUE", callback=_values,
                   help="Give a var of the spec a value; may be repeated.")  # fmt: skip
     @click.option("--profile", "profiles", multiple=True, metavar="NAME",
                   help="Lay profiles/NAME.yaml over the spec; may be repeated, in order.")  # fmt: skip
+    @click.option("--prices", type=click.Path(path_type=Path, dir_okay=False), default=None, metavar="FILE",
+                  help="A price book in place of the spec's: a file of kind: Prices.")  # fmt: skip
     @functools.wraps(function)
-    def command(*arguments: Any, vars_: dict[str, str], profiles: tuple[str, ...], **others: Any) -> Any:
-        return function(*arguments, given=Given(vars_, profiles, os.environ), **others)
+    def command(
+        *arguments: Any, vars_: dict[str, str], profiles: tuple[str, ...], prices: Path | None, **others: Any
+    ) -> Any:
+        return function(*arguments, given=Given(vars_, profiles, os.environ, prices=prices), **others)
 
     return cast(F, command)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fleetspec.cli.options import (
+    advancing,
     answer,
     color_option,
     format_option,
@@ -71,7 +72,8 @@ def lock_command(spec: Path, given: Given, format_: str, no_color: bool) -> None
     report = Report()
     around = pipeline.world()
     read = pipeline.read(spec, around, report, given)
-    pinned = pipeline.lock(read, around)
+    with advancing("series") as progress:
+        pinned = pipeline.lock(read, around, progress)
     target = lock_path(spec)
     write_atomically(target, pinned.to_bytes())
     show_findings(report, no_color)

@@ -17,6 +17,7 @@ from fleetspec.cli.options import (
     options,
     run_option,
     session_option,
+    shard_option,
     show_findings,
     spec_argument,
     store_option,
@@ -25,6 +26,7 @@ from fleetspec.compiler.given import Given
 from fleetspec.diagnostics import ExitCode, Report
 
 if TYPE_CHECKING:
+    from fleetspec.compiler.shards import Shard
     from fleetspec.renderer.manifests import Manifests
 
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -36,7 +38,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--check", "held", type=_FOLDER,
               help="Write nothing; name what in FOLDER is not as rendered, and end with exit code 1.")  # fmt: skip
 @click.option("--as-pods", is_flag=True, help="Print the pods that the operator will make, for scanners of pods.")
-@options(given_options, run_option, base_option, session_option, store_option, format_option, color_option)
+@options(given_options, run_option, base_option, session_option, shard_option, store_option, format_option)
+@options(color_option)
 def render_command(
     spec: Path,
     to: Path | None,
@@ -46,6 +49,7 @@ def render_command(
     run: str,
     base: Path | None,
     session: date | None,
+    shard: Shard | None,
     store: Path,
     format_: str,
     no_color: bool,
@@ -62,7 +66,7 @@ def render_command(
     if sum((to is not None, held is not None, as_pods)) != 1:
         raise click.UsageError("say what to do with the manifests: --to FOLDER, --check FOLDER or --as-pods")
     report = Report()
-    manifests = _rendered(spec, given, run, base, session, store, report, no_color)
+    manifests = _rendered(spec, given, run, base, session, shard, store, report, no_color)
     report.findings += manifests.warnings
     if held is not None:
         _check(manifests, held, report, format_, no_color)
@@ -84,6 +88,7 @@ def _rendered(
     run: str,
     base: Path | None,
     session: date | None,
+    shard: Shard | None,
     store: Path,
     report: Report,
     no_color: bool,
@@ -93,12 +98,12 @@ def _rendered(
 
     kind = RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
-    planned = pipeline.planned(spec, kind, session, store, report, given, reuse=False, start=start)
+    planned = pipeline.planned(spec, kind, session, store, report, given, reuse=False, start=start, shard=shard)
     if planned.plan.verdict != "feasible":
         pipeline.judge(planned, report)
         show_findings(report, no_color)
         raise SystemExit(int(pipeline.verdict_exit(planned.plan)))
-    return pipeline.render(planned.compiled, planned.plan)
+    return pipeline.render(planned.compiled, planned.plan, shard)
 
 
 def _check(manifests: Manifests, folder: Path, report: Report, format_: str, no_color: bool) -> None:

@@ -30,7 +30,7 @@ from fleetspec.diagnostics import Report
 def report_command(
     spec: Path, out: Path, given: Given, session: date | None, store: Path, format_: str, no_color: bool
 ) -> None:
-    """Write one self-contained HTML file: cost, timeline, MIG layouts, results by family, planned against actual.
+    """Write one self-contained HTML file: cost, timeline, layouts of GPUs, results by family, planned against actual.
 
     Runs that have not happened show their plan. Needs the [report] extra; the page needs no network.
     """

@@ -26,6 +26,7 @@ from fleetspec.cli.options import (
     run_option,
     scope_option,
     session_option,
+    shard_option,
     show_findings,
     spec_argument,
     store_option,
@@ -38,9 +39,12 @@ from fleetspec.diagnostics import ExitCode, Report
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rich.progress import TaskID
+
+    from fleetspec.compiler.shards import Shard
     from fleetspec.pipeline import Planned
     from fleetspec.renderer.ownership import Scope
-    from fleetspec.runtime.driver import Progress
+    from fleetspec.runtime.tallies import Progress
 
 
 def _address(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[str, int] | None:
@@ -59,7 +63,7 @@ def _is_on_cluster(on: str | None, context: str | None) -> bool:
 
 
 @click.command("apply", short_help="Run what is missing, here or on a cluster, and store the results.")
-@options(spec_argument, given_options, run_option, base_option, session_option, store_option)
+@options(spec_argument, given_options, run_option, base_option, session_option, shard_option, store_option)
 @click.option("--executor", type=click.Choice(["ray", "inline"]), default="ray", show_default=True,
               help="Ray (RAY_ADDRESS, else its own on this machine), or this process alone.")  # fmt: skip
 @click.option(
@@ -86,6 +90,7 @@ def apply_command(
     run: str,
     base: Path | None,
     session: date | None,
+    shard: Shard | None,
     store: Path,
     executor: str,
     log: str | None,
@@ -111,6 +116,9 @@ def apply_command(
     plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
     when the data moved since the lock, 6 when too many models are quarantined.
 
+    With --shard part K of N alone is planned and run; one runs after the other, for a store has one writer, and the
+    last one publishes.
+
     On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of
     somebody else's; then it is followed to its end. Interrupted, the run goes on there.
     """
@@ -127,7 +135,7 @@ def apply_command(
 
         report, who = Report(), person(as_, os.environ, Path.cwd())
         objects = deploying.reach(context)
-        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given)
+        what = deploying.wanted(spec, RunKind(run), base, session, store, scope, report, given, shard)
         if spec.suffix == ".fsp":
             policing.check_saved(spec, what.planned, report, results=False)
         rulings = policing.rulings(what.planned, base, store, policing.Watch(approvals, today, who), report, given)
@@ -147,7 +155,7 @@ def apply_command(
         raise click.UsageError(f"--events - and --format {format_} would both be on stdout: name a file for the events")
     report, kind = Report(), RunKind(run)
     start = comparing.start_of(base, kind, store, report, given)
-    planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True)
+    planned = pipeline.planned(spec, kind, session, store, report, given, start=start, stored_only=True, shard=shard)
     if spec.suffix == ".fsp":
         policing.check_saved(spec, planned, report)
     comparing.check_growth(planned.compiled, base, store, report, given)
@@ -192,8 +200,23 @@ def _present(planned: Planned, no_color: bool, yes: bool, quiet: bool) -> None:
         click.confirm("\nRun it?", abort=True, err=True)
 
 
+_GROUPS_SHOWN = 8
+
+
+def told(now: Progress) -> str:
+    """What stands beside the bar of a run: quarantine, and when it ends against its deadline."""
+    from fleetspec.sheets.figures import span
+
+    parts = [f"{now.quarantined} quarantined"] if now.quarantined else []
+    if now.end_seconds is not None and now.done < now.total:
+        parts.append(f"{span(max(now.end_seconds - now.wall_seconds, 0.0))} left")
+        slack = now.deadline_seconds - now.end_seconds
+        parts.append(f"{span(slack)} before the deadline" if slack >= 0 else f"{span(-slack)} LATE")
+    return ", ".join(parts)
+
+
 class _progress:  # noqa: N801 - a context manager, read as a verb
-    """A progress bar on stderr; silent when it is piped or ``--quiet``."""
+    """Progress bars on stderr, of the run and of its groups; silent when it is piped or ``--quiet``."""
 
     def __init__(self, planned: Planned, quiet: bool) -> None:
         self._shown = not quiet and sys.stderr.isatty()
@@ -202,19 +225,29 @@ class _progress:  # noqa: N801 - a context manager, read as a verb
         if not self._shown:
             return None
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+        )
         self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task("starting", total=None)
+        self._task = self._bar.add_task("starting", total=None, told="")
+        self._groups: dict[str, TaskID] = {}
         self._bar.start()
         return self._update
 
     def _update(self, now: Progress) -> None:
         text = f"stage {now.stage + 1} of {now.stages}"
-        if now.quarantined:
-            text += f", {now.quarantined} quarantined"
-        self._bar.update(self._task, description=text, completed=now.done, total=now.total)
+        self._bar.update(self._task, description=text, completed=now.done, total=now.total, told=told(now))
+        # Groups with the most to do: a terminal has few lines.
+        for group in sorted(now.groups, key=lambda one: (-one.total, one.name))[:_GROUPS_SHOWN]:
+            if group.name not in self._groups:
+                self._groups[group.name] = self._bar.add_task(f"  {group.name}", total=group.total, told="")
+            said = f"{group.quarantined} quarantined" if group.quarantined else ""
+            self._bar.update(self._groups[group.name], completed=group.done, total=group.total, told=said)
 
     def __exit__(self, *_: object) -> None:
         if self._shown:
@@ -266,7 +299,8 @@ def status_command(
 @options(spec_argument)
 @click.argument("selector", nargs=-1)
 @click.option("--table", default=None,
-              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "quarantine", "published"]),
+              type=click.Choice(["forecasts", "fits", "trials", "evaluations", "covariances", "quarantine",
+                                 "published"]),
               help="What to print [default: forecasts, or evaluations of a backtest].")  # fmt: skip
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="Rows to print.")
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Save all rows as .parquet or .csv.")
@@ -287,8 +321,8 @@ def results_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, the quarantine, or what
-    is published.
+    """Print what the store holds of the selected models: forecasts, fits, trials, evaluations, covariances with their
+    correlations, the quarantine, or what is published.
 
     SELECTOR names models: family:garch, group:vol, universe:fx, series:AAPL, horizon:5, an axis such as bar:5m, or an
     address with * in it; state:new, changed, model, upstream, data, renamed or unchanged against BASE; result:done,

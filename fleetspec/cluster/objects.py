@@ -183,5 +183,6 @@ def refused(what: str, fault: Fault) -> Rejected:
 
 def _bringer(api_version: str) -> str:
     group = api_version.partition("/")[0]
-    known = {"ray.io": "KubeRay", "kueue.x-k8s.io": "Kueue", "monitoring.coreos.com": "the Prometheus operator"}
+    known = {"ray.io": "KubeRay", "kueue.x-k8s.io": "Kueue", "amd.com": "the AMD GPU operator"}
+    known["monitoring.coreos.com"] = "the Prometheus operator"
     return known.get(group, f"what brings {group}")

@@ -163,6 +163,8 @@ def _fit(why: str, pod: Object) -> str | None:
 def _short_of(resource: str) -> str:
     if resource.startswith("nvidia.com/mig-"):
         return f"no node has a free {resource}: no GPU is cut that way, or all slices are taken"
+    if re.fullmatch(r"amd\.com/[a-z]px_nps\d", resource):
+        return f"no node has a free {resource}: no GPU is partitioned that way, or all partitions are taken"
     if resource.startswith(("nvidia.com/", "amd.com/")):
         return f"no node has a free {resource}: no GPU node is up, its device plugin is away, or all are taken"
     return f"the nodes have too little free {resource}"

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
 _KUEUE = ("kueue.x-k8s.io/v1beta2", "kueue.x-k8s.io/v1beta1")
 _ON_DEMAND = "nothing to do where an autoscaler makes such nodes"
-_MIG_STATE = "nvidia.com/mig.config.state"
+_STATES = (
+    ("nvidia.com/mig.config.state", ("failed", "rebooting", "pending"), "MIG manager"),
+    ("dcm.amd.com/gpu-config-profile-state", ("failure",), "device config manager"),
+)
+"""Labels by which operators say how far they are, values that mean not there yet, and who sets them."""
 
 
 def nodes(objects: Objects, pods: Sequence[Pods]) -> list[Finding]:
@@ -27,14 +31,12 @@ def nodes(objects: Objects, pods: Sequence[Pods]) -> list[Finding]:
         return []
     up = objects.every("v1", "Node", "")
     found = [_group(one, up) for one in workers]
-    broken = [
-        node["metadata"]["name"]
-        for node in up
-        if (node["metadata"].get("labels") or {}).get(_MIG_STATE) in ("failed", "rebooting", "pending")
-    ]
-    if broken:
-        help = "kubectl logs of the MIG manager on that node; pods that use its GPUs keep it from cutting them"
-        found.append(bad("GPU operator", f"GPUs not cut yet on {', '.join(broken)}", rules.NO_DEVICE, help))
+    for label, values, who in _STATES:
+        told = {node["metadata"]["name"]: (node["metadata"].get("labels") or {}).get(label) for node in up}
+        broken = [name for name, state in told.items() if state in values]
+        if broken:
+            help = f"kubectl logs of the {who} on that node; pods that use its GPUs keep it from cutting them"
+            found.append(bad("GPU operator", f"GPUs not cut yet on {', '.join(broken)}", rules.NO_DEVICE, help))
     return found
 
 
@@ -50,13 +52,20 @@ def _group(pods: Pods, up: list[Object]) -> Finding:
         need = amount * pods.count
         if offered < need:
             what = f"{float(offered):g} of {float(need):g} {name} on {len(labelled)} labelled nodes"
-            how = (
-                "cut the GPUs that way (nvidia.com/mig.config)" if "mig-" in name else "see that the device plugin runs"
-            )
-            help = f"{how}; {_ON_DEMAND}"
+            help = f"{_way_to(name)}; {_ON_DEMAND}"
             return bad(f"nodes of {pods.name}", what, rules.NO_DEVICE, help)
     offers = ", ".join(f"{float(sum(_allocatable(node, name) for node in labelled)):g} {name}" for name in devices)
     return good(f"nodes of {pods.name}", f"{len(labelled)} labelled" + (f", with {offers}" if offers else ""))
+
+
+def _way_to(device: str) -> str:
+    if "mig-" in device:
+        return "cut the GPUs that way (nvidia.com/mig.config)"
+    if "px_nps" in device:
+        return (
+            "partition the GPUs that way (dcm.amd.com/gpu-config-profile), with the device plugin's strategy at mixed"
+        )
+    return "see that the device plugin runs"
 
 
 def _allocatable(node: Object, name: str) -> Fraction:

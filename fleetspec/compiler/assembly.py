@@ -76,7 +76,9 @@ class Assembly:
         self.size += len(numbers)
         return code, numbers
 
-    def graph(self, fleet: str, run: RunKind, session: date, seed: int, models: Models) -> JobGraph:
+    def graph(
+        self, fleet: str, run: RunKind, session: date, seed: int, models: Models, max_missing: float = 0.0
+    ) -> JobGraph:
         """Everything added so far as one graph with its stage graph and content digest."""
         sizes = [len(part.model) for part in self._parts]
         ptr = np.concatenate([[0], np.cumsum(self._joined([_parent_count(p) for p in self._parts], np.int64))])
@@ -116,6 +118,7 @@ class Assembly:
             parent_index=parents,
             stages=self._stages(sizes),
             content=content.hex(),
+            max_missing=max_missing,
         )
 
     def _joined(self, columns: list[NDArray[Any]], kind: Any) -> NDArray[Any]:

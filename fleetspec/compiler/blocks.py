@@ -15,6 +15,7 @@ import numpy as np
 from fleetspec.compiler import identity
 from fleetspec.compiler.assembly import Jobs
 from fleetspec.compiler.jobgraph import NONE, JobClass, Task
+from fleetspec.panel.features import plugged_versions
 
 if TYPE_CHECKING:
     from fleetspec.compiler.assembly import Assembly, Ints
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What is judged of a model's forecasts: canonical names of the tests."""
+    """What is judged of a model's forecasts, as plain data."""
 
-    tests: bytes
+    content: dict[str, Any]
 
 
 class Block:
@@ -83,6 +84,9 @@ class Block:
             "source": self.panel.source,
             "seed": seed,
         }
+        plugged = plugged_versions(setting.features)
+        if plugged:
+            content["plugged"] = plugged
         if setting.search is not None:
             chosen = {name for name, _ in setting.search.space}
             content["params"] = {name: value for name, value in setting.params.items() if name not in chosen}
@@ -104,6 +108,12 @@ class Block:
             *(member.digest[member.models_for(self.row, self.code)] for member in self.members),
         )
 
+    @property
+    def reads_fits(self) -> bool:
+        """Whether its forecasts are made from its members' fits as well."""
+        family = self.setting.family
+        return family.reads_fits is not None and family.reads_fits(family.params.model_validate(self.setting.params))
+
     def models_for(self, row: Ints, code: Ints) -> Ints:
         """Which of this block's models give forecasts for series ``row`` at horizon ``code``."""
         place = np.zeros(len(code), dtype=np.int64)
@@ -123,7 +133,7 @@ class Block:
         window = np.arange(len(model)) - self.begin[model]
         row = self.row[model]
         at = (np.cumsum(times.count) - times.count)[row] + window
-        walk = times.walk.take(at)
+        walk = self.walk = times.walk.take(at)
         if self.setting.family.transforms:
             feeds = tuple(member.forecast_class for member in self.members)
             local = [self._jobs_of(member, row, self.code[model], window) for member in self.members]
@@ -132,12 +142,17 @@ class Block:
                 m.forecast_digest[jobs].reshape(len(jobs), -1) for m, jobs in zip(self.members, local, strict=True)
             ]
             seen = walk.origin_end - walk.first_origin
+            if self.reads_fits:
+                # Their digests are in those of the forecasts already.
+                feeds += tuple(member.fit_class for member in self.members)
+                parents += [m.fits[jobs] for m, jobs in zip(self.members, local, strict=True)]
         else:
             chosen = None
             if times.searches is not None and self.setting.search is not None:
                 chosen = self._trials(assembly, times.searches, self.setting.search, model, row, times.searches.of[at])
-            fit_class, fits, made = self._fits(assembly, times, model, window, row, walk, chosen)
-            feeds, parents, inputs, seen = (fit_class,), [fits[:, None]], [made], walk.origin_end - walk.start
+            made = self._fits(assembly, times, model, window, row, walk, chosen)
+            feeds, parents, inputs = (self.fit_class,), [self.fits[:, None]], [made]
+            seen = walk.origin_end - walk.start
         self._forecasts(assembly, model, window, row, walk, feeds, np.concatenate(parents, axis=1), inputs, seen)
         if evaluation is not None:
             self._evaluations(assembly, walk, evaluation)
@@ -151,10 +166,11 @@ class Block:
         every = np.arange(int(np.diff(member.begin)[0]))
         return member.begin[model][:, None] + every
 
-    def _class(
+    def job_class(
         self, assembly: Assembly, task: Task, feeds: tuple[int, ...], seen: Ints, fits: float = 1.0, mark: str = ""
     ) -> JobClass:
-        """``seen`` (jobs,) bars a job looks at, in each of its series; ``fits`` estimations it makes."""
+        """The class of some of its jobs: ``seen`` (jobs,) bars a job looks at, in each of its series; ``fits``
+        estimations it makes."""
         stage = 1 + max((assembly.classes[feed].stage for feed in feeds), default=-1)
         work = (float(np.median(seen)) if len(seen) else 0.0) * (len(self.panel) if self.pooled else 1) * fits
         family, setting = self.setting.family, self.setting
@@ -203,7 +219,7 @@ class Block:
                 rung=number, part=part,
             )  # fmt: skip
             mark = f"#{number + 1}" if len(search.rungs) > 1 else ""
-            klass = self._class(assembly, Task.TRIAL, feeds, used, each, mark)
+            klass = self.job_class(assembly, Task.TRIAL, feeds, used, each, mark)
             code, numbers = assembly.add(klass, columns)
             feeds, parents = (code,), numbers.reshape(len(owner), jobs)
             above = made.reshape(len(owner), jobs * identity.SIZE)
@@ -219,13 +235,13 @@ class Block:
         row: Ints,
         walk: Walk,
         chosen: tuple[tuple[int, ...], Ints, identity.Bytes] | None,
-    ) -> tuple[int, Ints, identity.Bytes]:
+    ) -> identity.Bytes:
         feeds, parents, by = chosen or ((), np.zeros((len(model), 0), np.int64), np.zeros((len(model), 0), np.uint8))
         bounds = identity.integers(walk.start, walk.end, self._gated(row))
         made = identity.digest_rows("fit", self.digest[model], bounds, times.data[row], by)
         jobs = Jobs(self.first_model + model, window, walk.start, walk.end, made, parents, feeds)
-        code, numbers = assembly.add(self._class(assembly, Task.FIT, feeds, walk.end - walk.start), jobs)
-        return code, numbers, made
+        self.fit_class, self.fits = assembly.add(self.job_class(assembly, Task.FIT, feeds, walk.end - walk.start), jobs)
+        return made
 
     def _forecasts(
         self,
@@ -252,7 +268,7 @@ class Block:
         jobs = Jobs(
             self.first_model + model, window, walk.first_origin, walk.origin_end, self.forecast_digest, parents, feeds
         )
-        self.forecast_class, self.forecasts = assembly.add(self._class(assembly, Task.FORECAST, feeds, seen), jobs)
+        self.forecast_class, self.forecasts = assembly.add(self.job_class(assembly, Task.FORECAST, feeds, seen), jobs)
 
     def _evaluations(self, assembly: Assembly, walk: Walk, evaluation: Evaluation) -> None:
         """One job per model over the forecasts of all its windows, or one for each rebalancing cadence."""
@@ -265,7 +281,7 @@ class Block:
         start, stop = walk.first_origin[begin], walk.origin_end[end - 1]
         feeds, numbers = (self.forecast_class,), self.first_model + judged
         for part, every in enumerate(self.setting.rebalance or (0,)):
-            asked = evaluation.tests if not every else evaluation.tests + identity.canonical({"rebalance": every})
+            asked = identity.canonical(evaluation.content | ({"rebalance": every} if every else {}))
             made = [
                 identity.single("evaluate", self.digest[m].tobytes(), asked, text)
                 for m, text in zip(judged, forecasts, strict=True)
@@ -274,7 +290,7 @@ class Block:
                 numbers, np.zeros_like(numbers), start, stop, np.concatenate(made), self.forecasts, feeds, end - begin,
                 part=np.full(len(numbers), part),
             )  # fmt: skip
-            assembly.add(self._class(assembly, Task.EVALUATE, feeds, stop - start), jobs)
+            assembly.add(self.job_class(assembly, Task.EVALUATE, feeds, stop - start), jobs)
 
 
 def _search_content(search: SearchSetting | None) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.judged import contest_content, evaluation_content
 from fleetspec.compiler.lineage import edges
 from fleetspec.compiler.lower import held_groups
 from fleetspec.compiler.moves import Alphabet, backwards, follow
 from fleetspec.compiler.settings import common_start
+from fleetspec.panel.features import plugged_versions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -275,6 +277,7 @@ class Contents:
             "per": setting.per,
             "params": {name: value for name, value in setting.params.items() if name not in searched},
             "features": setting.features,
+            "plugged": plugged_versions(setting.features),
             "over": {name for below in setting.over for name in groups.get(below, {below})},
             "train": setting.train,
             "refit": setting.refit,
@@ -293,6 +296,12 @@ class Contents:
                 self.backtest.step,
                 self.backtest.purge,
                 self.first_end[setting.group],
-                (sorted(self.backtest.tests), setting.rebalance) if judged else None,
+                (
+                    evaluation_content(self.backtest, spec.models[setting.group]),
+                    contest_content(self.backtest, spec.models[setting.group]),
+                    setting.rebalance,
+                )
+                if judged
+                else None,
             )
         return content

@@ -28,8 +28,6 @@ WAITING = (
     Waiting(("data", "*", "options"), "reach object stores and databases", "read the data from a file beside the spec"),
     Waiting(("schedule", "deadlines"), "order the night so that some groups are ready before others",
             "put them into a fleet of their own with an earlier deadline"),
-    Waiting(("schedule", "on_miss", "degrade"), "leave out in time what a late night cannot finish",
-            "a late run goes on to its end; stop it by hand, and what there is is published"),
 )  # fmt: skip
 """Everything that waits. A change that makes one act deletes its line."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleetspec.compiler.alternatives import group_bars
+from fleetspec.compiler.check_judges import check_judges, check_periods
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.settings import common_start, lineage
+from fleetspec.evaluation.judging import CONTESTS
 from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
 from fleetspec.rules import meaning, meaning_models
 
@@ -43,10 +45,11 @@ def check_backtest(spec: FleetSpec, report: Report) -> None:
         route = ("backtest", "tests", index)
         if test in seen:
             report.add(meaning.LISTED_TWICE, f"'{test}' is listed twice", route=route, help="take one of them out")
-        else:
+        elif test not in CONTESTS:
             _check_test(spec, backtest, test, route, report)
         seen.add(test)
     _check_purge(spec, backtest, report)
+    check_judges(spec, backtest, report)
 
 
 def _check_members_then(spec: FleetSpec, group: str, route: Route, report: Report) -> None:
@@ -186,7 +189,7 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             related = [(("backtest", "models"), "the groups that are backtested")]
             message, help = f"'{name}' is not backtested", f"add {name} to backtest.models"
             report.add(meaning_models.GATE, message, route=here, help=help, related=related)
-        elif spec.models[name].target != "value_at_risk":
+        elif gate.test not in CONTESTS and spec.models[name].target != "value_at_risk":
             message = f"{gate.test} tests value at risk, and '{name}' forecasts {spec.models[name].target}"
             related = [(("models", name, "target"), "its target is here")]
             able = at_risk(spec, backtest)
@@ -207,6 +210,10 @@ def _check_gate(spec: FleetSpec, number: int, said: dict[tuple[str, str], Route]
             + (f", or write {' or '.join(backtest.tests)}" if backtest.tests else ""),
             related=[(("backtest",), "the backtest is here")],
         )
+    if "shows" in gate.model_fields_set and gate.test != "diebold_mariano":
+        message = f"{gate.test} shows no model to be better or worse than a baseline"
+        help = "leave shows out, or write test: diebold_mariano"
+        report.add(meaning_models.GATE, message, route=(*route, "shows"), key=True, help=help)
     if not 0 < gate.fdr.fraction < 0.5:
         what = "lets chance decide what is stopped" if gate.fdr.fraction else "stops nothing"
         message = f"a false discovery rate of {gate.fdr} {what}"
@@ -225,7 +232,7 @@ def _check_power(spec: FleetSpec, number: int, report: Report) -> None:
         return
     levels = {level for n in gate.model_names if n in spec.models for level in spec.models[n].levels}
     highest = max(levels, default=None, key=lambda level: level.fraction)
-    if highest is None or not 0.5 < highest.fraction < 1:
+    if gate.test in CONTESTS or highest is None or not 0.5 < highest.fraction < 1:
         return
     expected = gate.min_obs * (1 - highest.fraction)
     if expected < 1:
@@ -243,6 +250,7 @@ def check_judged(spec: FleetSpec, lock: Lock, report: Report) -> None:
     backtest = spec.backtest
     if backtest is None:
         return
+    check_periods(spec, lock, report)
     judged = {group: _judged(spec, lock, group) for group in at_risk(spec, backtest)}
     for index, test in enumerate(backtest.tests):
         few = [group for group in judged if test == "basel" and judged[group] < BASEL_OBSERVATIONS]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from fleetspec.compiler.alternatives import MOST_VARIANTS, axis_values, count_variants, own_families
 from fleetspec.compiler.check_axes import check_axes
 from fleetspec.compiler.check_inputs import check_features, check_measure, check_params
+from fleetspec.compiler.check_judges import check_target
 from fleetspec.compiler.check_over import check_circles, check_over
 from fleetspec.compiler.check_params import family_names
 from fleetspec.compiler.check_scope import Scope, of_axis
@@ -153,8 +154,9 @@ def _check_transform(scope: Scope, transforms: list[Family]) -> None:
 def _check_suited(scope: Scope) -> None:
     """Target, kind of model and window, for every family in every variant."""
     group = scope.group
+    known = check_target(scope)
     for family, named, found in scope.combinations("train"):
-        if group.target not in family.targets:
+        if known and group.target not in family.targets:
             scope.add(
                 meaning.WRONG_TARGET,
                 f"family '{family.name}' does not forecast {group.target}",

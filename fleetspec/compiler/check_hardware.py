@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import did_you_mean
-from fleetspec.rules import meaning, meaning_operation
+from fleetspec.rules import capacity, meaning, meaning_operation, pricing
 from fleetspec.units import Rate
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def check_hardware(spec: FleetSpec, catalog: Catalog, report: Report) -> None:
         else:
             _check_own(pool, catalog, route, report)
         _check_mig(pool, catalog, route, report)
+        _check_partition(pool, catalog, route, report)
         _check_share(pool, catalog, route, report)
         _check_spot(spec, pool, catalog, route, report)
         _check_capex(pool, route, report)
@@ -112,8 +113,30 @@ def _check_mig(pool: Pool, catalog: Catalog, route: Route, report: Report) -> No
     if gpu is None or not catalog.devices[gpu].slices:
         able = sorted(name for name, device in catalog.devices.items() if device.slices)
         message = "the pool has no GPU to cut" if gpu is None else f"'{gpu}' has no MIG, so it cannot be cut"
-        help = f"write mig: none, or take a GPU that has MIG: {', '.join(able)}"
+        way = "write partition: auto in its place" if gpu is not None and catalog.devices[gpu].partitions else None
+        help = way or f"write mig: none, or take a GPU that has MIG: {', '.join(able)}"
         report.add(meaning.NO_MIG, message, route=(*route, "mig"), help=help)
+
+
+def _check_partition(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
+    """A partition mode is one that the pool's GPU has."""
+    if pool.partition == "none" or (pool.offer is not None and pool.offer not in catalog.offers):
+        return
+    gpu = _gpu_of(pool, catalog)
+    if gpu is not None and gpu not in catalog.devices:
+        return
+    here: Route = (*route, "partition")
+    modes = [mode.name for mode in catalog.devices[gpu].partitions] if gpu is not None else []
+    if not modes:
+        able = sorted(name for name, device in catalog.devices.items() if device.partitions)
+        message = "the pool has no GPU to partition" if gpu is None else f"'{gpu}' has no partition modes"
+        mig = gpu is not None and bool(catalog.devices[gpu].slices)
+        way = "mig: auto cuts it" if mig else f"take a GPU that has them: {', '.join(able)}"
+        report.add(capacity.PARTITION, message, route=here, help=f"leave partition out; {way}")
+    elif pool.partition != "auto" and pool.partition not in modes:
+        message = f"'{gpu}' has no partition mode '{pool.partition}'"
+        help = did_you_mean(pool.partition, modes) or f"one of auto, {', '.join(modes)}"
+        report.add(capacity.PARTITION, message, route=here, help=help)
 
 
 def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> None:
@@ -126,7 +149,7 @@ def _check_share(pool: Pool, catalog: Catalog, route: Route, report: Report) -> 
             meaning_operation.POOL_TERMS,
             f"GPUs of AMD are not shared by {pool.share}",
             route=(*route, "share"),
-            help="leave share out: only NVIDIA's device plugin shares GPUs",
+            help="leave share out, and partition them: partition: auto; only NVIDIA's device plugin shares GPUs",
         )
     if gpu is None:
         message = f"the pool has no GPU to share by {pool.share}"
@@ -147,6 +170,13 @@ def _check_spot(spec: FleetSpec, pool: Pool, catalog: Catalog, route: Route, rep
     if spot is None:
         return
     here: Route = (*route, "spot")
+    if spot == "catalog" and pool.offer not in catalog.spots:
+        known = pool.offer is not None and pool.offer in catalog.offers
+        message = f"no price book has spot terms of {pool.offer}" if known else "only an offer has spot terms of a book"
+        help = "write spot: {price: 0.31 USD/h, preempt: 4%/h}"
+        if known:
+            help += f", or add spot to {pool.offer} in the price book"
+        report.add(pricing.NO_SPOT_PRICE, message, route=here, help=help)
     if f"{route[-1]}-spot" in spec.hardware:
         report.add(
             meaning_operation.POOL_TERMS,
@@ -156,6 +186,9 @@ def _check_spot(spec: FleetSpec, pool: Pool, catalog: Catalog, route: Route, rep
             help="give the other pool another name",
             related=[(("hardware", f"{route[-1]}-spot"), "the pool of that name")],
         )
+    if isinstance(spot, str):
+        # A book is held to its own rules.
+        return
     offer = catalog.offers.get(pool.offer) if pool.offer is not None else None
     full = offer.usd_per_hour if offer is not None else pool.price.usd_per_hour if pool.price is not None else None
     if full is not None and spot.price.usd_per_hour >= full:

@@ -10,7 +10,7 @@ from fleetspec.compiler.check_arrival import check_lag, newest_session
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import cadence, declared, panel_key
 from fleetspec.compiler.settings import cadences
-from fleetspec.compiler.standards import check_quality
+from fleetspec.compiler.standards import check_quality, check_readings
 from fleetspec.rules import meaning
 from fleetspec.sessions import session_on_or_before
 from fleetspec.units import Sessions
@@ -28,6 +28,8 @@ _SHOWN = 3
 def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: date | None = None) -> None:
     """Add to the report where spec and lock do not belong together. ``session`` is the one asked for, if any."""
     sound = {name for name in spec.universes if _check_universe(spec, lock, name, report)}
+    for name in sorted(sound):
+        check_readings(spec, lock, name, report)
     told: set[tuple[str, str]] = set()
     for row in spec.fleet:
         for universe in row.universe_names:

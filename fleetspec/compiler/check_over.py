@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.alternatives import group_bars
 from fleetspec.compiler.check_names import item_route
-from fleetspec.compiler.check_params import family_names
+from fleetspec.compiler.check_params import family_names, parameter_faults
+from fleetspec.compiler.check_scope import Scope
 from fleetspec.compiler.demand import Demand, concerns
 from fleetspec.diagnostics import did_you_mean
 from fleetspec.rules import meaning
 
 if TYPE_CHECKING:
-    from fleetspec.compiler.check_scope import Scope
     from fleetspec.compiler.spec import FleetRow, FleetSpec
     from fleetspec.compiler.spec_models import ModelGroup
     from fleetspec.diagnostics import Report, Route
@@ -38,6 +38,7 @@ def check_over(scope: Scope, transforms: list[Family]) -> None:
         else:
             _check_member(scope, over, spec.models[over], route)
     _check_bars(scope)
+    _check_weighed(scope)
 
 
 def _check_member(scope: Scope, over: str, below: ModelGroup, route: Route) -> None:
@@ -81,6 +82,42 @@ def _check_bars(scope: Scope) -> None:
         scope.add(
             meaning.OVER, message, "axes", "leave axes out, or make a group for each value", key=True, related=related
         )
+
+
+def _check_weighed(scope: Scope) -> None:
+    """Models whose fits are compared: of one series, one window, and the likelihood of one and the same thing."""
+    weighing = [family for family, _, found in scope.combinations("params") if _weighs(family, found)]
+    if not weighing:
+        return
+    family, group, spec = weighing[0], scope.group, scope.spec
+    known = [name for name in group.over_names if name in spec.models and name != scope.name]
+    windows: dict[tuple[str, ...], tuple[str, Route]] = {}
+    for index, over in enumerate(known):
+        below, route = (
+            Scope(spec, over, scope.registry, scope.report),
+            item_route((*scope.route, "over"), group.over, index),
+        )
+        told = f"'{family.name}' compares the likelihoods of fits, and '{over}'"
+        help = "leave it out, or weigh all alike: weights: equal"
+        if spec.models[over].per != group.per:
+            scope.add(meaning.OVER, f"{told} has models per {spec.models[over].per}", route, help)
+        for fitted, _, found in below.combinations("train", "refit", "measure"):
+            if fitted.likelihood is None:
+                message = f"{told} has family '{fitted.name}', which has none that compares with others"
+                scope.add(meaning.OVER, message, route, help, related=[(("models", over), "its families are here")])
+            windows.setdefault(tuple(str(found[key].value) for key in ("train", "refit", "measure")), (over, route))
+    if len(windows) > 1:
+        (one, (first, _)), (other, (second, route)), *_ = windows.items()
+        differ = next(f"{a} and {b}" for a, b in zip(one, other, strict=True) if a != b)
+        message = f"'{family.name}' compares fits of one window, and '{first}' and '{second}' have {differ}"
+        scope.add(meaning.OVER, message, route, "give them the same train, refit and measure")
+
+
+def _weighs(family: Family, found: dict[str, Any]) -> bool:
+    if family.reads_fits is None:
+        return False
+    values = {name: one.value for name, one in found["params"].value.items()}
+    return not parameter_faults(family, values) and family.reads_fits(family.params.model_validate(values))
 
 
 def check_circles(spec: FleetSpec, report: Report) -> None:

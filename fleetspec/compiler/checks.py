@@ -20,7 +20,9 @@ from fleetspec.compiler.check_members import check_members
 from fleetspec.compiler.check_moved import check_moved
 from fleetspec.compiler.check_names import check_listed, check_name
 from fleetspec.compiler.check_operation import check_operation
+from fleetspec.compiler.check_quality import check_unit_root
 from fleetspec.compiler.check_schedule import check_calendar, check_schedule
+from fleetspec.compiler.price_books import check_prices, priced
 from fleetspec.compiler.spec_models import Override
 from fleetspec.diagnostics import nearest
 from fleetspec.panel.features import FeatureError, canonical
@@ -40,6 +42,7 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     _check_universes(spec, report)
     check_members(spec, report)
     check_listed(("horizons",), spec.horizons, report)
+    check_unit_root(spec, report)
     _check_features(spec, report)
     check_groups(spec, registry, report)
     check_fleet(spec, registry, report)
@@ -47,11 +50,24 @@ def check(spec: FleetSpec, registry: Registry, catalog: Catalog, report: Report)
     check_gates(spec, report)
     check_schedule(spec, report)
     check_arrival(spec, report)
+    _check_value(spec, report)
+    check_prices(spec, catalog, report)
+    catalog = priced(catalog, spec)
     check_operation(spec, catalog, report)
     check_hardware(spec, catalog, report)
     check_moved(spec, report)
     _check_unused(spec, report)
     check_acted(spec, report)
+
+
+def _check_value(spec: FleetSpec, report: Report) -> None:
+    """What is worth something is a group, and nothing is worth less than nothing."""
+    for group, value in spec.objective.value.items():
+        route = ("objective", "value", group)
+        check_name("group in models", group, spec.models, route, report)
+        if value < 0:
+            message = f"a model of '{group}' is worth {value:g}"
+            report.add(meaning.OUT_OF_RANGE, message, route=route, help="write 0 for what may fall first, or more")
 
 
 def check_against_lock(spec: FleetSpec, lock: Lock, report: Report, session: date | None = None) -> None:

@@ -36,6 +36,8 @@ def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | No
 
     None when a file has an error, which is in the report with its place.
     """
+    from fleetspec.compiler.price_books import put_in_given
+
     before = len(report.errors)
     try:
         walk = _Composition(repository(path), report)
@@ -46,6 +48,8 @@ def compose(path: Path, report: Report, given: Given = NOTHING) -> Document | No
             walk.lay_profile(document, path.parent / _PROFILES, name)
         for route, value in given.changes:
             walk.lay_change(document, route, value)
+        if given.prices is not None:
+            put_in_given(document, given.prices, report)
     except _TooMany:
         return None
     if len(report.errors) == before and (walk.refers or given.vars or "vars" in document.value):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import Struct, field
 
@@ -11,8 +12,8 @@ VAR_PREFIX = "FLEETSPEC_VAR_"
 
 
 class Given(Struct, frozen=True):
-    """Values of vars by name (``--var``), names of profiles in order (``--profile``), the environment, and values to be
-    taken instead of the spec's own, by dotted route (``--what-if``).
+    """Values of vars by name (``--var``), names of profiles in order (``--profile``), the environment, values to be
+    taken instead of the spec's own, by dotted route (``--what-if``), and a file of prices (``--prices``).
 
     The environment is an argument like the others: what a spec means never depends on what nobody handed over.
     """
@@ -21,6 +22,7 @@ class Given(Struct, frozen=True):
     profiles: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     changes: tuple[tuple[str, str], ...] = ()
+    prices: Path | None = None
 
 
 NOTHING = Given()

@@ -179,6 +179,8 @@ class JobGraph:
     """Stage graph: nodes are class names with attributes ``stage``, ``jobs``; edges are data flow."""
     content: str
     """128-bit hex digest of the whole graph: what a pod compares after it has recompiled."""
+    max_missing: float = 0.0
+    """In a backtest the share of a model's windows that may lack a forecast and leave it judged by the others."""
 
     def __len__(self) -> int:
         return len(self.task)
@@ -188,11 +190,38 @@ class JobGraph:
         """The digests as an (n,) array of 16-byte strings, for set operations (``np.isin``)."""
         return np.ascontiguousarray(self.digest).view("V16").ravel()
 
+    @cached_property
+    def reads(self) -> tuple[tuple[int, ...], ...]:
+        """By class the classes of the jobs that its jobs read from, in order."""
+        child = np.repeat(self.klass.astype(np.int64), np.diff(self.parent_ptr))
+        parent = self.klass[self.parent_index].astype(np.int64)
+        size = max(len(self.classes), 1)
+        found: list[list[int]] = [[] for _ in self.classes]
+        for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
+            found[pair // size].append(pair % size)
+        return tuple(map(tuple, found))
+
     def hex(self, job: int) -> str:
         return bytes(self.digest[job]).hex()
 
     def parents(self, job: int) -> NDArray[np.int32]:
         return self.parent_index[self.parent_ptr[job] : self.parent_ptr[job + 1]]
+
+    def addresses(self, models: NDArray[np.integer]) -> list[str]:
+        """:meth:`address` of many models: what they share is spelt once."""
+        m, slugs = self.models, self._slugs
+        heads = [f"{setting.label}/{setting.family.name}" for setting in m.settings]
+        tails = [str(horizon) for horizon in m.horizons]
+        columns = (m.universe[models].tolist(), m.setting[models].tolist(), m.series[models].tolist())
+        return [
+            f"{self.fleet}/{m.universes[universe]}/{heads[setting]}/"
+            f"{'_' if series == NONE else slugs[universe][series]}/{'_' if horizon == NONE else tails[horizon]}"
+            for universe, setting, series, horizon in zip(*columns, m.horizon[models].tolist(), strict=True)
+        ]
+
+    @cached_property
+    def _slugs(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(map(slug, names)) for names in self.models.series_names)
 
     def address(self, model: int) -> str:
         """``fleet/universe/group/family/series-or-_/horizon-or-_`` of a model."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.compiler.judged import contested
 from fleetspec.compiler.lock import panel_key
 from fleetspec.compiler.lower import held_groups
 from fleetspec.compiler.settings import common_start, group_order, group_settings
@@ -115,7 +116,7 @@ class _Walks:
         backtest = self.spec.backtest
         if self.run is not RunKind.BACKTEST or backtest is None or setting.group not in backtest.models:
             return 0
-        return max(len(setting.rebalance), 1)
+        return max(len(setting.rebalance), 1) + contested(self.spec, setting.group)
 
 
 def _add(size: GroupSize, setting: GroupFamily, horizons: int, lengths: NDArray[np.int64], walks: _Walks) -> None:

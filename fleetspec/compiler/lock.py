@@ -41,7 +41,8 @@ class LockedSeries(Struct, frozen=True):
 
     ``windows`` maps a cadence (``"1000/5"``: train and refit in bars) to the digest of the current training window.
     ``jump`` is the largest return in robust standard deviations, None where there is nothing to measure with;
-    ``measures`` are the digests of the measures that a group reads.
+    ``measures`` are the digests of the measures that a group reads; ``found`` what else the quality gate judges by,
+    as far as the spec asks for it (``panel/readings.py``).
     """
 
     name: str
@@ -53,6 +54,7 @@ class LockedSeries(Struct, frozen=True):
     windows: dict[str, str] = {}
     jump: float | None = None
     measures: dict[str, str] = {}
+    found: dict[str, float | None] = {}
 
 
 class Lock(Struct, frozen=True):
@@ -127,6 +129,8 @@ def _comma(names: list[str], name: str) -> str:
 def _line(series: LockedSeries) -> str:
     """A series as JSON in one line, its name first: that is what a diff is read by."""
     row = to_builtins(series)
+    if not series.found:
+        del row["found"]
     return f'{{"name":{json.dumps(row.pop("name"), ensure_ascii=False)},{canonical(row).decode()[1:]}'
 
 

@@ -17,7 +17,9 @@ from fleetspec.compiler.blocks import Block, Evaluation
 from fleetspec.compiler.check_arrival import newest_session
 from fleetspec.compiler.demand import Demand
 from fleetspec.compiler.jobgraph import NONE, Models, RunKind
+from fleetspec.compiler.judged import evaluation_content
 from fleetspec.compiler.lock import panel_key
+from fleetspec.compiler.meetings import hold_contests
 from fleetspec.compiler.membership import members_now
 from fleetspec.compiler.panels import Panel
 from fleetspec.compiler.settings import common_start, group_order, group_settings, lineage, source_identity
@@ -75,7 +77,15 @@ class _Lowering:
             self._universe(universe, code)
         members = tuple(self.members.values())
         models = _models(self.blocks, self.settings, self.demand.universes, members, self.horizons)
-        return self.assembly.graph(self.spec.name, self.run, self.session, self.spec.seed, models)
+        walk = self.spec.backtest if self.run is RunKind.BACKTEST else None
+        return self.assembly.graph(
+            self.spec.name,
+            self.run,
+            self.session,
+            self.spec.seed,
+            models,
+            max_missing=0.0 if walk is None else walk.max_missing.fraction,
+        )
 
     def _universe(self, universe: str, code: int) -> None:
         panels: dict[str, Panel] = {}
@@ -95,6 +105,8 @@ class _Lowering:
                 self._emit(block)
                 built.setdefault((setting.group, bar), []).append(block)
                 self.blocks.append(block)
+        if self.run is RunKind.BACKTEST:
+            hold_contests(self.spec, self.assembly, built)
 
     def _block(
         self,
@@ -121,8 +133,9 @@ class _Lowering:
         longest = max(self.horizons, default=1)
         gap = 0 if backtest.purge == "horizon" else max(backtest.purge.count - longest, 0)
         times = timetable.backtest(block.panel, setting, backtest.step.count, self.first_end[setting.group], gap)
-        tests = Evaluation(identity.canonical(sorted(backtest.tests)))
-        block.emit(self.assembly, times, tests if setting.group in backtest.models else None)
+        judged = setting.group in backtest.models
+        asked = Evaluation(evaluation_content(backtest, self.spec.models[setting.group])) if judged else None
+        block.emit(self.assembly, times, asked)
 
     def _panel(self, universe: str, code: int, bar: str) -> Panel:
         source = self.spec.universes[universe].data

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.compose import followed, read_source
 from fleetspec.compiler.document import Document, parse_part
+from fleetspec.compiler.price_books import put_in
 from fleetspec.diagnostics import Place, Span
 from fleetspec.rules import data
 
@@ -28,10 +29,11 @@ _YAML = (".yaml", ".yml")
 
 
 def inline(document: Document, root: Path, report: Report) -> None:
-    """Replace every ``file:`` value of ``universes.*.series`` and ``models.*.axes.*`` by what the file holds.
+    """Replace every ``file:`` value of ``universes.*.series``, ``models.*.axes.*`` and ``prices`` by what a file holds.
 
     Paths start from the file that names them and stay inside ``root``. What cannot be used is in the report.
     """
+    put_in(document, root, report)
     for route, text in list(_named(document.value)):
         place = document.place(route)
         found = _held(route, text, place, root, report)

@@ -47,8 +47,7 @@ class Panel:
         spans: tuple[Spans, ...] | None = None,
     ) -> Panel:
         bars = np.array([s.bars for s in series], dtype=np.int64)
-        judged = (verdict(s.missing, s.bars, s.jump, s.last, standard) for s in series)
-        gated = np.array([reason is not None for reason in judged], dtype=bool)
+        gated = np.array([verdict(one, standard) is not None for one in series], dtype=bool)
         names = identity.digest_texts("series", [s.name for s in series])
         digest = identity.from_hex([s.digest for s in series])
         return cls(name, code, bar, series, bars, gated, names, digest, source, spans)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fleetspec.compiler.lock import Lock, LockedSeries, cadence, cadences, declared, panel_key, source_request
 from fleetspec.compiler.membership import choose
 from fleetspec.compiler.settings import cadences as group_cadences
+from fleetspec.compiler.standards import standard
 from fleetspec.compiler.windows import nightly_window
-from fleetspec.diagnostics import Report
+from fleetspec.diagnostics import Report, reject
 from fleetspec.panel import quality
 from fleetspec.panel.bars import TooCoarse
+from fleetspec.panel.readings import BY_CALENDAR, Reading, measured
 from fleetspec.panel.series import SourceError
 from fleetspec.panel.sources import load
 from fleetspec.rules import data as rules
-from fleetspec.rules import meaning
+from fleetspec.rules import meaning, running
 from fleetspec.units import BarSize
 
 if TYPE_CHECKING:
@@ -29,21 +31,35 @@ if TYPE_CHECKING:
 
 Window = tuple[int, int, str]
 """Train and refit in bars, and the measure that is read."""
+Progress = Callable[[int, int], None]
+_TOLD = 50
+"""Series between two words on how far it is."""
 
 
-def make_lock(spec: FleetSpec, root: Path, catalog: Catalog) -> Lock:
-    """Read the data and pin them. Rejected with routes when a source, a member, a bar or a measure cannot be had."""
-    return _Pinning(spec, root).lock(catalog)
+def _silent(done: int, of: int) -> None:
+    """Tells nobody."""
+
+
+def make_lock(
+    spec: FleetSpec, root: Path, catalog: Catalog, tell: Progress = _silent, more: Iterable[Reading] = ()
+) -> Lock:
+    """Read the data and pin them. Rejected with routes when a source, a member, a bar or a measure cannot be had.
+
+    ``tell`` hears how many series of how many are measured; ``more`` are readings of every series beside those that
+    the quality gate asks for.
+    """
+    return _Pinning(spec, root, tell, frozenset(more)).lock(catalog)
 
 
 class _Pinning:
     """One reading of all the data of a spec. Each source is read once per bar."""
 
-    def __init__(self, spec: FleetSpec, root: Path) -> None:
-        self.spec, self.root, self.report = spec, root, Report()
+    def __init__(self, spec: FleetSpec, root: Path, tell: Progress, more: frozenset[Reading]) -> None:
+        self.spec, self.root, self.report, self.tell, self.more = spec, root, Report(), tell, more
         self.read: dict[tuple[str, str], dict[str, Series] | None] = {}
         self.wanted: dict[tuple[str, str], dict[str, set[Window]]] = {}
         self.spans: dict[str, dict[str, Spans]] = {}
+        self.readings: dict[tuple[str, str], dict[str, set[Reading]]] = {}
 
     def lock(self, catalog: Catalog) -> Lock:
         universes: dict[str, tuple[str, ...]] = {}
@@ -57,10 +73,15 @@ class _Pinning:
                 universes[name] = chosen.members
                 self._windows(name, chosen)
         self.report.require()
-        data = {
-            panel_key(source, bar): {name: _locked(self._found(source, bar)[name], wanted[name]) for name in wanted}
-            for (source, bar), wanted in sorted(self.wanted.items())
-        }
+        data: dict[str, dict[str, LockedSeries]] = {}
+        done, total = 0, sum(map(len, self.wanted.values()))
+        for (source, bar), wanted in sorted(self.wanted.items()):
+            held = data[panel_key(source, bar)] = {}
+            for name in wanted:
+                held[name] = self._locked(source, bar, name)
+                done += 1
+                if done % _TOLD == 0 or done == total:
+                    self.tell(done, total)
         return Lock(data, universes, declared(self.spec), catalog.digest, spans=self.spans)
 
     def _windows(self, name: str, chosen: Chosen) -> None:
@@ -72,11 +93,34 @@ class _Pinning:
                 continue
             self._require_measures(name, chosen.members, found, windows)
             noted = self.wanted.setdefault((source, bar), {})
+            judged = self.readings.setdefault((source, bar), {})
+            readings = self._readings(name, bar)
             for member in chosen.members:
                 noted.setdefault(member, set()).update(windows)
+                judged.setdefault(member, set()).update(readings)
             spans = chosen.spans(found, BarSize.parse(bar))
             if spans is not None:
                 self.spans[panel_key(name, bar)] = spans
+
+    def _readings(self, universe: str, bar: str) -> set[Reading]:
+        """What is measured of a universe's series at a bar. ``more`` that need a calendar take the universe's own."""
+        size = BarSize.parse(bar)
+        own = self.spec.universes[universe].calendar
+        more = {Reading(one.kind, own) if one.kind in BY_CALENDAR else one for one in self.more}
+        if not (size.intraday or size.period == "session"):
+            more = {one for one in more if one.kind not in BY_CALENDAR}
+        return {*standard(self.spec, universe, bar, None).readings, *more}
+
+    def _locked(self, source: str, bar: str, name: str) -> LockedSeries:
+        """One series. Rejected where the gate asks for a test that is not installed."""
+        series = self._found(source, bar)[name]
+        try:
+            found = measured(series, self.readings[source, bar][name])
+        except ModuleNotFoundError as error:
+            message = f"the tests of unit roots are made with '{error.name}', which is not installed"
+            help = "install the runtime extra, pip install 'fleetspec[run]', where the spec is locked"
+            raise reject(running.NO_UNIT_ROOTS, message, route=("quality", "unit_root"), help=help) from error
+        return _locked(series, self.wanted[source, bar][name], found)
 
     def _found(self, source: str, bar: str) -> dict[str, Series]:
         found = self.read[source, bar]
@@ -142,7 +186,7 @@ _WHERE_FROM = {
 }
 
 
-def _locked(series: Series, wanted: Iterable[Window]) -> LockedSeries:
+def _locked(series: Series, wanted: Iterable[Window], found: dict[str, float | None]) -> LockedSeries:
     bars, listed = len(series), sorted(wanted)
     first, last = None, None
     if bars:
@@ -163,4 +207,5 @@ def _locked(series: Series, wanted: Iterable[Window]) -> LockedSeries:
             measure: series.digest(measure=measure)
             for measure in sorted({measure for *_, measure in listed} - {"returns"})
         },
+        found,
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.decode import faults
 from fleetspec.diagnostics import Report
-from fleetspec.rules import meaning, meaning_models, meaning_operation
+from fleetspec.rules import evaluation, meaning, meaning_models, meaning_operation, pricing
 
 if TYPE_CHECKING:
     from fleetspec.compiler.document import Document
@@ -44,9 +44,12 @@ _RESTS_ON: dict[Rule, frozenset[str]] = {
     meaning_models.SAID_TWICE: frozenset({"gates"}),
     meaning_models.PURGE: frozenset({"models", "fleet", "horizons", "backtest"}),
     meaning_models.BASEL: frozenset({"universes", "models", "fleet", "backtest"}),
+    evaluation.BASELINE: frozenset({"models", "fleet", "backtest"}),
     meaning_models.SEARCH_WINDOW: frozenset({"horizons", "fleet"}),
     meaning_operation.GROUP_DEADLINE: frozenset({"fleet", "schedule"}),
     meaning_operation.DEGRADE: frozenset({"models", "fleet", "horizons"}),
+    meaning.NOT_IN_CATALOG: frozenset({"prices"}),
+    pricing.NO_SPOT_PRICE: frozenset({"prices"}),
     meaning_operation.MOVED: frozenset({"universes", "models", "fleet", "horizons", "except", "moved"}),
 }
 """Top-level keys on which a finding elsewhere rests: with a part of them taken out, it says nothing reliable."""

@@ -25,6 +25,7 @@ from fleetspec.compiler.spec_hardware import (
     Schedule,
 )
 from fleetspec.compiler.spec_models import Backtest, Gate, ModelGroup, Target
+from fleetspec.compiler.spec_prices import Prices
 from fleetspec.scalars import (
     BarSizeText,
     BarsText,
@@ -74,16 +75,31 @@ class DataSource(Shape):
     options: dict[str, str] = Field(default_factory=dict)
 
 
+class UnitRoot(Shape):
+    """Tests of every series: ``adf`` must reject a unit root at ``level``, ``kpss`` must not reject stationarity."""
+
+    by: tuple[Literal["adf", "kpss"], ...] = ("adf", "kpss")
+    of: Literal["returns", "levels"] = "returns"
+    around: Literal["constant", "trend"] = "constant"
+    level: ShareText = Share(0.01)
+
+
 class Quality(Shape):
     """When a series is quarantined, and when too many are for the run to count.
 
     ``max_jump`` is the largest return in robust standard deviations of the series; ``stale_after`` how many
-    sessions its last bar may lie behind the one the night follows.
+    sessions its last bar may lie behind the one the night follows; ``max_flat`` how many bars in a row its price may
+    stand still. ``max_repeated`` is a share of rows, ``max_absent`` of the calendar's sessions, ``max_closed`` of bars.
     """
 
     max_missing: ShareText = Share(0.05)
     max_jump: SigmaText | None = None
     stale_after: SessionsText | None = None
+    max_repeated: ShareText = Share(0.0)
+    max_flat: BarsText | None = None
+    max_absent: ShareText | None = None
+    max_closed: ShareText | None = None
+    unit_root: UnitRoot | None = None
     on_fail: Literal["quarantine", "stop"] = "quarantine"
     max_quarantined: ShareText = Share(0.02)
 
@@ -165,6 +181,7 @@ class FleetSpec(Shape):
     budget: Budget
     objective: Objective = Objective()
     hardware: dict[Name, Pool]
+    prices: Prices | None = None
     queue: Queue | None = None
     limits: Limits = Limits()
     policies: dict[Name, Policy] = Field(default_factory=dict)

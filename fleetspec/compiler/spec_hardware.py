@@ -16,6 +16,7 @@ from fleetspec.scalars import (
     MemoryText,
     MoneyText,
     Name,
+    Number,
     RateText,
     SessionsText,
     SessionTimeText,
@@ -54,9 +55,11 @@ class Budget(Shape):
 
 
 class Objective(Shape):
-    """What a plan is chosen by within deadline and budget."""
+    """What a plan is chosen by within deadline and budget; ``value``: what one model of a group is worth where these do
+    not hold all of them, 1 if it is not named."""
 
     minimize: Literal["cost", "time"] = "cost"
+    value: dict[Name, Number] = Field(default_factory=dict)
 
 
 class Spot(Shape):
@@ -75,7 +78,9 @@ class Capex(Shape):
 
 
 class Pool(Shape):
-    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``."""
+    """Nodes that can be bought: an ``offer`` of the catalog, or own figures with a ``price``. ``partition`` is a mode
+    that the catalog has for its GPU, ``auto`` or ``none``. ``spot`` is terms of the spec's own, or ``catalog``:
+    those that a price book has of the offer."""
 
     offer: str | None = None
     price: RateText | None = None
@@ -84,10 +89,11 @@ class Pool(Shape):
     gpu: str | None = None
     per_node: Integer | None = None
     mig: Literal["auto", "none"] = "none"
+    partition: str = "none"
     share: Literal["none", "mps", "time-slice"] = "none"
     max: Integer
     boot: DurationText = Duration(240)
-    spot: Spot | None = None
+    spot: Spot | Literal["catalog"] | None = None
     capex: Capex | None = None
 
 

@@ -21,11 +21,21 @@ from fleetspec.scalars import (
 )
 from fleetspec.units import Cadence, Share
 
-Target = Literal["variance", "return", "value_at_risk", "covariance"]
+Target = str
+"""``variance``, ``return``, ``value_at_risk``, ``covariance``, or one that a package brings; families say which they
+forecast."""
 Measure = Literal["returns", "realised", "range", "implied"]
 """What of a series a family reads: its returns, or a measure of its volatility."""
 Metric = Literal["rmse", "mae", "mase", "qlike", "log_likelihood"]
-BacktestTest = Literal["kupiec", "christoffersen", "dynamic_quantile", "shortfall", "basel"]
+BacktestTest = Literal[
+    "kupiec",
+    "christoffersen",
+    "dynamic_quantile",
+    "shortfall",
+    "basel",
+    "diebold_mariano",
+    "model_confidence_set",
+]
 
 
 class Search(Shape):
@@ -121,11 +131,20 @@ class ModelGroup(Shape):
         return listed(self.over)
 
 
+class JudgedWindow(Shape):
+    """A stretch of days that is judged by itself, both ends included."""
+
+    from_: Day = Field(alias="from")
+    to: Day
+
+
 class Backtest(Shape):
     """Walk-forward evaluation: refit every ``step`` bars, forecast from every bar in between, test the whole.
 
     ``purge`` is the number of bars between the last label of a training window and the first forecast that is judged:
-    the horizon, or more.
+    the horizon, or more. ``baseline`` is what a Diebold-Mariano test compares with: ``naive``, a group, or
+    ``group/family``. ``stress`` names crashes and ``windows`` stretches of days that are judged by themselves;
+    ``metrics`` are those of packages. ``max_missing`` is the share of a model's windows that may lack a forecast.
     """
 
     scheme: Literal["walk-forward"]
@@ -133,15 +152,22 @@ class Backtest(Shape):
     step: BarsText
     purge: Literal["horizon"] | BarsText = "horizon"
     tests: tuple[BacktestTest, ...] = ()
+    baseline: str = "naive"
+    stress: tuple[str, ...] = ()
+    windows: dict[Name, JudgedWindow] = Field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
+    max_missing: ShareText = Share(0.05)
     within: DurationText
 
 
 class Gate(Shape):
     """What a group must pass in the backtest before its forecasts count: a test over all its models, at a false
-    discovery rate. ``max_age`` is how old the backtest may be."""
+    discovery rate. ``shows`` is what a Diebold-Mariano test must show of a model; ``max_age`` is how old the backtest
+    may be."""
 
     models: tuple[Name, ...] | Name
     test: BacktestTest
+    shows: Literal["not worse", "better"] = "not worse"
     fdr: ShareText
     min_obs: Integer = 250
     on_fail: Literal["hold", "warn"] = "hold"

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.evaluation.metrics import mae, qlike, rmse
-from fleetspec.evaluation.pairing import sums
+from fleetspec.evaluation.errors import mae, mase, qlike, rmse
 
 if TYPE_CHECKING:
     from fleetspec.evaluation.pairing import Floats
@@ -25,7 +24,7 @@ class Judged:
 
     ``predicted`` are returns or variances, ``realised`` the log returns over their horizon. ``mean``, ``nu``, ``skew``
     and ``power`` are those of variance forecasts: 0, infinite and NaN where a family gives none. ``naive`` is
-    :func:`naive_error` of what was learned from.
+    :func:`~fleetspec.evaluation.errors.naive_error` of what was learned from.
     """
 
     predicted: Floats
@@ -56,7 +55,7 @@ def criterion(metric: str, target: str, judged: Sequence[Judged]) -> float:
         return mae(predicted, observed)
     if metric == "mase":
         unit = np.repeat([one.naive for one in judged], [len(one.predicted) for one in judged])
-        return float(np.mean(np.abs(predicted - observed) / unit)) if (unit > 0).all() else math.nan
+        return mase(predicted, observed, unit)
     if metric == "qlike":
         return qlike(predicted, observed)
     if metric == "log_likelihood":
@@ -65,13 +64,6 @@ def criterion(metric: str, target: str, judged: Sequence[Judged]) -> float:
         )
         return -float(np.mean(log_density(realised - mean, predicted, nu, skew, power)))
     raise ValueError(f"there is no metric '{metric}'")
-
-
-def naive_error(returns: Floats, horizon: int, target: str) -> float:
-    """Mean absolute error, within ``returns`` (T,), of taking the last value for the next: the h-bar return before, or
-    the squared return before. NaN where there are too few bars."""
-    values = returns**2 if target == "variance" else sums(returns, horizon) if len(returns) >= horizon else returns[:0]
-    return float(np.mean(np.abs(values[horizon:] - values[:-horizon]))) if len(values) > horizon else math.nan
 
 
 def log_density(deviation: Floats, variance: Floats, nu: Floats, skew: Floats, power: Floats) -> Floats:

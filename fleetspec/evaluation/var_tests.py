@@ -53,18 +53,21 @@ def kupiec(hits: int, n: int, level: float) -> Outcome:
     return _one_degree(2 * ratio)
 
 
-def christoffersen(hits: NDArray[np.bool_], level: float) -> Christoffersen:
+def christoffersen(hits: NDArray[np.bool_], level: float, follows: NDArray[np.bool_] | None = None) -> Christoffersen:
     """Tests of ``hits`` (n,), violations in order of time, against a first-order Markov chain (Christoffersen 1998).
 
     ``independence`` holds the chain's two violation rates, after a violation and after none, against one common rate:
     one degree of freedom. ``coverage`` holds them against ``1 - level``: two degrees, survival function exp(-x / 2).
     Both are taken over the n - 1 pairs of neighbours, so that they are nested; fewer than one pair gives NaN. Where
-    no day follows a violation, there is nothing against independence: the statistic is 0.
+    no day follows a violation, there is nothing against independence: the statistic is 0. ``follows`` (n - 1,) says of
+    which pairs the second day is the next one, where days are left out; all of them without it.
     """
     _require_level(level)
-    if len(hits) < 2:
-        return Christoffersen(Outcome(math.nan, math.nan), Outcome(math.nan, math.nan))
     before, after = hits[:-1], hits[1:]
+    if follows is not None:
+        before, after = before[follows], after[follows]
+    if not len(after):
+        return Christoffersen(Outcome(math.nan, math.nan), Outcome(math.nan, math.nan))
     chain, calm, common = 0.0, 0.0, int(after.sum())
     for state in (False, True):
         n, hit = int((before == state).sum()), int(after[before == state].sum())
@@ -75,26 +78,38 @@ def christoffersen(hits: NDArray[np.bool_], level: float) -> Christoffersen:
     return Christoffersen(_one_degree(2 * (chain - pooled)), Outcome(statistic, math.exp(-statistic / 2)))
 
 
-def dynamic_quantile(hits: NDArray[np.bool_], at_risk: NDArray[np.float64], level: float, lags: int = 4) -> Outcome:
+def dynamic_quantile(
+    hits: NDArray[np.bool_],
+    at_risk: NDArray[np.float64],
+    level: float,
+    lags: int = 4,
+    follows: NDArray[np.bool_] | None = None,
+) -> Outcome:
     """The dynamic quantile test (Engle and Manganelli 2004, section 5, out of sample): nothing known before foretells
     a violation.
 
     ``hits`` (n,) less their expectation are regressed on a constant, their own ``lags`` and the forecast ``at_risk``
     (n,). The statistic is the explained sum of squares over p (1 - p), chi-squared with as many degrees of freedom as
     regressors that are not combinations of others: a value at risk that never moves counts once with the constant.
-    Fewer than ``10 + lags`` forecasts give NaN.
+    Fewer than ``10 + lags`` forecasts give NaN. ``follows`` is as for :func:`christoffersen`: days whose lags reach
+    over one that is left out do not count.
     """
     _require_level(level)
-    p, n = 1 - level, len(hits) - lags
+    p = 1 - level
+    days = np.arange(lags, len(hits))
+    if follows is not None:
+        breaks = np.concatenate([[0], np.cumsum(~follows)])
+        days = days[breaks[days] == breaks[days - lags]]
+    n = len(days)
     if n < 10:
         return Outcome(math.nan, math.nan)
     surprise = hits - p
-    columns = [np.ones(n), *(surprise[lags - k : len(hits) - k] for k in range(1, lags + 1)), at_risk[lags:]]
+    columns = [np.ones(n), *(surprise[days - k] for k in range(1, lags + 1)), at_risk[days]]
     size = np.array([np.linalg.norm(column) for column in columns])
     regressors = np.column_stack(columns) / np.where(size > 0, size, 1.0)
     left, singular, _ = np.linalg.svd(regressors, full_matrices=False)
     rank = int((singular > 1e-9 * singular[0]).sum())
-    statistic = float(((left[:, :rank].T @ surprise[lags:]) ** 2).sum()) / (p * (1 - p))
+    statistic = float(((left[:, :rank].T @ surprise[days]) ** 2).sum()) / (p * (1 - p))
     return Outcome(statistic, _chi_squared_tail(statistic, rank))
 
 

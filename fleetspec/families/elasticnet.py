@@ -25,7 +25,7 @@ class ElasticNetParams(LinearParams):
 
 FAMILY = Family(
     name="elasticnet",
-    version="2",
+    version="3",
     summary="linear forecast of the h-bar return from features, with a mixed penalty; per series or pooled",
     params=ElasticNetParams,
     targets=frozenset({"return"}),

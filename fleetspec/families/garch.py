@@ -40,4 +40,5 @@ FAMILY = Family(
     forecast_many=volatility.forecast_many,
     needs=volatility.NEEDS,
     warm=volatility.warm,
+    likelihood=volatility.LIKELIHOOD,
 )

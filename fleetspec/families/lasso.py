@@ -23,7 +23,7 @@ class LassoParams(LinearParams):
 
 FAMILY = Family(
     name="lasso",
-    version="1",
+    version="2",
     summary="linear forecast of the h-bar return from the few features that a penalty leaves; per series or pooled",
     params=LassoParams,
     targets=frozenset({"return"}),

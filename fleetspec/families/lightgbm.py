@@ -76,7 +76,9 @@ FAMILY = Family(
     horizon_free=False,
     uses_features=True,
     min_bars=MIN_BARS,
-    profile=Profile(memory_mib=250, basis="assumed: as xgboost, whose worker holds the same libraries beside its own"),
+    profile=Profile(
+        memory_mib=280, basis="measured: 252 MiB in a worker of Ray after fits of 2,000 bars; the rest is headroom"
+    ),
     fit=fit,
     forecast=forecast,
     needs=("lightgbm",),

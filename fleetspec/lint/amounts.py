@@ -25,7 +25,8 @@ LEAST_BYTES = 4 * 1024**2
 _STANDARD = ("cpu", "memory", "ephemeral-storage")
 _MIG = re.compile(r"mig-(\d+c\.)?\d+g\.\d+gb([.-](me|gfx|all))*(\.shared)?")
 _NVIDIA = re.compile(r"(gpu|pgpu|mps)(\.shared)?|GH100_\w+|imex-channel|vgpu|[A-Z][A-Za-z0-9_.-]+")
-_AMD = re.compile(r"gpu|(spx|dpx|qpx|cpx)(_nps\d)?|[a-z]+_nps\d")
+_AMD = re.compile(r"gpu|spx_nps1|dpx_nps[12]|tpx_nps[14]|qpx_nps[14]|cpx_nps[148]")
+"""Whole GPUs, and the pairs of modes that the driver knows (amdgpu, aqua_vanjaram.c); each GPU has some of them."""
 
 
 def check(pod: Pod, say: Findings) -> None:
@@ -72,7 +73,7 @@ def _known_device(name: str, route: Route, pod: Pod, say: Findings) -> None:
         known = _MIG.fullmatch(device) if device.startswith("mig-") else _NVIDIA.fullmatch(device)
         help = "nvidia.com/gpu, or a MIG profile in full: nvidia.com/mig-1g.10gb"
     elif domain == "amd.com":
-        known, help = _AMD.fullmatch(device), "amd.com/gpu, or a partition: amd.com/cpx_nps4"
+        known, help = _AMD.fullmatch(device), "amd.com/gpu, or a mode in full: amd.com/cpx_nps4"
     else:
         return
     if known is None:

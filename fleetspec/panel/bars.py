@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.panel.series import BESIDE, Rows, Series, SourceError, exact_logs, stamp_text
+from fleetspec.panel.series import BESIDE, Rows, Series, SourceError, exact_logs
 from fleetspec.sessions import session_on_or_after, session_on_or_before, shortened_by
 from fleetspec.units import BarSize
 
@@ -39,10 +39,8 @@ class TooCoarse(SourceError):
 
 
 def series_of(rows: Rows, bar: BarSize, calendar: str) -> Series:
-    """The bars of a series. ``calendar`` says which sessions a week or a month has.
-
-    Raises SourceError for two rows of a session where rows are sessions.
-    """
+    """The bars of a series. ``calendar`` says which sessions a week or a month has. Where rows are sessions and one has
+    two, the first counts and the other is ``repeated``."""
     apart = spacing(rows.stamps)
     if bar.intraday:
         made = _intraday(rows, bar.minutes, apart)
@@ -50,7 +48,8 @@ def series_of(rows: Rows, bar: BarSize, calendar: str) -> Series:
         made = _days(rows, calendar, apart)
         if bar.period != "session":
             made = _periods(made, bar.period, calendar, apart)
-    return Series(made.name, made.stamps, made.returns, made.beside.get("volume"), made.missing, _measures(made, bar))
+    volume, measures = made.beside.get("volume"), _measures(made, bar)
+    return Series(made.name, made.stamps, made.returns, volume, made.missing, measures, made.repeated)
 
 
 def spacing(stamps: Dates) -> BarSize | None:
@@ -108,13 +107,11 @@ def _days(rows: Rows, calendar: str, apart: BarSize | None) -> Rows:
     starts = _starts(days)
     labels: Dates = days[starts].astype("datetime64[s]")
     if len(starts) == len(days):
-        return Rows(rows.name, labels, rows.returns, rows.beside, rows.missing)
+        return Rows(rows.name, labels, rows.returns, rows.beside, rows.missing, rows.repeated)
     if apart is None or not apart.intraday:
-        twice = rows.stamps[1:][days[1:] == days[:-1]][0]
-        raise SourceError(
-            f"series '{rows.name}' has more than one row on {stamp_text(twice.astype('datetime64[D]'))}",
-            "keep one row per series and date: drop or aggregate the others",
-        )
+        beside = {column: values[starts] for column, values in rows.beside.items()}
+        again = rows.repeated + len(days) - len(starts)
+        return Rows(rows.name, labels, rows.returns[starts], beside, rows.missing, again)
     clock = (rows.stamps - days).astype("timedelta64[s]").astype(np.int64)
     opens, closes = clock[starts], clock[np.append(starts[1:], len(days)) - 1]
     first = bool(opens[0] <= np.median(opens))
@@ -205,6 +202,7 @@ def _grouped(rows: Rows, starts: NDArray[np.intp], labels: Dates, first: bool, l
         np.add.reduceat(rows.returns, starts)[kept],
         {column: values[kept] for column, values in beside.items()},
         missing,
+        rows.repeated,
     )
 
 

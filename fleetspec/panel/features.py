@@ -1,7 +1,8 @@
 """The factor library: numbers known at the close of a bar, computed from a fixed look-back that ends there.
 
 Every value is a function of the last ``n`` bars alone, bit for bit, so it does not depend on where a window
-starts or on anything after it. Values are NaN until the look-back is full.
+starts or on anything after it. Values are NaN until the look-back is full. Packages add features of their own by an
+entry point of the group ``fleetspec.features``; :func:`fleetspec.testing.check_feature` holds them to this.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from fleetspec.diagnostics import did_you_mean
+from fleetspec.plugins import Plugged, PluginError
 
 if TYPE_CHECKING:
     from fleetspec.panel.series import Floats
@@ -28,13 +30,16 @@ class FeatureError(ValueError):
 
 
 class Feature(Struct, frozen=True):
-    """A factor of one integer argument. ``compute`` maps rolling windows (T - n + 1, n) to one value each."""
+    """A factor of one integer argument. ``compute`` maps rolling windows (T - n + 1, n), of log returns or volume, to
+    one value each. ``version`` changes whenever values may: where a package brings the feature it is part of the
+    digests of models."""
 
     name: str
     summary: str
     compute: Callable[[Floats], Floats]
     smallest: int = 1
     of_volume: bool = False
+    version: str = "1"
 
 
 def _momentum(windows: Floats) -> Floats:
@@ -73,7 +78,7 @@ def _volume_ratio(windows: Floats) -> Floats:
     return ratio
 
 
-FEATURES: dict[str, Feature] = {
+_SHIPPED: dict[str, Feature] = {
     f.name: f
     for f in (
         Feature("momentum", "log return over the last n bars", _momentum),
@@ -87,12 +92,17 @@ FEATURES: dict[str, Feature] = {
     )
 }
 
+FEATURES: Plugged[Feature] = Plugged("fleetspec.features", "FEATURE", Feature, _SHIPPED)
+
 
 def parse(text: str) -> tuple[str, tuple[int, ...]]:
     """``"momentum(5)"`` → ``("momentum", (5,))``. Raises :class:`FeatureError`."""
     match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\(([^()]*)\))?\s*", text)
     name = match[1] if match else text.split("(")[0].strip()
-    feature = FEATURES.get(name)
+    try:
+        feature = FEATURES.get(name)
+    except PluginError as error:
+        raise FeatureError(f"feature '{name}': {error}", "mend the package that brings it, or take it out") from error
     if feature is None:
         known = ", ".join(f"{f}(n)" for f in sorted(FEATURES))
         raise FeatureError(f"there is no feature '{name}'", f"{did_you_mean(name, FEATURES)} (known: {known})")
@@ -108,6 +118,12 @@ def canonical(text: str) -> str:
     """One spelling per feature: ``rsi( 14 )`` is ``rsi(14)``."""
     name, arguments = parse(text)
     return f"{name}({', '.join(map(str, arguments))})"
+
+
+def plugged_versions(names: Sequence[str]) -> dict[str, str]:
+    """Versions of the features that packages bring, by name."""
+    plugged = {parse(text)[0] for text in names} - FEATURES.shipped.keys()
+    return {name: FEATURES[name].version for name in sorted(plugged)}
 
 
 def needs_volume(text: str) -> bool:

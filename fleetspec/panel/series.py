@@ -39,7 +39,8 @@ class Rows(Struct, frozen=True, eq=False):
     """Valid observations of one series as fine as its source has them, oldest first.
 
     ``stamps`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions; ``beside`` columns
-    (T,) of :data:`BESIDE`, NaN where a row has none. ``missing`` counts rows dropped for want of a price or return.
+    (T,) of :data:`BESIDE`, NaN where a row has none. ``missing`` counts rows dropped for want of a price or return,
+    ``repeated`` those dropped because an earlier one of the file has their time.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Rows(Struct, frozen=True, eq=False):
     returns: Floats
     beside: Mapping[str, Floats]
     missing: int
+    repeated: int = 0
 
     def __len__(self) -> int:
         return len(self.returns)
@@ -57,7 +59,8 @@ class Series(Struct, frozen=True, eq=False):
 
     ``dates`` (T,) datetime64[s], strictly increasing; ``returns`` (T,) log returns as fractions per bar; ``volume``
     (T,) or None, NaN where it was not reported. ``missing`` counts what was dropped for want of a price or return, in
-    bars. ``measures`` (T,) each are variances of a bar as fractions squared, NaN where there is none.
+    bars. ``measures`` (T,) each are variances of a bar as fractions squared, NaN where there is none. ``repeated``
+    counts rows that were dropped because another has their time.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Series(Struct, frozen=True, eq=False):
     volume: Floats | None
     missing: int
     measures: Mapping[str, Floats] = field(default_factory=dict)
+    repeated: int = 0
 
     def __post_init__(self) -> None:
         for array in (self.dates, self.returns, self.volume, *self.measures.values()):
@@ -120,7 +124,7 @@ def from_prices(name: str, stamps: Dates, prices: Floats, beside: Mapping[str, F
 
     A return after a gap spans the gap, and the first known price makes no return: T + 1 prices make T rows.
     """
-    order, missing = _cleaned(name, stamps, prices)
+    order, missing, repeated = _cleaned(name, stamps, prices)
     kept_prices = prices[order]
     wrong = np.flatnonzero(kept_prices <= 0)
     if len(wrong):
@@ -130,13 +134,13 @@ def from_prices(name: str, stamps: Dates, prices: Floats, beside: Mapping[str, F
             "log returns need prices above 0: leave the row out or the price empty, or give `returns:` instead",
         )
     returns = np.diff(exact_logs(kept_prices))
-    return Rows(name, _seconds(stamps[order][1:]), returns, _kept(beside, order[1:]), missing)
+    return Rows(name, _seconds(stamps[order][1:]), returns, _kept(beside, order[1:]), missing, repeated)
 
 
 def from_returns(name: str, stamps: Dates, returns: Floats, beside: Mapping[str, Floats]) -> Rows:
     """Log returns as given; rows without one (NaN) are dropped and counted."""
-    order, missing = _cleaned(name, stamps, returns)
-    return Rows(name, _seconds(stamps[order]), returns[order], _kept(beside, order), missing)
+    order, missing, repeated = _cleaned(name, stamps, returns)
+    return Rows(name, _seconds(stamps[order]), returns[order], _kept(beside, order), missing, repeated)
 
 
 def exact_logs(values: Floats) -> Floats:
@@ -152,17 +156,14 @@ def _seconds(stamps: Dates) -> Dates:
     return seconds
 
 
-def _cleaned(name: str, stamps: Dates, values: Floats) -> tuple[NDArray[np.intp], int]:
-    """Row order by time without missing rows, and their number."""
+def _cleaned(name: str, stamps: Dates, values: Floats) -> tuple[NDArray[np.intp], int, int]:
+    """Row order by time without missing rows, and their number; of rows at one time the first of the file, and how many
+    others there are."""
     order = np.argsort(stamps, kind="stable")
-    twice = np.flatnonzero(np.diff(stamps[order].astype(np.int64)) == 0)
-    if len(twice):
-        when = stamp_text(stamps[order][twice[0]])
-        raise SourceError(
-            f"series '{name}' has more than one row {'at' if ':' in when else 'on'} {when}",
-            "keep one row per series and time: drop or aggregate the others"
-            + ("; a clock that is set back in autumn has an hour twice, UTC has not" if ":" in when else ""),
-        )
+    first = np.ones(len(order), dtype=bool)
+    np.not_equal(stamps[order][1:], stamps[order][:-1], out=first[1:])
+    repeated = int(len(order) - first.sum())
+    order = order[first]
     infinite = np.flatnonzero(np.isinf(values))
     if len(infinite):
         raise SourceError(
@@ -170,7 +171,7 @@ def _cleaned(name: str, stamps: Dates, values: Floats) -> tuple[NDArray[np.intp]
             "leave the value empty where it is not known",
         )
     known = ~np.isnan(values[order])
-    return order[known], int(len(values) - known.sum())
+    return order[known], int(len(known) - known.sum()), repeated
 
 
 def _kept(beside: Mapping[str, Floats], order: NDArray[np.intp]) -> dict[str, Floats]:

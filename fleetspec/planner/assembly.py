@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from itertools import combinations
 
 from fleetspec.planner.formulation import IDLE_SECONDS, Fluid
 from fleetspec.planner.offers import TURNS, restart_seconds
 from fleetspec.planner.plans import (
     ClassLine,
     Lane,
+    Overlap,
     Plan,
     PlanHeader,
     PoolLine,
@@ -20,7 +22,7 @@ from fleetspec.planner.plans import (
     WorkerLine,
 )
 from fleetspec.planner.problem import CPU_SLOT, CapacityPool, Placement
-from fleetspec.planner.simulate import Replay, StageReplay
+from fleetspec.planner.simulate import Replay, Segment, StageReplay
 from fleetspec.planner.terrain import NODE, Terrain
 
 METHOD = "free-length LP, whole-node MILP, replayed"
@@ -38,6 +40,8 @@ class Findings:
     rounds: int
     binding: tuple[str, ...]
     suggestions: tuple[Suggestion, ...]
+    barriers: Replay | None = None
+    """Where stages may overlap, the best plan in which they do not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,8 @@ class Share:
     jobs: int
     width: int
     weight: float
+    start: float
+    end: float
 
 
 def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
@@ -90,7 +96,28 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
         assumptions=_assumptions(land, shares),
         objective=problem.objective,
         loaded_usd=cost + _capex(land, replay) if replay else cost,
+        overlap=_overlap(replay, found.barriers) if replay else None,
     )
+
+
+def _overlap(replay: Replay, barriers: Replay | None) -> Overlap | None:
+    """Which stages run at the same time, and what the plan is held against."""
+    if replay.barriers:
+        return None
+    spans = {
+        stage.stage: (
+            min((float(one.start.min()) for one in stage.segments), default=stage.start),
+            max((float(one.end.max()) for one in stage.segments), default=stage.start),
+        )
+        for stage in replay.stages
+    }
+    together = []
+    for (one, (begin, end)), (other, (start, last)) in combinations(sorted(spans.items()), 2):
+        seconds = min(end, last) - max(begin, start)
+        if seconds > 0:
+            together.append((one, other, seconds))
+    against = barriers or replay
+    return Overlap(against.cost_usd, against.end, tuple(together))
 
 
 def _capex(land: Terrain, replay: Replay) -> float:
@@ -104,18 +131,19 @@ def _capex(land: Terrain, replay: Replay) -> float:
 
 def _shares(land: Terrain, stage: StageReplay) -> list[Share]:
     """One entry per class and slot of a pool; slots of one name in several patterns are one."""
-    grouped: dict[tuple[int, int, str], list[tuple[int, int]]] = defaultdict(list)
+    grouped: dict[tuple[int, int, str], list[Segment]] = defaultdict(list)
     for segment in stage.segments:
         kind = land.kinds[segment.kind]
-        grouped[segment.row, kind.pool, kind.slot].append((int(segment.count.sum()), len(segment.count)))
+        grouped[segment.row, kind.pool, kind.slot].append(segment)
     found = []
     for (row, pool, slot), parts in grouped.items():
         one = land.classes[row]
         placement = next(p for p in one.placements if p.pool == land.pools[pool].name and p.slot == slot)
-        jobs = sum(count for count, _ in parts)
+        jobs, width = sum(int(part.count.sum()) for part in parts), sum(len(part.count) for part in parts)
+        start, end = min(float(part.start.min()) for part in parts), max(float(part.end.max()) for part in parts)
         per_job = one.cores if slot == CPU_SLOT else _share(land.pools[pool], slot)
         weight = jobs * placement.seconds * per_job
-        found.append(Share(row, pool, placement, jobs, sum(width for _, width in parts), weight))
+        found.append(Share(row, pool, placement, jobs, width, weight, start, end))
     return sorted(found, key=lambda share: (land.classes[share.row].name, share.pool, share.placement.slot))
 
 
@@ -141,6 +169,7 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
             slots = {pattern.name: sum(count for _, count in pattern.slots) for pattern in pool.patterns}
             busy = sum(share.jobs * share.placement.seconds for share in mine)
             room = sum(seconds_of * slots[name] for name, seconds_of in paid.items())
+        spans = [span for (index, _), span in stage.spans.items() if index == k] or [(stage.start, stage.end)]
         uses.append(
             PoolUse(
                 pool=pool.name,
@@ -149,6 +178,9 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
                 node_seconds=seconds,
                 busy_share=min(busy / room, 1.0) if room > 0 else 0.0,
                 cost_usd=cost,
+                start_seconds=min(start for start, _ in spans),
+                end_seconds=max(end for _, end in spans),
+                waiting=tuple(sorted((name, n) for (index, name), n in stage.waiting.items() if index == k)),
             )
         )
     tasks = sorted({land.classes[share.row].task for share in shares})
@@ -202,6 +234,8 @@ def _lanes(land: Terrain, shares: dict[int, list[Share]]) -> tuple[Lane, ...]:
             jobs=share.jobs,
             width=share.width,
             seconds_per_job=share.placement.seconds,
+            start_seconds=share.start,
+            end_seconds=share.end,
         )
         for stage in sorted(shares)
         for share in shares[stage]
@@ -243,10 +277,8 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
     lines = []
     for k, pool in enumerate(land.pools):
         peaks: dict[str, int] = {}
-        together = 0
         for stage in replay.stages if replay else ():
             here = {name: n for (index, name), n in stage.nodes.items() if index == k}
-            together = max(together, sum(here.values()))
             for name, n in here.items():
                 peaks[name] = max(peaks.get(name, 0), n)
         lines.append(
@@ -259,7 +291,7 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
                 usd_per_hour=pool.usd_per_hour,
                 price_basis=pool.price_basis,
                 cap=pool.cap,
-                peak_nodes=together,
+                peak_nodes=replay.peaks.get(k, 0) if replay else 0,
                 boot_seconds=pool.boot_seconds,
                 workers=_workers(pool, peaks),
                 purchase=pool.purchase,
@@ -267,6 +299,8 @@ def _pools(land: Terrain, replay: Replay | None) -> tuple[PoolLine, ...]:
                 preempt_per_hour=pool.preempt_per_hour,
                 capex_per_hour=pool.capex_per_hour,
                 sharing=pool.sharing,
+                price_date=pool.price_date,
+                price_book=pool.price_book,
             )
         )
     return tuple(lines)

@@ -101,7 +101,8 @@ def _tried(
     sized = size(padded(problem, asked, scale))
     if sized.verdict != "feasible" or sized.replay is None:
         return None
-    real = replay(land, sized.replay.allocation)
+    made = sized.replay
+    real = replay(land, made.allocation, barriers=made.barriers, urgent=made.urgent)
     return _Tried(scale, on_time(land, real, seed), real)
 
 

@@ -7,7 +7,8 @@ Sets        j  job classes: n_j jobs in stage s(j), each with c_j cores and m_j 
                a_πκ of them on a node of pattern π
             t_jκ  seconds of one job of j in κ;  u seconds are the program's unit of time
 
-Free lengths (:func:`free_lengths`, a linear program: its cost is a lower bound on that of every plan)
+Free lengths (:func:`free_lengths`, a linear program: its cost is a lower bound on that of every plan in which stages
+do not overlap; :mod:`bound` has one on every plan)
 
     f_jκ ≥ 0   share of the jobs of j that run in κ
     H_kπs ≥ 0  node-time of pool k in pattern π during stage s in which jobs run
@@ -56,6 +57,8 @@ LANE_JOBS = 50
 
 
 Goal = Literal["cost", "time"]
+Shares = list[list[tuple[int, Placement, int]]]
+"""By class (kind, placement, column) of its shares f_jκ."""
 Supply = Callable[[Kind, int], list[tuple[int, float]]]
 """Columns that bring node-time of a kind in a stage, with negative factors."""
 
@@ -97,7 +100,7 @@ def free_lengths(
         for s in land.stages:
             for name in names:
                 hours[k, name, s] = program.column(p[k] / money if goal == "cost" else 0.0)
-    share = _shares(land, program, time)
+    share = shares_of(land, program, time)
     if share is None:
         return None
     _room(
@@ -118,8 +121,8 @@ def free_lengths(
     if time is not None:
         whole = sum(land.serial(s) for s in land.stages)
         row_of_time = program.at_most([(length[s], 1.0) for s in land.stages], min(time, whole) / u)
-        rows.deadline = row_of_time if time < whole else None
-    booted = _boots(land, program, share, hours, limits, time, rows)
+        rows.deadline = [row_of_time] if time < whole else []
+    booted = boots_of(land, program, share, hours, limits, time, rows)
     if goal == "cost":
         program.costs += [(column, p[k] / money * land.pools[k].boot_seconds / u) for k, column in booted.items()]
     if budget is not None:
@@ -164,10 +167,10 @@ def _shared_caps(
                 rows.shared[members, s] = program.at_most([*terms, (length[s], -limit)] if terms else [], 0.0)
 
 
-def _boots(
+def boots_of(
     land: Terrain,
     program: Program,
-    share: list[list[tuple[int, Placement, int]]],
+    share: Shares,
     hours: dict[tuple[int, str, int], int],
     caps: Sequence[int],
     time: float | None,
@@ -190,9 +193,7 @@ def _boots(
     return booted
 
 
-def _longest(
-    land: Terrain, share: list[list[tuple[int, Placement, int]]], values: tuple[float, ...]
-) -> dict[tuple[int, int], float]:
+def _longest(land: Terrain, share: Shares, values: tuple[float, ...]) -> dict[tuple[int, int], float]:
     longest: dict[tuple[int, int], float] = {}
     for one, here in zip(land.classes, share, strict=True):
         for kind, placement, column in here:
@@ -211,6 +212,8 @@ class Allocation:
     shares: dict[tuple[int, int], float]
     """By (class, kind)."""
     status: str
+    cost_usd: float = 0.0
+    """On paper: node-time, boots and idle time, without what whole jobs in whole lanes take longer."""
 
 
 def whole_nodes(
@@ -245,7 +248,7 @@ def whole_nodes(
         program.at_most(terms if before is None else [*terms, (before, -1.0)], 0.0)
     for members in land.problem.offers:
         _peaks(land, program, [(k, name) for k in members for name in names[k]], nodes)
-    share = _shares(land, program, None, lengths)
+    share = shares_of(land, program, None, lengths)
     if share is None:
         return None
 
@@ -265,7 +268,7 @@ def whole_nodes(
             ]
             program.at_most([(column, 1.0), *there], 0.0)
     answer = program.solve()
-    return _allocation(answer, lengths, nodes, share) if answer.found else None
+    return _allocation(answer, lengths, nodes, share, money * u / 3600) if answer.found else None
 
 
 def _peaks(
@@ -303,7 +306,8 @@ def _allocation(
     answer: Answer,
     lengths: dict[int, float],
     nodes: dict[tuple[int, str, int], int],
-    share: list[list[tuple[int, Placement, int]]],
+    share: Shares,
+    worth: float,
 ) -> Allocation:
     v = answer.values
     return Allocation(
@@ -311,12 +315,13 @@ def _allocation(
         nodes={key: round(v[column]) for key, column in nodes.items() if round(v[column])},
         shares={(row, kind): v[c] for row, here in enumerate(share) for kind, _, c in here if v[c] > CRUMB},
         status=answer.status,
+        cost_usd=answer.objective * worth,
     )
 
 
-def _shares(
+def shares_of(
     land: Terrain, program: Program, time: float | None, lengths: dict[int, float] | None = None
-) -> list[list[tuple[int, Placement, int]]] | None:
+) -> Shares | None:
     """Columns f_jκ with Σ_κ f_jκ = 1; None where a class has no room in which a job ends in time."""
     found = []
     for one, here in zip(land.classes, land.places, strict=True):
@@ -343,7 +348,7 @@ def available(land: Terrain, kind: int, stage: int, lengths: dict[int, float]) -
 def _room(
     land: Terrain,
     program: Program,
-    share: list[list[tuple[int, Placement, int]]],
+    share: Shares,
     supply: Supply,
     lengths: dict[int, float] | None = None,
 ) -> None:

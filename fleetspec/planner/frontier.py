@@ -106,10 +106,4 @@ def _points(tried: list[_Tried], problem: CapacityProblem) -> list[Point]:
 
 def _peak(replay: Replay, land: Terrain) -> tuple[tuple[str, int], ...]:
     """The most nodes of each pool that stand at once."""
-    most: dict[str, int] = {}
-    for stage in replay.stages:
-        here: dict[str, int] = {}
-        for (pool, _), nodes in stage.nodes.items():
-            here[land.pools[pool].name] = here.get(land.pools[pool].name, 0) + nodes
-        most = {name: max(most.get(name, 0), here.get(name, 0)) for name in most.keys() | here.keys()}
-    return tuple(sorted((name, nodes) for name, nodes in most.items() if nodes))
+    return tuple(sorted((land.pools[k].name, nodes) for k, nodes in replay.peaks.items() if nodes))

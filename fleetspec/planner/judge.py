@@ -2,8 +2,9 @@
 
 The judge knows nothing of how the plan was sized: it reads nodes, lanes and stages as they stand in the plan, lets
 jobs, boots, stock and data vary (:mod:`noise`), and counts the nights that end in time. Each stage is run by classes
-(:mod:`judge_rooms`) with chance and without; a night's stage takes as much longer than the plan's as the one run took
-longer than the other, so that without chance every night is the plan itself.
+(:mod:`judge_rooms`), stages that overlap together (:mod:`judge_overlap`), with chance and without; a night's stage
+takes as much longer than the plan's as the one run took longer than the other, so that without chance every night is
+the plan itself.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fleetspec.planner.judge_rooms import LANES, Load, last_end
+from fleetspec.planner.judge_chances import MOST_NODES, Factors, load_of, nodes_of, places_on, taken_of, working_of
+from fleetspec.planner.judge_overlap import Together
+from fleetspec.planner.judge_rooms import LANES, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise, described
 from fleetspec.planner.plans import Chance, Lane, Plan, PoolUse, StagePlan
-from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass, Placement
+from fleetspec.planner.precedence import precedence
+from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass
 
 Floats = NDArray[np.float64]
 
@@ -66,11 +70,13 @@ def nights(problem: CapacityProblem, plan: Plan, seed: int, trials: int, noise: 
     wild = _run(problem, plan, rng, trials, noise)
     late = (rng.random(trials) < noise.late) * rng.exponential(max(noise.late_seconds, 1e-9), trials)
     ends, costs = plan.overhead_seconds + late, np.zeros(trials)
-    for at, stage in enumerate(plan.stages):
-        planned = stage.end_seconds - stage.start_seconds
-        ends += planned * _over(wild[at].length, calm[at].length)
-        for use in stage.pools:
-            costs += use.cost_usd * _over(wild[at].paid[use.pool], calm[at].paid[use.pool])
+    for one, other in zip(wild, calm, strict=True):
+        planned = max(s.end_seconds for s in one.stages) - min(s.start_seconds for s in one.stages)
+        ends += planned * _over(one.length, other.length)
+        for stage in one.stages:
+            for use in stage.pools:
+                key = stage.stage, use.pool
+                costs += use.cost_usd * _over(one.paid[key], other.paid[key])
     return Nights(ends, costs)
 
 
@@ -88,48 +94,52 @@ def _without_data(noise: Noise) -> Noise:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Stage:
-    """One stage in every trial: its length in seconds, and by pool the seconds that a node is paid for."""
+class _Part:
+    """Stages that run together, mostly one, in every trial: their length in seconds, and by (stage, pool) the seconds
+    that a node is paid for."""
 
+    stages: tuple[StagePlan, ...]
     length: Floats
-    paid: dict[str, Floats]
-
-
-class _Factors:
-    """What slows a class in each trial: the night as a whole, and the error of the figure its time rests on."""
-
-    def __init__(self, rng: np.random.Generator, trials: int, noise: Noise) -> None:
-        self._rng, self._trials, self._noise = rng, trials, noise
-        self._night = np.exp(noise.night * rng.standard_normal(trials))
-        self._errors: dict[tuple[str, str, str], Floats] = {}
-
-    def of(self, one: DemandClass, place: Placement, device: str) -> Floats:
-        """Seconds in a trial over those planned. Classes whose times rest on one figure are wrong together."""
-        key = (one.family, one.task, device)
-        if key not in self._errors:
-            self._errors[key] = self._rng.standard_normal(self._trials)
-        return np.asarray(self._night * np.exp(self._noise.errors * place.error * self._errors[key]))
+    paid: dict[tuple[int, str], Floats]
 
 
 def _run(
     problem: CapacityProblem, plan: Plan, rng: np.random.Generator, trials: int, noise: Noise
-) -> tuple[_Stage, ...]:
+) -> tuple[_Part, ...]:
     pools = {pool.name: pool for pool in problem.pools}
     classes = {one.name: one for one in problem.classes}
-    factors = _Factors(rng, trials, noise)
+    factors = Factors(rng, trials, noise)
     before: dict[tuple[str, str], int] = {}
     found = []
-    for stage in plan.stages:
+    for stages in _parts(problem, plan):
+        if len(stages) > 1:
+            together = Together(problem, plan, stages, before, rng, trials, noise, factors)
+            found.append(_Part(stages, together.run(), together.paid(IDLE_SECONDS)))
+            before = {key: count for use in stages[-1].pools for key, count in nodes_of(use)}
+            continue
+        (stage,) = stages
         now: dict[tuple[str, str], int] = {}
         ends: dict[str, Floats] = {}
         for use in stage.pools:
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
             ready = _ready(pools[use.pool], use, before, now, rng, trials, noise)
-            ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
+            # A pool whose nodes only wait to be given back has no end to wait for.
+            ends[use.pool] = np.zeros(trials)
+            if lanes:
+                ends[use.pool] = _pool_end(pools[use.pool], use, stage, lanes, classes, ready, factors, rng, noise)
         length = np.maximum.reduce(list(ends.values()))
-        found.append(_Stage(length, {name: np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}))
+        paid = {(stage.stage, name): np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}
+        found.append(_Part(stages, length, paid))
         before = now
     return tuple(found)
+
+
+def _parts(problem: CapacityProblem, plan: Plan) -> list[tuple[StagePlan, ...]]:
+    """Stages one after the other, or, of a plan in which they overlap, those together that may."""
+    if plan.overlap is None:
+        return [(stage,) for stage in plan.stages]
+    by_number = {stage.stage: stage for stage in plan.stages}
+    return [tuple(by_number[s] for s in block) for block in precedence(problem.classes).blocks]
 
 
 def _ready(
@@ -141,12 +151,21 @@ def _ready(
     trials: int,
     noise: Noise,
 ) -> dict[str, Floats]:
-    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes)."""
+    """By pattern: when each node can work, in seconds from the stage's start; (trials, nodes).
+
+    Of more than ``MOST_NODES`` a part is drawn: when single nodes of so many are ready no longer matters.
+    """
     ready = {}
+    part, spare = min(MOST_NODES / use.nodes, 1.0), dict(use.waiting)
     short = (rng.random(trials) < noise.stock_out) * rng.exponential(max(noise.stock_out_seconds, 1e-9), trials)
-    for name, nodes in use.patterns or (("", use.nodes),):
-        now[pool.name, name] = nodes
+    for (_, name), present in nodes_of(use):
+        now[pool.name, name] = present
+        nodes = present - spare.get(name, 0)
+        if nodes == 0:
+            continue
         booting = max(nodes - before.get((pool.name, name), 0), 0)
+        if part < 1:
+            nodes, booting = math.ceil(nodes * part), math.ceil(booting * part)
         boots = pool.boot_seconds * np.exp(noise.boot * rng.standard_normal((trials, booting)))
         ready[name] = np.concatenate([np.zeros((trials, nodes - booting)), boots + short[:, None]], axis=1)
     return ready
@@ -159,7 +178,7 @@ def _pool_end(
     lanes: list[Lane],
     classes: dict[str, DemandClass],
     ready: dict[str, Floats],
-    factors: _Factors,
+    factors: Factors,
     rng: np.random.Generator,
     noise: Noise,
 ) -> Floats:
@@ -169,17 +188,14 @@ def _pool_end(
     for lane in lanes:
         rooms[lane.slot].append(lane)
     end = np.zeros(trials)
-    gone = _taken(pool, use, rng, trials, noise)
+    gone = taken_of(pool, use, rng, trials, noise)
     for slot, here in rooms.items():
         places = _lanes_ready(pool, slot, ready)
         loads = []
         for lane in here:
             one = classes[lane.klass]
-            place = next(p for p in one.placements if p.pool == pool.name and p.slot == slot)
-            width = places.shape[1] * (places_on(pool, one) if slot == CPU_SLOT else 1)
-            seconds = lane.seconds_per_job * factors.of(one, place, pool.gpu or CPU_SLOT)
-            seconds *= (1 + place.lost * gone) / (1 + place.lost)
-            loads.append(Load(lane.jobs, width, seconds, noise.jobs * place.spread, lane.seconds_per_job))
+            width = _width(pool, use, one, slot)
+            loads.append(load_of(lane, one, pool, width, gone, factors, noise))
         count = min(max(load.width for load in loads), LANES)
         # Lanes lie evenly over the nodes, those that still boot last.
         free = places[:, np.arange(count) * places.shape[1] // count]
@@ -187,22 +203,13 @@ def _pool_end(
     return end
 
 
-def _taken(pool: CapacityPool, use: PoolUse, rng: np.random.Generator, trials: int, noise: Noise) -> Floats:
-    """How often nodes of a pool are taken back in a stage, over the mean that its times are planned with; (trials,).
-
-    Each node-hour has its own chance, so the number is Poisson: one node for an hour is taken rarely and then costs a
-    lot, hundreds of nodes lose what is expected.
-    """
-    mean = pool.preempt_per_hour * use.node_seconds / 3600
-    if mean <= 0 or noise.taken == 0:
-        return np.ones(trials)
-    return np.asarray(1 + noise.taken * (rng.poisson(mean, trials) / mean - 1))
-
-
-def places_on(pool: CapacityPool, one: DemandClass) -> int:
-    """How many jobs of a class a CPU node runs at a time, by cores and memory."""
-    by_memory = pool.memory_mib // one.memory_mib if one.memory_mib else pool.cpu
-    return max(min(pool.cpu // max(one.cores, 1), by_memory), 1)
+def _width(pool: CapacityPool, use: PoolUse, one: DemandClass, slot: str) -> int:
+    """How many jobs of a class the working nodes of a pool run at a time."""
+    working = {name: nodes for (_, name), nodes in working_of(use)}
+    if slot == CPU_SLOT:
+        return sum(working.values()) * places_on(pool, one)
+    counts = {pattern.name: dict(pattern.slots).get(slot, 0) for pattern in pool.patterns}
+    return sum(counts[name] * nodes for name, nodes in working.items())
 
 
 def _lanes_ready(pool: CapacityPool, slot: str, ready: dict[str, Floats]) -> Floats:

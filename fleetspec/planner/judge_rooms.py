@@ -62,6 +62,16 @@ def last_end(free: Floats, loads: list[Load], length: float, rng: np.random.Gene
     return end
 
 
+def last_of(free: Floats, load: Load, fluid: bool, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """When lanes (sorted) are free after one class, and when its last job ends."""
+    if not fluid:
+        return _deal(free, load, rng)
+    trials, lanes = free.shape
+    work = load.jobs * lanes / load.width * load.seconds * _sum_of(np.float64(load.jobs), load.spread, rng, trials)
+    level = _level(free, work)
+    return np.maximum(free, level[:, None]), level
+
+
 def _sum_of(
     count: Floats | np.float64, spread: float, rng: np.random.Generator, shape: int | tuple[int, ...]
 ) -> Floats:

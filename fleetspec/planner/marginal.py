@@ -26,7 +26,8 @@ class Marginal:
 class LimitRows:
     """Rows of the free-length program in which a limit of the spec stands."""
 
-    deadline: int | None = None
+    deadline: list[int | None] = field(default_factory=list)
+    """One for each row of milestones."""
     cap: dict[tuple[int, int], int | None] = field(default_factory=dict)
     shared: dict[tuple[tuple[int, ...], int], int | None] = field(default_factory=dict)
     """By the offers of one pool and the stage."""
@@ -44,7 +45,7 @@ class LimitRows:
         def dual(row: int | None) -> float:
             return 0.0 if row is None else answer.duals[row]
 
-        second = dual(self.deadline) / unit
+        second = sum(map(dual, self.deadline)) / unit
         for k, (row, scale) in self.working.items():
             second += dual(row) * answer.values[booted[k]] / (unit * scale)
         node = {k: min(answer.reduced[column], 0.0) for k, column in booted.items()}

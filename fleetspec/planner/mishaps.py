@@ -6,6 +6,7 @@ end in time is read off the replay that comes closest. Nothing here assumes that
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay
 from fleetspec.planner.terrain import Terrain
+from fleetspec.units import Duration
 
 LATE = 3600
 """Seconds by which data are late."""
@@ -34,7 +36,8 @@ class Lost:
 @dataclass(frozen=True, slots=True)
 class Mishap:
     """One thing that goes wrong. Seconds count from the start of the run as it was meant to be; ``cost_usd`` is None
-    where nothing runs. ``again`` says that it takes another plan than the one at hand."""
+    where nothing runs. ``again`` says that it takes another plan than the one at hand; ``way_out`` is what would spare
+    the run from it, where it does not hold."""
 
     what: str
     pool: str
@@ -43,16 +46,41 @@ class Mishap:
     end_seconds: float | None
     cost_usd: float | None
     lost: tuple[Lost, ...]
+    way_out: str = ""
 
 
 def mishaps(problem: CapacityProblem, plan: Plan, rests_on: Mapping[str, frozenset[str]]) -> tuple[Mishap, ...]:
-    """Late data, then a node less of each pool that the plan uses. ``rests_on`` has by class those it reads from."""
+    """Late data, and a node less of each pool that the plan uses, the worst first: what most jobs fall with, then what
+    costs most more, then what ends last. ``rests_on`` has by class those it reads from."""
     if not plan.stages:
         return ()
     # On such a night it counts whether the run ends in time, not in how many others it would.
     problem = replace(problem, on_time=None)
     used = [pool.pool for pool in plan.pools if pool.peak_nodes]
-    return (_late(problem, plan), *(_node_less(problem, plan, name, rests_on) for name in used))
+    found = [_late(problem, plan), *(_node_less(problem, plan, name, rests_on) for name in used)]
+    found = [one if one.holds else replace(one, way_out=_way_out(problem, plan, one)) for one in found]
+    return tuple(sorted(found, key=lambda one: _weight(one), reverse=True))
+
+
+def _weight(one: Mishap) -> tuple[bool, int, float, float]:
+    """How bad a mishap is, as something to be ordered by."""
+    return not one.holds, sum(part.jobs for part in one.lost), one.cost_usd or 0.0, one.end_seconds or 0.0
+
+
+def _way_out(problem: CapacityProblem, plan: Plan, one: Mishap) -> str:
+    """A change of the spec after which a mishap would not matter, in its words."""
+    if any(part.why.startswith("runs on") for part in one.lost):
+        gpu = next(pool.gpu for pool in problem.pools if pool.name == one.pool)
+        kind = f"with GPUs that hold them, not {gpu} alone" if gpu else "of CPU nodes from another machine type or zone"
+        return f"a second pool under hardware, {kind}"
+    late = 0.0 if one.end_seconds is None else one.end_seconds - problem.deadline_seconds
+    if late > 0:
+        route = "schedule.deadline" if plan.run == "nightly" else "within"
+        first = f"{route} {Duration(math.ceil(late / 60) * 60)} later"
+        return f"{first}, or a pool more under hardware" if one.pool else first
+    if one.cost_usd is not None and problem.budget_usd is not None and one.cost_usd > problem.budget_usd:
+        return f"budget.{plan.run}: {math.ceil(one.cost_usd)} USD"
+    return "a later schedule.deadline, or a higher max of the pools that bind"
 
 
 def _late(problem: CapacityProblem, plan: Plan) -> Mishap:

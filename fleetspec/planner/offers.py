@@ -36,7 +36,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
         offer = catalog.offers[pool.offer]
         cpu, memory, gpu, gpus = offer.cpu, offer.memory_mib, offer.gpu, offer.gpus
         price = offer.usd_per_hour
-        basis = f"{offer.name} on demand in {offer.region}, {offer.price_date}"
+        where = f" in {offer.region}" if offer.region else ""
+        basis = f"{offer.name} on demand{where}, {offer.price_date}"
         if offer.note:
             basis += f" ({offer.note})"
     else:
@@ -50,6 +51,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
     if pool.capex is not None:
         purchase, price, basis = "owned", pool.capex.power.usd_per_hour, "spec: power of an owned node"
         purchased = pool.capex.price.usd / (pool.capex.years * HOURS_A_YEAR)
+    dated = catalog.offers[pool.offer].price_date if pool.offer is not None else ""
+    book = catalog.book.name if catalog.book is not None and pool.offer in catalog.book.offers else ""
     cores, usable = usable_cores(cpu), usable_memory(memory)
     slots: tuple[Slot, ...] = ()
     patterns: tuple[Pattern, ...] = ()
@@ -57,6 +60,8 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
         device = catalog.devices[gpu]
         if pool.share != "none":
             slots, patterns = shares(device, gpus, cores, usable, SHARES[pool.share])
+        elif pool.partition != "none":
+            slots, patterns = partitions(device, gpus, cores, usable, pool.partition)
         else:
             slots, patterns = cuts(device, gpus, cores, usable, pool.mig == "auto")
 
@@ -65,11 +70,16 @@ def offers_of(name: str, pool: Pool, catalog: Catalog) -> tuple[CapacityPool, ..
             as_, usd, cores, usable, pool.max, pool.boot.seconds, gpu, gpus, slots, patterns, basis,
             purchase=purchase, pool_of=name, preempt_per_hour=preempt, capex_per_hour=capex,
             sharing="" if gpu is None or pool.share == "none" else pool.share,
+            price_date="" if basis.startswith("spec") else dated, price_book="" if basis.startswith("spec") else book,
         )  # fmt: skip
 
     itself = sold(name, price, basis, purchase, 0.0, purchased)
     if pool.spot is None:
         return (itself,)
+    if isinstance(pool.spot, str):
+        terms = catalog.spots[pool.offer or ""]
+        basis = f"{pool.offer} spot, {dated} (price book {book})"
+        return itself, sold(name + SPOT, terms.usd_per_hour, basis, "spot", terms.preempt_per_hour, 0.0)
     spot = pool.spot
     return itself, sold(name + SPOT, spot.price.usd_per_hour, "spec: spot", "spot", spot.preempt.fraction, 0.0)
 
@@ -118,6 +128,23 @@ def cuts(device: Device, gpus: int, cores: int, memory: int, mig: bool) -> tuple
         if cores // pieces:
             patterns.append(Pattern(layout.name, per_node, cores // pieces, memory // pieces))
     return slots, tuple(patterns)
+
+
+def partitions(
+    device: Device, gpus: int, cores: int, memory: int, mode: str
+) -> tuple[tuple[Slot, ...], tuple[Pattern, ...]]:
+    """Slots of a node whose GPUs are all in one partition mode, and a pattern for each mode that a node may be in.
+
+    ``mode`` is a partition of the device, or ``auto`` for those of them that may be chosen. One node has one mode: AMD
+    supports no other.
+    """
+    slots, patterns = [], []
+    for one in device.partitions:
+        each = one.parts * gpus
+        if (one.name == mode or (mode == "auto" and one.auto)) and cores // each:
+            slots.append(Slot(one.name, one.memory_mib, 1 / one.parts))
+            patterns.append(Pattern(f"{one.parts}x{one.name}", ((one.name, each),), cores // each, memory // each))
+    return tuple(slots), tuple(patterns)
 
 
 def shares(

@@ -5,22 +5,30 @@
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
-4. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
-5. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-6. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
-7. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
+4. Stages overlap where the classes of one do not wait for all of the other, if that costs no more (:mod:`overlap`).
+5. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
+6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
+7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
+8. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+9. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
+from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
+from fleetspec.planner.keeping import keep_both
+from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
+from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem
@@ -52,6 +60,8 @@ class Outcome:
     reason: str
     """Which limit is missed: deadline, budget, on_time, or nothing."""
     assurance: Assurance | None = None
+    barriers: Replay | None = None
+    """Where stages may overlap, the best plan in which they do not."""
 
 
 def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
@@ -63,6 +73,8 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
     made = _written(problem, header, outcome)
+    if made.verdict in ("late", "infeasible"):
+        made = replace(made, keep_both=keep_both(problem, solve))
     chance = judge(problem, made)
     if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
         # The seeds of planning were kinder than those of the judge, whose word counts.
@@ -79,7 +91,9 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
     return assemble(
         outcome.land,
         header,
-        Findings(outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions),
+        Findings(
+            outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions, outcome.barriers
+        ),
     )
 
 
@@ -88,11 +102,48 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     holds."""
     if problem.objective == "time" and not first:
         return soonest(problem, solve)
-    found = _sized(problem, first)
+    found = _sized(problem, first=True) if first else _cheapest(problem)
     if problem.on_time is None or found.verdict != "feasible" or found.replay is None:
         return found
     # What polishing saves is slack that nights need: headroom is looked for without it.
     return assured(problem, lambda padded: _sized(padded, first, rough=True), found)
+
+
+def _cheapest(problem: CapacityProblem) -> Outcome:
+    """The cheapest of what is planned for the deadline and for those rungs below it that may be cheaper."""
+    best = _sized(problem, first=False)
+    if best.bound is None:
+        # Not even fluid work ends in time, and it would not end earlier either.
+        return best
+    for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
+        if best.verdict == "feasible" and _at_least(problem, rung) >= _cost(best) * (1 - 1e-9):
+            break
+        other = _on_rung(replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None))
+        if other.bound is None:
+            break
+        if other.verdict == "feasible" and (best.reason == "deadline" or _cost(other) < _cost(best) * (1 - 1e-9)):
+            dear = problem.budget_usd is not None and _cost(other) > problem.budget_usd + 1e-9
+            verdict: Verdict = "infeasible" if dear else "feasible"
+            reason = "budget" if dear else ""
+            best = replace(best, verdict=verdict, replay=other.replay, barriers=other.barriers, reason=reason)
+    return best
+
+
+def _cost(one: Outcome) -> float:
+    return one.replay.cost_usd if one.replay is not None else math.inf
+
+
+def _at_least(problem: CapacityProblem, deadline: int) -> float:
+    """USD below which no plan for a deadline is."""
+    land = survey(replace(problem, deadline_seconds=deadline))
+    fluid = least(land, time=land.time)
+    return math.inf if fluid is None else fluid.cost_usd
+
+
+@lru_cache(maxsize=128)
+def _on_rung(problem: CapacityProblem) -> Outcome:
+    """What is planned for a rung alone. Later deadlines share their rungs, so the answers of a few are kept."""
+    return _sized(problem, first=False)
 
 
 def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcome:
@@ -100,9 +151,11 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     land = survey(problem)
     if not land.classes:
         return Outcome(land, "feasible", None, None, 0, "")
-    bound = free_lengths(land, time=land.time)
+    bound = least(land, time=land.time)
     if bound is None:
-        return Outcome(land, "infeasible", None, _fastest(land), 0, "deadline")
+        plain = _fastest(land)
+        best = None if plain is None else overlapped(land, plain, 0.0, _replays, quick=True).best
+        return Outcome(land, "infeasible", None, best, 0, "deadline", barriers=plain)
     best, rounds = _in_time(land, first)
     late = False
     if best is None or best.end > problem.deadline_seconds:
@@ -111,11 +164,13 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
-    if late and best.end > problem.deadline_seconds:
-        return Outcome(land, "late", bound, best, rounds, "deadline")
-    if problem.budget_usd is not None and best.cost_usd > problem.budget_usd + 1e-9:
-        return Outcome(land, "infeasible", bound, best, rounds, "budget")
-    return Outcome(land, "feasible", bound, best, rounds, "")
+    pair = overlapped(land, best, bound.cost_usd, _replays, quick=first or rough)
+    made = Outcome(land, "feasible", bound, pair.best, rounds, "", barriers=pair.barriers)
+    if late and pair.best.end > problem.deadline_seconds:
+        return replace(made, verdict="late", reason="deadline")
+    if problem.budget_usd is not None and pair.best.cost_usd > problem.budget_usd + 1e-9:
+        return replace(made, verdict="infeasible", reason="budget")
+    return made
 
 
 def _in_time(land: Terrain, first: bool) -> tuple[Replay | None, int]:
@@ -126,9 +181,9 @@ def _in_time(land: Terrain, first: bool) -> tuple[Replay | None, int]:
         replays = _replays(land, time, first)
         holding = [one for one in replays if one.end <= deadline]
         if holding:
-            least = min(one.cost_usd for one in holding)
+            cheapest = min(one.cost_usd for one in holding)
             return min(
-                (one for one in holding if one.cost_usd <= least * (1 + CLOSE)), key=lambda one: one.end
+                (one for one in holding if one.cost_usd <= cheapest * (1 + CLOSE)), key=lambda one: one.end
             ), attempt
         for one in replays:
             closest = _faster(closest, one)

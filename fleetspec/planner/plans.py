@@ -1,7 +1,7 @@
-"""The plan: plain frozen data with canonical bytes, and the constraints said a second time.
+"""The plan: plain frozen data with canonical bytes.
 
 A plan holds no clock and no flag. Times are seconds relative to its start; the session it is for is an
-input and is recorded. ``violations`` checks a plan against its problem without the solver's formulation.
+input and is recorded. :mod:`violations` checks a plan against its problem without the solver's formulation.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any, Literal
 
-from fleetspec.planner.problem import CapacityProblem, Objective, Purchase
+from fleetspec.planner.problem import Objective, Purchase
 
 Verdict = Literal["feasible", "unsure", "late", "infeasible"]
 """``unsure`` plans end in time as planned, and in fewer nights than asked for."""
@@ -50,7 +50,8 @@ class PlanHeader:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it."""
+    """Nodes of a pool in one stage. ``patterns`` maps a node's pattern to how many nodes take it; ``waiting`` has of
+    each pattern ("" on CPU nodes) those that run nothing of the stage and only wait to be given back."""
 
     pool: str
     nodes: int
@@ -60,11 +61,17 @@ class PoolUse:
     busy_share: float
     """Share of the paid slot or core time in which a job runs."""
     cost_usd: float
+    start_seconds: float = 0.0
+    """When the stage first calls for nodes of the pool; one that only waits to be given back has its stage's times."""
+    end_seconds: float = 0.0
+    """When the last of its jobs there ends."""
+    waiting: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class StagePlan:
-    """One stage of the replayed plan: begins when every job of the stage before has ended."""
+    """One stage of the replayed plan: begins when every job of the stage before has ended or, where stages overlap,
+    when the first of its classes has nothing left to wait for."""
 
     stage: int
     title: str
@@ -86,6 +93,8 @@ class Lane:
     jobs: int
     width: int
     seconds_per_job: float
+    start_seconds: float = 0.0
+    end_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +144,8 @@ class PoolLine:
     preempt_per_hour: float = 0.0
     capex_per_hour: float = 0.0
     sharing: str = ""
+    price_date: str = ""
+    price_book: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +167,27 @@ class Suggestion:
     route: tuple[str, ...]
     current: str
     proposed: str
+    end_seconds: float
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Models of a line (universe/group/family) that fall out, and what all of them are worth."""
+
+    name: str
+    models: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBoth:
+    """What falls out of a plan that does not hold so that deadline and budget do, confirmed by planning again:
+    ``kept_value`` of ``total_value`` stays."""
+
+    left_out: tuple[LeftOut, ...]
+    kept_value: float
+    total_value: float
     end_seconds: float
     cost_usd: float
 
@@ -192,12 +224,23 @@ class Assurance:
 
 
 @dataclass(frozen=True, slots=True)
+class Overlap:
+    """What it brings that stages overlap: cost and end of the best plan found in which each stage waits for all of the
+    one before, and which stages run at the same time (earlier, later, seconds)."""
+
+    barrier_cost_usd: float
+    barrier_end_seconds: float
+    together: tuple[tuple[int, int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The answer to one capacity problem.
 
     ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound
     and ``gap`` = cost / bound - 1 (0 where the bound is 0). ``binding`` names what stops it from being cheaper.
-    ``chance`` is None where nothing runs, ``assurance`` where no share of nights is asked for.
+    ``chance`` is None where nothing runs, ``assurance`` where no share of nights is asked for, ``overlap`` where each
+    stage waits for all of the one before.
     """
 
     fleet: str
@@ -232,8 +275,11 @@ class Plan:
     objective: Objective = "cost"
     soonest_seconds: float = 0.0
     """Where the objective is time, when the run ends at the earliest, proved; else 0."""
+    keep_both: KeptBoth | None = None
+    """Of a plan that does not hold: what to leave out instead of moving a limit."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
+    overlap: Overlap | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""
@@ -262,145 +308,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
     return value
-
-
-def violations(problem: CapacityProblem, plan: Plan) -> list[str]:
-    """What is wrong with a plan, said from the problem and the plan's own rows alone; [] when nothing is.
-
-    A plan that is late or over budget is sound if it says so. One that is not feasible may have no stages at all.
-    """
-    found = _verdict_faults(problem, plan)
-    if not plan.stages:
-        if plan.verdict == "feasible" and any(one.jobs for one in problem.classes):
-            found.append("feasible, but nothing runs")
-        return found
-    return found + _job_faults(problem, plan) + _node_faults(problem, plan) + _room_faults(problem, plan)
-
-
-def _verdict_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
-    found = []
-    late = plan.end_seconds > plan.deadline_seconds + TOLERANCE
-    dear = problem.budget_usd is not None and plan.cost_usd > problem.budget_usd + TOLERANCE
-    if plan.verdict == "feasible" and late:
-        found.append(f"feasible, but it ends at {plan.end_seconds} and the deadline is {plan.deadline_seconds}")
-    if plan.verdict == "feasible" and dear:
-        found.append(f"feasible, but it costs {plan.cost_usd} and the budget is {problem.budget_usd}")
-    if plan.verdict == "feasible" and problem.on_time is not None and plan.chance is not None:
-        least = plan.chance.interval[1]
-        if least < problem.on_time:
-            found.append(f"feasible, but on time in {least} of the nights at most, {problem.on_time} asked")
-    if plan.verdict == "unsure" and (late or problem.on_time is None):
-        found.append("unsure, but it is late, or no share of nights is asked for")
-    if plan.verdict == "late" and not late and plan.stages:
-        found.append("late, but it ends before the deadline")
-    if plan.stages and plan.bound_usd > plan.cost_usd * (1 + TOLERANCE) + TOLERANCE:
-        found.append(f"the bound {plan.bound_usd} is above the cost {plan.cost_usd}")
-    if plan.deadline_seconds != problem.deadline_seconds or plan.budget_usd != problem.budget_usd:
-        found.append("deadline or budget are not the problem's")
-    return found
-
-
-def _job_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
-    """Every job once, in its stage, where it fits, in the time it takes there; stages one after the other."""
-    found = []
-    for one in problem.classes:
-        lanes = [lane for lane in plan.lanes if lane.klass == one.name]
-        if sum(lane.jobs for lane in lanes) != one.jobs:
-            found.append(f"{one.name}: {sum(lane.jobs for lane in lanes)} of {one.jobs} jobs have a lane")
-        allowed = {(place.pool, place.slot): place.seconds for place in one.placements}
-        for lane in lanes:
-            if lane.stage != one.stage:
-                found.append(f"{one.name}: runs in stage {lane.stage}, belongs to stage {one.stage}")
-            if allowed.get((lane.pool, lane.slot)) != lane.seconds_per_job:
-                found.append(
-                    f"{one.name}: {lane.seconds_per_job} s on {lane.pool} {lane.slot} is none of its placements"
-                )
-    clock = float(problem.overhead_seconds)
-    for stage in plan.stages:
-        if abs(stage.start_seconds - clock) > TOLERANCE or stage.end_seconds < stage.start_seconds:
-            found.append(f"stage {stage.stage}: from {stage.start_seconds} to {stage.end_seconds} after {clock}")
-        clock = stage.end_seconds
-    if abs(clock - plan.end_seconds) > TOLERANCE:
-        found.append(f"the last stage ends at {clock}, the plan at {plan.end_seconds}")
-    if [stage.stage for stage in plan.stages] != sorted({one.stage for one in problem.classes if one.jobs}):
-        found.append("not every stage with jobs is planned, once and in order")
-    return found
-
-
-def _node_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
-    """Caps, patterns that exist, and money: what is paid is what is used, at the pool's price."""
-    found = []
-    pools = {pool.name: pool for pool in problem.pools}
-    peaks: dict[tuple[str, str], int] = {}
-    for stage in plan.stages:
-        for use in stage.pools:
-            pool, length = pools[use.pool], stage.end_seconds - stage.start_seconds
-            if use.nodes > pool.cap:
-                found.append(f"stage {stage.stage}: {use.nodes} nodes of {use.pool}, at most {pool.cap}")
-            if pool.gpu is not None and sum(count for _, count in use.patterns) != use.nodes:
-                found.append(f"stage {stage.stage}: patterns of {use.pool} do not add up to {use.nodes} nodes")
-            for name, count in use.patterns:
-                peaks[use.pool, name] = max(peaks.get((use.pool, name), 0), count)
-                if name not in {pattern.name for pattern in pool.patterns}:
-                    found.append(f"stage {stage.stage}: {use.pool} has no pattern {name}")
-            if use.node_seconds > use.nodes * length + TOLERANCE:
-                found.append(f"stage {stage.stage}: {use.node_seconds} node-seconds of {use.pool} in {length} s")
-            if abs(use.cost_usd - use.node_seconds / 3600 * pool.usd_per_hour) > TOLERANCE:
-                found.append(f"stage {stage.stage}: {use.pool} costs {use.cost_usd}, not its price times its time")
-        for members in problem.offers:
-            names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
-            together = sum(use.nodes for use in stage.pools if use.pool in names)
-            if together > most:
-                found.append(f"stage {stage.stage}: {together} nodes of {' and '.join(sorted(names))}, at most {most}")
-    for members in problem.offers:
-        names, most = {problem.pools[k].name for k in members}, max(problem.pools[k].cap for k in members)
-        if sum(count for (name, _), count in peaks.items() if name in names) > most:
-            found.append(f"{problem.pools[members[0]].spec_name}: layouts for more nodes than the {most} there are")
-    total = sum(use.cost_usd for stage in plan.stages for use in stage.pools)
-    if abs(total - plan.cost_usd) > TOLERANCE * (1 + total):
-        found.append(f"the pools cost {total}, the plan {plan.cost_usd}")
-    spread = sum(line.cost_usd for line in plan.classes)
-    if abs(spread - plan.cost_usd) > TOLERANCE * (1 + total):
-        found.append(f"the classes cost {spread}, the plan {plan.cost_usd}")
-    return found
-
-
-def _room_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
-    """Slots, cores and memory of a stage, less what its nodes lose to booting, hold the work of its lanes."""
-    found: list[str] = []
-    classes = {one.name: one for one in problem.classes}
-    before: dict[tuple[str, str], int] = {}
-    for stage in plan.stages:
-        length = stage.end_seconds - stage.start_seconds
-        now: dict[tuple[str, str], int] = {}
-        for use in stage.pools:
-            pool = next(pool for pool in problem.pools if pool.name == use.pool)
-            lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
-            working: dict[str, float] = {}
-            for name, nodes in use.patterns or (("", use.nodes),):
-                now[use.pool, name] = nodes
-                booting = max(0, nodes - before.get((use.pool, name), 0))
-                working[name] = max(0.0, nodes * length - booting * pool.boot_seconds)
-            checks: list[tuple[str, float, float]] = []
-            if pool.gpu is None:
-                for what, need, have in (("cores", "cores", pool.cpu), ("memory", "memory_mib", pool.memory_mib)):
-                    work = sum(lane.jobs * lane.seconds_per_job * getattr(classes[lane.klass], need) for lane in lanes)
-                    checks += [(what, work, have * working[""]), (f"paid {what}", work, have * use.node_seconds)]
-            else:
-                for slot in pool.slots:
-                    here = [lane for lane in lanes if lane.slot == slot.name]
-                    counts = {pattern.name: dict(pattern.slots).get(slot.name, 0) for pattern in pool.patterns}
-                    work = sum(lane.jobs * lane.seconds_per_job for lane in here)
-                    checks.append((slot.name, work, sum(counts[name] * time for name, time in working.items())))
-                    slots = sum(counts[name] * nodes for name, nodes in use.patterns)
-                    checks += [(f"width on {slot.name}", lane.width, slots) for lane in here]
-            checks += [
-                (f"time of {lane.klass}", lane.jobs * lane.seconds_per_job, lane.width * length) for lane in lanes
-            ]
-            found += [
-                f"stage {stage.stage}, {use.pool}: {what} {need:.6g} of {have:.6g}"
-                for what, need, have in checks
-                if need > have * (1 + TOLERANCE) + TOLERANCE
-            ]
-        before = now
-    return found

@@ -5,7 +5,8 @@ fleet. So a plan's neighbours are replayed in turn, and one that is better is go
 
 - a node less, or more, of a pool's layout in one stage or in all;
 - a class as a whole in another room, with a node for it where there is none;
-- a pool's nodes in another layout, with their classes in the rooms this has.
+- a pool's nodes in another layout, with their classes in the rooms this has;
+- all classes of a pool on another one, which none of them alone makes cheaper.
 
 It ends when no neighbour is better, or after so many replays that the same plan comes of the same problem on any
 machine: ``TRIES`` of a few classes, fewer of many (a replay takes as long as it has classes).
@@ -44,7 +45,7 @@ def polished(land: Terrain, start: Replay, bound_usd: float) -> Replay:
             if tried == tries:
                 return best
             tried += 1
-            found = replay(land, one)
+            found = replay(land, one, barriers=start.barriers, urgent=start.urgent)
             if _score(land, found) < _score(land, best, SMALLEST):
                 best, better = found, True
                 break
@@ -61,6 +62,7 @@ def _neighbours(land: Terrain, now: Allocation) -> Iterator[Allocation]:
     yield from _counts(land, now)
     yield from _moves(land, now)
     yield from _layouts(land, now)
+    yield from _emptied(land, now)
 
 
 def _counts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
@@ -114,6 +116,36 @@ def _layouts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
                 key = (pool, new if (pool, name) == (k, old) else name, s)
                 nodes[key] = nodes.get(key, 0) + count
             yield replace(now, nodes=_used(land, nodes, shares), shares=shares)
+
+
+def _emptied(land: Terrain, now: Allocation) -> Iterator[Allocation]:
+    """A pool without work: its classes each in the cheapest room of one other pool."""
+    for old in sorted({k for k, _, _ in now.nodes}):
+        for new in range(len(land.pools)):
+            moved = _moved(land, now.shares, old, new) if new != old else None
+            if moved is None:
+                continue
+            nodes = _used(land, now.nodes, moved)
+            for row, kind in moved:
+                room, stage = land.kinds[kind], land.classes[row].stage
+                if room.pool == new and not any((new, name, stage) in nodes for name, _ in room.count):
+                    nodes[new, _hosts(land, now, kind)[0], stage] = 1
+            if _within(land, nodes):
+                yield replace(now, nodes=nodes, shares=moved)
+
+
+def _moved(land: Terrain, shares: Shares, old: int, new: int) -> Shares | None:
+    """Shares with all that runs on one pool on another; None where a class has no room there."""
+    found: Shares = {}
+    for (row, kind), share in shares.items():
+        target = kind
+        if land.kinds[kind].pool == old:
+            rooms = [(place.seconds, index) for index, place in land.places[row] if land.kinds[index].pool == new]
+            if not rooms:
+                return None
+            target = min(rooms)[1]
+        found[row, target] = found.get((row, target), 0.0) + share
+    return found
 
 
 def _rehoused(land: Terrain, now: Allocation, k: int, old: str, new: str) -> Shares | None:

@@ -18,6 +18,7 @@ from fleetspec.catalog.shrinkage import tail
 from fleetspec.catalog.types import Catalog, Runtime
 from fleetspec.compiler.census import fits_of_trials
 from fleetspec.compiler.jobgraph import GroupFamily, JobClass, JobGraph, RunKind, Task
+from fleetspec.compiler.price_books import priced
 from fleetspec.diagnostics import ExitCode, Report
 from fleetspec.planner.offers import lost_share, offers_of, turns_factor
 from fleetspec.planner.plans import Inputs, PlanHeader
@@ -56,6 +57,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     Raises Rejected (exit code 3) naming every class that fits into no slot of any pool (FS303), or every figure that no
     plan can be made with (FS320 to FS322).
     """
+    catalog = priced(catalog, spec)
     pools = tuple(offer for name, pool in spec.hardware.items() for offer in offers_of(name, pool, catalog))
     require_pools(pools)
     settings = {(setting.group, setting.family.name): setting for setting in graph.models.settings}
@@ -72,6 +74,8 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             int(each[code]),
             pools,
             catalog,
+            tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
+            spec.objective.value.get(klass.group, 1.0),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -134,7 +138,10 @@ def _window(graph: JobGraph, spec: FleetSpec) -> tuple[int, str, str]:
         return spec.change.within.seconds, "from the start of the change", str(spec.change.within)
     schedule = spec.schedule
     night = shortest_night(schedule.calendar, schedule.start, schedule.deadline, graph.session, NIGHTS)
-    words = f"{night.start:%Y-%m-%d %H:%M} to {night.deadline:%Y-%m-%d %H:%M} UTC, the shortest of {NIGHTS} nights"
+    words = (
+        f"the shortest of the {NIGHTS} nights from session {graph.session} on: "
+        f"{night.start:%Y-%m-%d %H:%M} to {night.deadline:%Y-%m-%d %H:%M} UTC"
+    )
     return night.seconds, words, str(schedule.deadline)
 
 
@@ -146,8 +153,11 @@ def _demand(
     each: int,
     pools: tuple[CapacityPool, ...],
     catalog: Catalog,
+    after: tuple[str, ...],
+    value: float,
 ) -> DemandClass:
-    """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates."""
+    """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
+    the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
@@ -179,7 +189,19 @@ def _demand(
         gpu_memory_mib=0 if gpu == "never" else gpu_memory,
         gpu=gpu,
         placements=tuple(placements),
+        after=after,
+        value=value,
     )
+
+
+def placed_on_cpu(
+    pool: CapacityPool, klass: JobClass, each: int, need: DemandClass, catalog: Catalog
+) -> Placement | None:
+    """A class on the cores of a pool, also one that asks for a GPU; None where a node has none to give or no room."""
+    if pool.gpu is not None or need.cores > pool.cpu or need.memory_mib > pool.memory_mib:
+        return None
+    runtime = runtime_of(catalog, klass.family, klass.task.label, CPU)
+    return _placement(pool, CPU_SLOT, 1.0, runtime, klass.work, each)
 
 
 def fits(needs: tuple[int, int, int], slot: Slot, pattern: Pattern) -> bool:

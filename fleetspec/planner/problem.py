@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -10,14 +11,21 @@ CPU_SLOT = "cpu"
 GPU_SLOT = "gpu"
 SHARED_SLOT = "shared-"
 """What a slot is called that is one of q equal shares of a GPU: ``shared-4``."""
+_PARTITION = re.compile(r"[sdtqc]px-nps\d")
 Purchase = Literal["on-demand", "spot", "owned"]
 Objective = Literal["cost", "time"]
 """What a plan is chosen by among those that hold deadline and budget."""
 
 
+def is_partition(slot: str) -> bool:
+    """Whether a slot is a partition of a GPU of AMD's, by its name: ``cpx-nps4``."""
+    return _PARTITION.fullmatch(slot) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """What one job occupies on a GPU node: a MIG slice (``mig-1g.10gb``) or a whole ``gpu``.
+    """What one job occupies on a GPU node: a MIG slice (``mig-1g.10gb``), a partition (``cpx-nps4``), a share
+    (``shared-4``) or a whole ``gpu``.
 
     On CPU nodes there is no slot: jobs share cores and memory.
     """
@@ -65,6 +73,10 @@ class CapacityPool:
     capex_per_hour: float = 0.0
     sharing: str = ""
     """How jobs share a GPU: ``mps``, ``time-slice``, or not."""
+    price_date: str = ""
+    """The day its price is of, where a list or a price book says so."""
+    price_book: str = ""
+    """The price book its price is from ("": the shipped list, or the spec)."""
 
     @property
     def spec_name(self) -> str:
@@ -98,7 +110,11 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class DemandClass:
-    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere."""
+    """n_j jobs of a stage with the same needs, and where each may run. No placement means it fits nowhere.
+
+    ``after`` names the classes that must have ended before a job of this one begins, all of earlier stages; None: all
+    classes of the stages before, so that stages follow each other without overlap.
+    """
 
     name: str
     group: str
@@ -112,6 +128,9 @@ class DemandClass:
     gpu_memory_mib: int
     gpu: str
     placements: tuple[Placement, ...]
+    after: tuple[str, ...] | None = None
+    value: float = 1.0
+    """What one model of it is worth where not all can be kept."""
 
 
 @dataclass(frozen=True)

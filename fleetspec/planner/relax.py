@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from fleetspec.diagnostics import Report
-from fleetspec.planner.formulation import free_lengths
+from fleetspec.planner.bound import least
 from fleetspec.planner.plans import Plan, PlanHeader, Suggestion
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
@@ -45,7 +45,7 @@ def binding(outcome: Outcome) -> tuple[str, ...]:
     land, bound, reason = outcome.land, outcome.bound, outcome.reason
     goal = "cost" if bound is not None else "time"
     time = land.time if bound is not None else None
-    now = bound if bound is not None else free_lengths(land, "time", time=None)
+    now = bound if bound is not None else least(land, "time", time=None)
     if now is None:
         return ("hardware: some jobs have no nodes to run on",)
     words = []
@@ -59,22 +59,24 @@ def binding(outcome: Outcome) -> tuple[str, ...]:
     elif reason == "deadline":
         words.append("deadline: whole jobs on whole nodes, with their boots, end after it")
     else:
-        longer = free_lengths(land, time=land.time * 1.1)
+        longer = least(land, time=land.time * 1.1)
         if longer is not None and longer.cost_usd < bound.cost_usd * (1 - WORTH):
             words.append("deadline")
     if reason == "on_time":
         words.append("schedule.on_time: no headroom that fits is enough")
     if reason == "budget":
         words.append("budget")
+    # The bound of stages that overlap does not say in which of them a pool is full.
+    serial = not land.order.overlaps
     before = now.cost_usd if goal == "cost" else sum(now.lengths.values())
     for members in land.problem.offers:
         pool = land.pools[members[0]]
         caps = [one.cap + (index in members) for index, one in enumerate(land.pools)]
-        more = free_lengths(land, goal, time=time, caps=caps)  # type: ignore[arg-type]
+        more = least(land, goal, time=time, caps=caps)  # type: ignore[arg-type]
         after = math.inf if more is None else more.cost_usd if goal == "cost" else sum(more.lengths.values())
         if after < before * (1 - WORTH):
-            work = {s: sum(now.work.get((k, s), 0.0) for k in members) for s in land.stages}
-            stages = [s for s in land.stages if work[s] > 0.999 * pool.cap * now.lengths[s]]
+            work = {s: sum(now.work.get((k, s), 0.0) for k in members) for s in now.lengths}
+            stages = [s for s in now.lengths if serial and work[s] > 0.999 * pool.cap * now.lengths[s]]
             where = f" in stage {', '.join(map(str, stages))}" if stages else ""
             words.append(f"hardware.{pool.spec_name}.max: {pool.cap} {'node' if pool.cap == 1 else 'nodes'}{where}")
     return tuple(words)
@@ -89,8 +91,8 @@ def suggestions(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, 
 
 def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
     for members in problem.offers:
-        pool, least = problem.pools[members[0]], _least_cap(problem, members)
-        if least is None:
+        pool, fewest = problem.pools[members[0]], _least_cap(problem, members)
+        if fewest is None:
             continue
 
         def with_cap(cap: int, members: tuple[int, ...] = members) -> CapacityProblem:
@@ -98,7 +100,7 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
             return replace(problem, pools=tuple(pools))
 
         held: tuple[int, Outcome] | None = None
-        missed, cap = pool.cap, least
+        missed, cap = pool.cap, fewest
         for attempt in range(TRIES):
             tried = solve(with_cap(cap), first=True)
             if tried.verdict == "feasible":
@@ -107,7 +109,7 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
                 missed = cap
             if held is None:
                 # Far more nodes: if even they do not help, nothing between does.
-                cap = min(max(2 * least, 4 * pool.cap), MOST_NODES)
+                cap = min(max(2 * fewest, 4 * pool.cap), MOST_NODES)
                 if attempt > 0 or cap <= missed:
                     break
             elif held[0] - missed <= 1:
@@ -124,7 +126,7 @@ def _least_cap(problem: CapacityProblem, members: tuple[int, ...]) -> int | None
 
     def fits(cap: int) -> bool:
         caps = [cap if index in members else one.cap for index, one in enumerate(land.pools)]
-        return free_lengths(land, time=land.time, budget=problem.budget_usd, caps=caps) is not None
+        return least(land, time=land.time, budget=problem.budget_usd, caps=caps) is not None
 
     low, high = land.pools[members[0]].cap + 1, MOST_NODES
     if low > high or not any(land.patterns[k] for k in members) or not fits(high):
@@ -137,7 +139,7 @@ def _least_cap(problem: CapacityProblem, members: tuple[int, ...]) -> int | None
 
 def _deadline(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, solve: Solve) -> Iterator[Suggestion]:
     land = survey(problem)
-    fastest = free_lengths(land, "time", time=None, budget=problem.budget_usd)
+    fastest = least(land, "time", time=None, budget=problem.budget_usd)
     if fastest is None:
         return
     limit = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from fleetspec.planner.formulation import Fluid, free_lengths
+from fleetspec.planner.bound import least
+from fleetspec.planner.formulation import Fluid
 from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CapacityProblem, DemandClass
 from fleetspec.planner.terrain import Terrain, survey
@@ -46,7 +47,7 @@ def shadow_prices(problem: CapacityProblem, plan: Plan) -> tuple[ShadowPrice, ..
     () where no fluid work fits: then :mod:`relax` has the ways out.
     """
     land = survey(problem)
-    now = free_lengths(land, time=land.time) if land.classes else None
+    now = least(land, time=land.time) if land.classes else None
     if now is None:
         return ()
     found = [_hour(land, now, plan), *_nodes(land, now), *_classes(land, now, plan)]
@@ -59,7 +60,7 @@ def shadow_prices(problem: CapacityProblem, plan: Plan) -> tuple[ShadowPrice, ..
 
 
 def _hour(land: Terrain, now: Fluid, plan: Plan) -> ShadowPrice:
-    more = free_lengths(land, time=land.time + HOUR)
+    more = least(land, time=land.time + HOUR)
     assert more is not None
     route = ("schedule", "deadline") if plan.run != "backtest" else ("backtest", "within")
     return ShadowPrice("deadline", "", route, "1h", "USD", -now.marginal.second * HOUR, now.cost_usd - more.cost_usd)
@@ -70,7 +71,7 @@ def _nodes(land: Terrain, now: Fluid) -> list[ShadowPrice]:
     for members in land.problem.offers:
         name = land.pools[members[0]].spec_name
         caps = [one.cap + (index in members) for index, one in enumerate(land.pools)]
-        more = free_lengths(land, time=land.time, caps=caps)
+        more = least(land, time=land.time, caps=caps)
         assert more is not None
         rate, saves = -now.marginal.node.get(members[0], 0.0), now.cost_usd - more.cost_usd
         found.append(ShadowPrice("nodes", name, ("hardware", name, "max"), "1 node", "USD", rate, saves))
@@ -79,8 +80,8 @@ def _nodes(land: Terrain, now: Fluid) -> list[ShadowPrice]:
 
 def _dollar(land: Terrain, budget: float) -> list[ShadowPrice]:
     """How much sooner the fastest fluid plan ends for one USD more."""
-    now = free_lengths(land, "time", time=None, budget=budget)
-    more = free_lengths(land, "time", time=None, budget=budget + 1)
+    now = least(land, "time", time=None, budget=budget)
+    more = least(land, "time", time=None, budget=budget + 1)
     if now is None or more is None:
         return []
     saves = sum(now.lengths.values()) - sum(more.lengths.values())
@@ -95,7 +96,7 @@ def _classes(land: Terrain, now: Fluid, plan: Plan) -> list[ShadowPrice]:
             continue
         classes = tuple(_faster(one) if one.name == line.name else one for one in land.problem.classes)
         faster = survey(replace(land.problem, classes=classes))
-        more = free_lengths(faster, time=faster.time)
+        more = least(faster, time=faster.time)
         assert more is not None
         saves = now.cost_usd - more.cost_usd
         step = f"{FASTER:.0%} faster"

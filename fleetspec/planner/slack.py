@@ -24,13 +24,13 @@ class Step:
 def waterfall(plan: Plan) -> tuple[Step, ...]:
     """The window from the start to the deadline in steps: startup, then boot and run of each stage, then slack.
 
-    Where stages overlap, a stage has the time from the end of those before it on.
+    Where stages overlap, a stage has the time from the end of those that began before it on.
     """
     if not plan.stages:
         return ()
     clock = float(plan.overhead_seconds)
     steps = [Step("startup", "admission, Ray's head, image", 0.0, clock)]
-    for stage in sorted(plan.stages, key=lambda stage: (stage.end_seconds, stage.stage)):
+    for stage in sorted(plan.stages, key=lambda stage: (stage.start_seconds, stage.stage)):
         ready = stage.start_seconds + stage.boot_seconds
         marks: list[tuple[Kind, float]] = [("wait", stage.start_seconds), ("boot", ready), ("run", stage.end_seconds)]
         for kind, until in marks:

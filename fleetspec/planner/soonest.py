@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetspec.planner.assurance import on_time
-from fleetspec.planner.formulation import free_lengths
+from fleetspec.planner.bound import least
 from fleetspec.planner.noise import TIGHTENED_ON
 from fleetspec.planner.terrain import survey
 
@@ -49,7 +49,7 @@ def soonest(problem: CapacityProblem, cheapest: Callable[[CapacityProblem], Outc
 def soonest_end(problem: CapacityProblem) -> float:
     """Seconds before which no plan within the budget ends: overhead and the fluid minimum of Σ L_s."""
     land = survey(problem)
-    fluid = free_lengths(land, "time", time=None, budget=problem.budget_usd) if land.classes else None
+    fluid = least(land, "time", time=None, budget=problem.budget_usd) if land.classes else None
     return problem.overhead_seconds + (sum(fluid.lengths.values()) if fluid is not None else 0.0)
 
 

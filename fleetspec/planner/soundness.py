@@ -48,6 +48,7 @@ def faults(problem: CapacityProblem) -> Iterator[Fault]:
     pools = {pool.name: pool for pool in problem.pools}
     for one in problem.classes:
         yield from _class_faults(one, pools)
+    yield from _order_faults(problem.classes)
     yield from _limit_faults(problem)
 
 
@@ -91,6 +92,17 @@ def _class_faults(one: DemandClass, pools: dict[str, CapacityPool]) -> Iterator[
         if not _has_room(one, place, pools.get(place.pool)):
             message = f"{where}: there is no {place.slot} in which it has room"
             yield rules.CONTRADICTION, route, message, "name a pool and a slot of it that hold the job"
+
+
+def _order_faults(classes: tuple[DemandClass, ...]) -> Iterator[Fault]:
+    """A class waits for classes of earlier stages only: so none waits for itself, by whatever way."""
+    stages = {one.name: one.stage for one in classes}
+    for one in classes:
+        for name in one.after or ():
+            if stages.get(name, one.stage) >= one.stage:
+                what = "is of no earlier stage" if name in stages else "is no class"
+                message = f"{one.name} waits for {name}, which {what}"
+                yield rules.CONTRADICTION, ("models", one.group), message, "let classes wait for earlier stages only"
 
 
 def _has_room(one: DemandClass, place: Placement, pool: CapacityPool | None) -> bool:

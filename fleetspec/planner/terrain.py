@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
+from fleetspec.planner.precedence import Precedence, precedence
 from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass, Placement
 
 NODE = ""
@@ -41,6 +43,27 @@ class Terrain:
     def stages(self) -> tuple[int, ...]:
         """Stages in which something runs, in order."""
         return tuple(sorted({one.stage for one in self.classes}))
+
+    @cached_property
+    def order(self) -> Precedence:
+        """Which of the classes wait for which."""
+        return precedence(self.problem.classes)
+
+    @cached_property
+    def least(self) -> tuple[float, ...]:
+        """By class the seconds that it takes at least: one job where it is quickest, or all of them in all rooms."""
+        found = []
+        for one, here in zip(self.classes, self.places, strict=True):
+            rate = 0.0
+            for index, placement in here:
+                kind = self.kinds[index]
+                pool, rooms = self.pools[kind.pool], float(max(count for _, count in kind.count))
+                if pool.gpu is None:
+                    rooms = min(pool.cpu / max(one.cores, 1), pool.memory_mib / max(one.memory_mib, 1))
+                rate += pool.cap * rooms / placement.seconds
+            quickest = min(placement.seconds for _, placement in here)
+            found.append(max(quickest, one.jobs / rate if rate > 0 else math.inf))
+        return tuple(found)
 
     @cached_property
     def patterns(self) -> tuple[tuple[str, ...], ...]:

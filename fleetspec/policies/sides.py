@@ -7,6 +7,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from fleetspec.compiler.price_books import priced
 from fleetspec.policies.case import Case, Part, PoolUsed, Side, Signed
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def side_of(compiled: Compiled, plan: Planned | None, catalog: Catalog) -> Side:
 
 
 def _pools(planned: Planned, catalog: Catalog) -> Iterable[PoolUsed]:
-    hardware = planned.compiled.read.spec.hardware
+    hardware, catalog = planned.compiled.read.spec.hardware, priced(catalog, planned.compiled.read.spec)
     for line in planned.plan.pools:
         if not line.peak_nodes:
             continue

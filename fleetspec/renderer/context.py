@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import Report, reject
 from fleetspec.renderer.carried import ConfigContext, carried
+from fleetspec.renderer.digests import digest
 from fleetspec.renderer.groups import (
     GroupContext,
     LayoutContext,
     SharingContext,
-    digest,
     mig_layouts,
     sharings,
     worker_groups,
 )
+from fleetspec.renderer.partitions import PartitionsContext, partitions_context
 from fleetspec.renderer.quantities import AUTOSCALER, HEAD, SUBMITTER
 from fleetspec.renderer.queueing import QueueContext, queue_context
 from fleetspec.renderer.standing import StandingContext, standing_context
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.shards import Shard
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.compiler.spec_hardware import Cluster
     from fleetspec.planner.plans import Plan
@@ -118,13 +120,17 @@ class Context:
     queue: QueueContext | None
     standing: StandingContext
     sharing: SharingsContext | None = None
+    partitions: PartitionsContext | None = None
 
 
-def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Context:
+def make_context(
+    plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes, shard: Shard | None = None
+) -> Context:
     """Raises Rejected (FS401-FS409, FS412) with every reason why there can be no manifests."""
     _require_renderable(plan, graph)
     report = Report()
     _check_cluster(spec.cluster, report)
+    _check_name(graph.fleet, ("name",), f"fleet '{graph.fleet}'", report)
     for pool in plan.pools:
         _check_name(pool.pool, ("hardware", pool.pool), f"pool '{pool.pool}'", report)
     if spec.queue is not None:
@@ -133,7 +139,12 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
                 _check_name(name, ("queue", key), f"{key} '{name}'", report)
     report.require()
     run = {"run": graph.run.value, "session": graph.session.isoformat(), "graph": graph.content}
-    content = digest(plan.to_bytes(), graph.content.encode(), resolved_text.encode(), lock_bytes)
+    parts = [plan.to_bytes(), graph.content.encode(), resolved_text.encode(), lock_bytes]
+    if shard is not None:
+        # Two shards may have the same plan, and must not have the same name.
+        run["shard"] = str(shard)
+        parts.append(str(shard).encode())
+    content = digest(*parts)
     config = carried(
         {
             "fleet.lock": lock_bytes.decode(),
@@ -179,7 +190,16 @@ def make_context(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: st
     mig = MigContext(f"{graph.fleet}-mig-parted", tuple(sorted(set(layouts.values()), key=lambda x: x.name)))
     shared = SharingsContext(f"{graph.fleet}-gpu-sharing", sharings(plan))
     standing = standing_context(plan, graph, spec, resolved_text, layouts, autoscaled)
-    return Context(job, groups, config, mig if mig.layouts else None, queue, standing, shared if shared.ways else None)
+    return Context(
+        job,
+        groups,
+        config,
+        mig if mig.layouts else None,
+        queue,
+        standing,
+        shared if shared.ways else None,
+        partitions_context(plan, graph.fleet),
+    )
 
 
 def _config_names(fleet: str, config: tuple[ConfigContext, ...]) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any
 import jinja2
 
 TEMPLATES = (
+    "_amd_tolerations.yaml.j2",
     "_container_security.yaml.j2",
     "_labels.yaml.j2",
     "_launcher_mounts.yaml.j2",
@@ -39,9 +40,11 @@ TEMPLATES = (
     "kustomization.yaml.j2",
     "platform/argocd-cm.yaml.j2",
     "platform/clusterqueue.yaml.j2",
+    "platform/deviceconfig.yaml.j2",
     "platform/kustomization.yaml.j2",
     "platform/mig-config.yaml.j2",
     "platform/namespace.yaml.j2",
+    "platform/partition-config.yaml.j2",
     "platform/priorityclass.yaml.j2",
     "platform/resourceflavor.yaml.j2",
     "platform/sharing-config.yaml.j2",

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from fleetspec.diagnostics import reject
-from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT, SHARED_SLOT
+from fleetspec.planner.problem import CPU_SLOT, GPU_SLOT, SHARED_SLOT, is_partition
+from fleetspec.renderer.digests import digest
+from fleetspec.renderer.partitions import partition_resources, profile_name
 from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
@@ -25,7 +26,8 @@ class GroupContext:
     """Equal worker pods: one per (pool, pattern, slot) of the plan.
 
     ``gpu_resource`` is what the pod asks Kubernetes for, ``ray_resource`` the custom resource its Ray node declares.
-    ``spot`` pods tolerate nodes that may be taken back; ``plugin_config`` names how their node's GPUs are shared.
+    ``spot`` pods tolerate nodes that may be taken back; ``plugin_config`` names how their node's GPUs are shared,
+    ``profile`` how they are partitioned.
     """
 
     name: str
@@ -43,6 +45,7 @@ class GroupContext:
     mig_config: str | None
     spot: bool = False
     plugin_config: str | None = None
+    profile: str | None = None
 
     @property
     def taints(self) -> list[tuple[str, str]]:
@@ -67,15 +70,6 @@ class LayoutContext:
 
     name: str
     devices: tuple[tuple[str, int], ...]
-
-
-def digest(*parts: bytes) -> str:
-    """128-bit hex digest of length-prefixed parts."""
-    state = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        state.update(len(part).to_bytes(8, "little"))
-        state.update(part)
-    return state.hexdigest()
 
 
 def mig_profile(slot: str) -> str | None:
@@ -170,6 +164,7 @@ def worker_groups(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> 
                 mig_config=mig_config,
                 spot=pool.purchase == "spot",
                 plugin_config=plugin_config(pool, line),
+                profile=profile_name(pool, line.slot),
             )
         )
     return tuple(sorted(groups, key=lambda group: group.name))
@@ -183,15 +178,17 @@ def _gpu(
         return None, None, None, None
     profile = mig_profile(line.slot)
     shared = replicas(line.slot) if pool.sharing else 0
-    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None and not shared):
+    if pool.gpu is None or (line.slot != GPU_SLOT and profile is None and not shared and not is_partition(line.slot)):
         raise reject(
             rules.UNKNOWN_SLOT,
             f"pool '{pool.pool}' ({pool.gpu or 'no GPU'}) has workers on slot '{line.slot}', which no pod can ask for",
-            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>, shared-<replicas>; plan again with this version",
+            help=f"known: {CPU_SLOT}, {GPU_SLOT}, mig-<profile>, cpx-nps4 and its like, shared-<n>; plan it again",
         )
     if profile is not None:
         resource, custom = mig_resources(profile)
         return resource, custom, "nvidia.com/gpu", layouts[pool.pool, line.pattern].name
+    if is_partition(line.slot):
+        return *partition_resources(line.slot), "amd.com/gpu", None
     if shared:
         return SHARED_RESOURCE, line.slot.replace("-", "_"), "nvidia.com/gpu", None
     resource = vendor_resource(pool.gpu)

@@ -30,15 +30,16 @@ _FLEET = (
     "serviceaccount.yaml",
     *_LAUNCHER,
 )
-_PLATFORM = ("argocd-cm.yaml", "clusterqueue.yaml", "mig-config.yaml", "namespace.yaml", "priorityclass.yaml",
-             "sharing-config.yaml")  # fmt: skip
-_BY_HAND = ("argocd-cm.yaml", "mig-config.yaml", "sharing-config.yaml")
-"""Parts of objects that others own, in namespaces of theirs: no kustomization applies them."""
+_PLATFORM = ("argocd-cm.yaml", "clusterqueue.yaml", "mig-config.yaml", "namespace.yaml", "partition-config.yaml",
+             "priorityclass.yaml", "sharing-config.yaml")  # fmt: skip
+_BY_HAND = ("argocd-cm.yaml", "mig-config.yaml", "partition-config.yaml", "sharing-config.yaml")
+"""Parts of objects that others own, in namespaces of theirs: no kustomization applies them, nor a DeviceConfig."""
 
 _NAMES = re.compile(
     rf"{_CONFIG.pattern}|(?:kustomization|rayjob|mig-config)\.yaml"  # an older rendering had mig-config.yaml at the top
     rf"|fleet/(?:kustomization\.yaml|{'|'.join(map(re.escape, _FLEET))})"
-    rf"|platform/(?:kustomization\.yaml|resourceflavor-[a-z0-9-]+\.yaml|{'|'.join(map(re.escape, _PLATFORM))})"
+    rf"|platform/(?:kustomization\.yaml|(?:resourceflavor|deviceconfig)-[a-z0-9-]+\.yaml"
+    rf"|{'|'.join(map(re.escape, _PLATFORM))})"
 )
 
 
@@ -70,8 +71,11 @@ def files(context: Context) -> dict[str, str]:
     for flavor in context.queue.flavors if context.queue is not None else ():
         text = render_template("platform/resourceflavor.yaml.j2", values | {"flavor": asdict(flavor)})
         platform[f"resourceflavor-{flavor.name}.yaml"] = text
-    made |= {f"platform/{name}": text for name, text in platform.items()}
     listed = sorted(platform.keys() - set(_BY_HAND))
+    for devices in context.partitions.devices if context.partitions is not None else ():
+        text = render_template("platform/deviceconfig.yaml.j2", values | {"devices": asdict(devices)})
+        platform[f"deviceconfig-{devices.pool}.yaml"] = text
+    made |= {f"platform/{name}": text for name, text in platform.items()}
     made["platform/kustomization.yaml"] = _kustomization("platform/kustomization.yaml", listed, values)
     return dict(sorted(made.items()))
 
@@ -90,6 +94,7 @@ def _is_needed(name: str, context: Context) -> bool:
         "localqueue.yaml": context.queue is not None,
         "mig-config.yaml": context.mig is not None,
         "networkpolicy-api.yaml": standing.reaches_api,
+        "partition-config.yaml": context.partitions is not None,
         "podmonitor.yaml": job.metrics_port is not None,
         "priorityclass.yaml": job.priority is not None,
         "sharing-config.yaml": context.sharing is not None,

@@ -17,6 +17,7 @@ from fleetspec.rules import manifests as rules
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
+    from fleetspec.compiler.shards import Shard
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan
 
@@ -52,12 +53,14 @@ class Manifests:
         return rows
 
 
-def render(plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes) -> Manifests:
-    """The manifests of a plan: the same arguments give the same bytes.
+def render(
+    plan: Plan, graph: JobGraph, spec: FleetSpec, resolved_text: str, lock_bytes: bytes, shard: Shard | None = None
+) -> Manifests:
+    """The manifests of a plan, which may be of a shard alone: the same arguments give the same bytes.
 
     Raises Rejected with FS401-FS410 or FS412. Nothing is returned that does not pass :func:`check_rendered`.
     """
-    context = make_context(plan, graph, spec, resolved_text, lock_bytes)
+    context = make_context(plan, graph, spec, resolved_text, lock_bytes, shard)
     files = layout.files(context)
     report = Report()
     check_rendered(files, context, report)

@@ -23,6 +23,7 @@ from fleetspec.renderer.carried import CONFIG_LIMIT
 from fleetspec.renderer.context import Context
 from fleetspec.renderer.layout import config_number
 from fleetspec.renderer.ownership import is_owned
+from fleetspec.renderer.partitions import CONFIG_FILE
 from fleetspec.rules import manifests as rules
 
 JOB_NAME_LIMIT = 47
@@ -30,6 +31,7 @@ _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?")
 _DNS_1123 = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?")
 _LABEL_VALUE = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?")
 _LABEL_KEY = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?")
+_PARTITION = re.compile(r"[sdtqc]px_nps\d")
 _LABEL_MAPS = ("labels", "nodeSelector", "matchLabels")
 
 Findings = Iterator[str]
@@ -109,6 +111,10 @@ def _object(name: str, parsed: dict[str, Any], context: Context, files: dict[str
         yield from _config_map(parsed, config_number(name), context)
     elif name == "platform/mig-config.yaml":
         yield from _mig_config(parsed, context)
+    elif name == "platform/partition-config.yaml":
+        yield from _partition_config(parsed, context)
+    elif name.startswith("platform/deviceconfig-"):
+        yield from _device_config(parsed, context)
     elif name == "platform/sharing-config.yaml":
         yield from _sharing_config(parsed, context)
 
@@ -188,9 +194,10 @@ def _worker_groups(groups: list[dict[str, Any]], context: Context) -> Findings:
         devices = {key: value for key, value in limits.items() if "/" in key}
         if sorted(devices.values()) != (["1"] if "GPU" in resources else []):
             yield f"{what} asks for {devices}: a pod has one GPU or slice where its Ray node has one, else none"
-        sliced = [key for key in resources if key.startswith("mig_")]
-        if any(key.startswith("nvidia.com/mig-") for key in devices) != bool(sliced):
-            yield f"{what} has a MIG slice that Ray does not see, or the other way round"
+        sliced = {key for key in resources if key.startswith("mig_") or _PARTITION.fullmatch(key)}
+        cut = {key.partition("/")[2] for key in devices} - {"gpu", "gpu.shared"}
+        if {re.sub(r"[-+.]", "_", key) for key in cut} != sliced:
+            yield f"{what} has a slice or partition that Ray does not see, or the other way round"
 
 
 def _ray_parameters(what: str, group: dict[str, Any]) -> Findings:
@@ -250,6 +257,27 @@ def _mig_config(config: dict[str, Any], context: Context) -> Findings:
     for name, (entry,) in layouts.items():
         if not _LABEL_VALUE.fullmatch(name) or entry["mig-enabled"] is not bool(entry.get("mig-devices")):
             yield f"layout {name} is no layout a node can be labelled with"
+
+
+def _partition_config(config: dict[str, Any], context: Context) -> Findings:
+    profiles = json.loads(config["data"][CONFIG_FILE])["gpu-config-profiles"]
+    for group in context.groups:
+        if group.profile is not None and group.profile not in profiles:
+            yield f"worker group {group.name} waits for nodes with the profile {group.profile}, which is not defined"
+    for name, entry in profiles.items():
+        (split,) = entry["profiles"]
+        resource = f"{split['computePartition']}_{split['memoryPartition']}".lower()
+        if not _LABEL_VALUE.fullmatch(name) or not _PARTITION.fullmatch(resource) or split["numGPUsAssigned"] < 1:
+            yield f"the profile {name} is none that a node can be set to"
+
+
+def _device_config(config: dict[str, Any], context: Context) -> Findings:
+    spec = config["spec"]
+    if context.partitions is None or spec["configManager"]["config"]["name"] != context.partitions.name:
+        yield "the config manager reads another ConfigMap than the one that is rendered"
+    pools = {group.pool for group in context.groups if group.profile is not None}
+    if (pool := spec["selector"]["fleetspec.dev/pool"]) not in pools:
+        yield f"no worker waits for partitions of the pool {pool}"
 
 
 def _sharing_config(config: dict[str, Any], context: Context) -> Findings:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from fleetspec.renderer.groups import digest, plugin_config
+from fleetspec.renderer.digests import digest
+from fleetspec.renderer.groups import plugin_config
+from fleetspec.renderer.partitions import PROFILE_LABEL, profile_name
 
 if TYPE_CHECKING:
     from datetime import date
@@ -94,6 +96,8 @@ def _nodes(plan: Plan, layouts: dict[tuple[str, str], LayoutContext]) -> list[No
             name = None if layout is None else f"nvidia.com/mig.config={layout.name}"
             if name is None and (shared := plugin_config(pool, lines[0])) is not None:
                 name = f"nvidia.com/device-plugin.config={shared}"
+            if name is None and (profile := profile_name(pool, lines[0].slot)) is not None:
+                name = f"{PROFILE_LABEL}={profile}"
             counts[name] = counts.get(name, 0) + max(-(-line.workers // line.workers_per_node) for line in lines)
         for name, count in counts.items():
             labels = [("fleetspec.dev/pool", pool.pool)]

@@ -24,11 +24,13 @@ from fleetspec.family import Family
 from fleetspec.panel.features import canonical as canonical_feature
 
 CLASSES = ("model", "data", "capacity", "metadata")
-_SETS = frozenset({"families", "levels", "horizons", "tests", "universes", "models", "tiers", "pools", "over", "every"})
+_SETS = frozenset(
+    {"families", "levels", "horizons", "tests", "universes", "models", "tiers", "pools", "over", "every", "by"}
+)
 _NAMES = {"universes": "universes", "models": "models", "over": "models"}
 """Keys whose values are names of universes or groups."""
 _CAPACITY = frozenset(
-    {"name", "schedule", "budget", "hardware", "cluster", "queue", "limits", "objective", "change", "publish"}
+    {"name", "schedule", "budget", "hardware", "cluster", "queue", "limits", "objective", "change", "publish", "prices"}
 )
 _METADATA = frozenset({"apiVersion", "kind", "owner", "tier", "policies", "gates", "moved", "vars", "extends"})
 _DATA = frozenset({"data", "quality"})

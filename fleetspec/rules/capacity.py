@@ -82,3 +82,19 @@ NEARLY_FITS = Rule(
     good="models: {deep: {family: nbeats, gpu_memory: 9 GiB, …}}    # 7 run on an H100",
     severity=Severity.WARNING,
 )
+PARTITION = Rule(
+    code="FS345",
+    title="a partition mode that the pool's GPU does not have",
+    why="AMD's Instinct GPUs from MI300X on can be split into equal devices, by a compute and a memory mode. Which "
+    "pairs there are is the GPU's: on an MI300X, four memory domains go with eight compute partitions alone.",
+    bad="hardware: {amd: {offer: azure/Standard_ND96isr_MI300X_v5, partition: spx-nps4, max: 1}}",
+    good="hardware: {amd: {offer: azure/Standard_ND96isr_MI300X_v5, partition: cpx-nps4, max: 1}}",
+)
+TOO_MANY_SHARDS = Rule(
+    code="FS346",
+    title="more shards than parts that can be run apart",
+    why="Models that read each other's results, or share a job, are run together: a shard must find all it rests on. A "
+    "run falls into as many parts as that leaves, and a shard beyond them would have nothing to do.",
+    bad="fleetspec render fleet.yaml --shard 1/4 --to out    # one pooled model over all series",
+    good="fleetspec render fleet.yaml --to out",
+)

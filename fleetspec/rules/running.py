@@ -106,6 +106,14 @@ UNWATCHED = Rule(
     bad="fleetspec apply fleet.yaml --metrics 80    # as an ordinary user",
     good="fleetspec apply fleet.yaml --metrics 9464",
 )
+NO_UNIT_ROOTS = Rule(
+    "FS540",
+    "the tests of unit roots are not installed",
+    "`quality.unit_root` is judged when a spec is locked, with tables that statsmodels carries. A lock that is written "
+    "needs them no more: plans are made without.",
+    bad="pip install fleetspec && fleetspec lock fleet.yaml    # quality: {unit_root: {by: [adf]}}",
+    good="pip install 'fleetspec[run]' && fleetspec lock fleet.yaml",
+)
 GATE_HOLDS = Rule(
     "FS530",
     "a gate holds a group's forecasts",
@@ -138,4 +146,23 @@ PUBLISH_FAILED = Rule(
     "was: the pointer of a group moves after its file is there.",
     bad='publish: {to: "s3://lake/forecasts/"}    # without credentials in the environment',
     good="AWS_PROFILE=quant fleetspec apply fleet.yaml    # nothing runs again, the forecasts are written",
+)
+LEFT_OUT = Rule(
+    "FS535",
+    "a late night left something out",
+    "At the pace of its first jobs the night would have ended after its deadline, so what on_miss.degrade names was "
+    "not run, in the order written, until the rest would be in time. Models without a result of tonight forecast as "
+    "on_miss.forecast says.",
+    bad="schedule: {on_miss: {forecast: hold, degrade: [search, deep]}}    # and nodes that came up late",
+    good="fleetspec apply fleet.yaml    # once more, after the deadline: what was left out runs",
+    severity=Severity.WARNING,
+)
+STORE_UNWRITABLE = Rule(
+    "FS536",
+    "the store cannot be written any more",
+    "The disk is full, or the folder is no longer this user's to write. A bundle that could not be stored is tried "
+    "three times; after ten such faults in a row, or twice as many as there are cores, the run stops. What was stored "
+    "before counts.",
+    bad="fleetspec apply fleet.yaml    # on a disk without room",
+    good="fleetspec gc fleet.yaml && fleetspec apply fleet.yaml    # goes on with what is missing",
 )

@@ -29,8 +29,8 @@ NOT_A_CHOICE = Rule(
     "FS104",
     "not one of the choices",
     "The language has a few fixed words, and each does one thing.",
-    bad="models: {vol: {target: volatility}}",
-    good="models: {vol: {target: variance}}",
+    bad="models: {vol: {per: asset}}",
+    good="models: {vol: {per: series}}",
 )
 NOT_A_NAME = Rule(
     "FS105",

@@ -1,8 +1,9 @@
 """``python -m fleetspec.runtime --config DIR --store DIR``: the entry point of a rendered RayJob.
 
 DIR holds what ``fleetspec render`` put into the ConfigMap: ``fleet.yaml`` (resolved), ``fleet.lock``, ``plan.json``
-and ``run.json`` (``run``, ``session``, ``graph``), each as it is, as ``<name>.gz`` or as its
-pieces ``<name>.gz.00``, ``<name>.gz.01`` and so on. The spec is compiled again, and only the planned graph is run.
+and ``run.json`` (``run``, ``session``, ``graph``, and of a part of a run its ``shard``), each as it is, as
+``<name>.gz`` or as its pieces ``<name>.gz.00``, ``<name>.gz.01`` and so on. The spec is compiled again, and only the
+planned graph is run, of it only the shard where there is one.
 """
 
 from __future__ import annotations
@@ -20,22 +21,24 @@ from typing import TYPE_CHECKING, Any
 
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_from_bytes
+from fleetspec.compiler.shards import Shard, jobs_of
 from fleetspec.diagnostics import ExitCode, Rejected, Report, Source, reject
 from fleetspec.objects import as_path
 from fleetspec.planner.cuts import layout_of
 from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.rules import running
 from fleetspec.runtime.deployed import record
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.exporter import parse_address
 from fleetspec.runtime.listening import listening
+from fleetspec.runtime.request import RunRequest
 
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.lock import Lock
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.plans import Plan
-    from fleetspec.runtime.driver import Progress
+    from fleetspec.runtime.tallies import Progress
 
 _FILES = ("fleet.yaml", "fleet.lock", "plan.json", "run.json")
 
@@ -50,6 +53,7 @@ class Configured:
     plan: Plan
     root: Path
     texts: dict[str, str]
+    shard: Shard | None = None
 
 
 def configured(folder: Path, data: Path | None) -> Configured:
@@ -58,6 +62,7 @@ def configured(folder: Path, data: Path | None) -> Configured:
     wanted = _json(folder / "run.json", texts["run.json"])
     try:
         kind, session, content = RunKind(wanted["run"]), date.fromisoformat(wanted["session"]), str(wanted["graph"])
+        shard = Shard.parse(wanted["shard"]) if "shard" in wanted else None
         plan = plan_from_json(_json(folder / "plan.json", texts["plan.json"]))
     except (KeyError, TypeError, ValueError) as error:
         name = "plan.json" if isinstance(error, PlanJsonError) else "run.json"
@@ -73,7 +78,7 @@ def configured(folder: Path, data: Path | None) -> Configured:
             help="render the manifests again, with the version that is in the image",
             exit_code=ExitCode.STALE,
         )
-    return Configured(spec, lock, graph, plan, data or Path(wanted.get("root", folder)), texts)
+    return Configured(spec, lock, graph, plan, data or Path(wanted.get("root", folder)), texts, shard)
 
 
 def _compile(folder: Path, texts: dict[str, str], kind: RunKind, session: date) -> tuple[FleetSpec, Lock, JobGraph]:
@@ -154,10 +159,11 @@ class _Lines:
         if progress.done < progress.total and progress.wall_seconds - self._last < self._EVERY_SECONDS:
             return
         self._last = progress.wall_seconds
+        end = "" if progress.end_seconds is None else f", to end after {progress.end_seconds:.0f} s"
         print(
             f"stage {progress.stage + 1} of {progress.stages}: {progress.done} of {progress.total} jobs, "
             f"{progress.quarantined} quarantined, {progress.busy_seconds:.0f} s of work in "
-            f"{progress.wall_seconds:.0f} s",
+            f"{progress.wall_seconds:.0f} s{end} of {progress.deadline_seconds:.0f}",
             file=sys.stderr,
             flush=True,
         )
@@ -183,6 +189,8 @@ def main(argv: list[str] | None = None) -> int:
                     cpu_instead=arguments.cpu_instead,
                     patience_seconds=arguments.wait_seconds,
                     events=heard,
+                    only=None if made.shard is None else jobs_of(made.graph, made.shard),
+                    shard=made.shard is not None,
                 )
             )
     except Rejected as rejected:
@@ -190,7 +198,8 @@ def main(argv: list[str] | None = None) -> int:
         return int(rejected.exit_code)
     except KeyboardInterrupt:
         return int(ExitCode.INTERRUPTED)
-    if summary.outcome is ExitCode.OK:
+    # After a shard, what the others have may be missing.
+    if summary.outcome is ExitCode.OK and not (made.shard and summary.remaining):
         texts = made.texts
         record(arguments.store, made.graph, texts["fleet.yaml"], texts["fleet.lock"].encode(), layout_of(made.plan))
     summary.tell(report)

@@ -1,16 +1,17 @@
-"""Bundles: jobs of one class cut into pieces of about a second of predicted work, heaviest class first.
+"""Bundles: jobs of one class cut into pieces of a second or a few of predicted work, heaviest class first.
 
 Measured against one task per fit and fixed chunks, a second of work per call keeps dispatch below a percent of the
 work. Towards the end of a stage pieces shrink, so that no worker waits long for the last one: each is half of an even
-share of what is left (factoring, Hummel, Schonberg and Flynn 1992).
+share of what is left (factoring, Hummel, Schonberg and Flynn 1992), and none reaches beyond the end that all would have
+if every prediction were right.
 """
 
 from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Lane, Plan
     from fleetspec.runtime.ledger import Ledger
 
-TARGET_SECONDS = 1.0
+TARGET_SECONDS, MOST_SECONDS = 1.0, 4.0
+PLENTY = 100
+"""Bundles of an even share each from which on they may be longer than the target: what is lost with a worker, and how
+fine the end is, stays as it was, and there are fewer files."""
 SMALLEST_SECONDS = 0.05
 LARGEST_BUNDLE = 2000
 UNPLANNED_SECONDS = 0.01
@@ -54,7 +58,8 @@ class Bundle:
     """Jobs of one class for one worker call. ``name`` is the stem of its segments, a digest of its jobs.
 
     ``parents`` are the stems of the segments its jobs read from; ``seconds`` is the predicted work. ``together``
-    allows one call for all jobs; after the death of a worker in such a call they run one by one.
+    allows one call for all jobs; after the death of a worker in such a call they run one by one. ``holes`` are windows
+    that evaluations do without, by the digest of the forecasts, and the reasons why.
     """
 
     name: str
@@ -64,6 +69,7 @@ class Bundle:
     seconds: float
     parents: tuple[str, ...]
     together: bool = True
+    holes: Mapping[bytes, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.jobs)
@@ -72,7 +78,8 @@ class Bundle:
 def make_bundle(ledger: Ledger, klass: int, jobs: NDArray[np.int64], need: Need, seconds: float) -> Bundle:
     hasher = hashlib.blake2b(digest_size=12)
     hasher.update(np.ascontiguousarray(ledger.graph.digest[jobs]).tobytes())
-    return Bundle(hasher.hexdigest(), klass, jobs, need, seconds, ledger.parent_segments(jobs))
+    segments = ledger.parent_segments(jobs)
+    return Bundle(hasher.hexdigest(), klass, jobs, need, seconds, segments, holes=ledger.holes(jobs))
 
 
 def part_of(bundle: Bundle, ledger: Ledger, jobs: NDArray[np.int64]) -> Bundle:
@@ -89,18 +96,40 @@ def lanes_of(plan: Plan) -> dict[str, list[Lane]]:
     return {name: sorted(found, key=lambda lane: (-lane.jobs, lane.pool, lane.slot)) for name, found in lanes.items()}
 
 
-def cut(ledger: Ledger, plan: Plan, jobs: NDArray[np.int64], width: Callable[[Need], int]) -> list[Bundle]:
-    """Bundles of ``jobs`` (of one stage), the heaviest classes first. ``width`` is how many workers a need gets.
+def seconds_by_class(graph: JobGraph, plan: Plan) -> list[float]:
+    """Predicted seconds of a job, by class: the mean over the plan's lanes."""
+    lanes, each = lanes_of(plan), []
+    for klass in graph.classes:
+        planned = lanes.get(klass.name, [])
+        jobs = sum(lane.jobs for lane in planned)
+        seconds = sum(lane.jobs * lane.seconds_per_job for lane in planned)
+        each.append(seconds / jobs if jobs else UNPLANNED_SECONDS)
+    return each
 
-    A class that the plan gives several lanes is split in their proportion.
+
+def cut(
+    ledger: Ledger,
+    plan: Plan,
+    jobs: NDArray[np.int64],
+    width: Callable[[Need], int],
+    place: Callable[[Need], Hashable] = lambda need: (need.slot, need.gpu),
+) -> list[Bundle]:
+    """Bundles of ``jobs`` (released together), the heaviest classes first. ``width`` is how many workers a need gets,
+    ``place`` tells needs apart that different workers meet.
+
+    A class that the plan gives several lanes is split in their proportion. Of a plan in which stages overlap, classes
+    come in the order in which it begins them.
     """
     graph, lanes, gpus = ledger.graph, lanes_of(plan), {line.pool: line.gpu or "" for line in plan.pools}
     parts: list[tuple[float, int, Need, NDArray[np.int64]]] = []
+    begins: dict[int, float] = {}
     for klass in np.unique(graph.klass[jobs]):
         here = _by_parent(ledger, jobs[graph.klass[jobs] == klass])
         description = graph.classes[int(klass)]
         profile = _profile(graph, int(here[0]))
         planned = lanes.get(description.name, [])
+        if plan.overlap is not None:
+            begins[int(klass)] = min((lane.start_seconds for lane in planned), default=0.0)
         for lane, share in _shares(planned, len(here)):
             mine, here = here[:share], here[share:]
             if not len(mine):
@@ -111,33 +140,52 @@ def cut(ledger: Ledger, plan: Plan, jobs: NDArray[np.int64], width: Callable[[Ne
             need = Need(pool, slot, gpus.get(pool, ""), profile[0], profile[1])
             parts.append((seconds, int(klass), need, mine))
     # Heaviest single jobs first: a long job begun last is a tail nobody can help with.
-    parts.sort(key=lambda part: (-part[0], part[1]))
-    left: dict[tuple[str, str], float] = {}
-    for seconds, _, need, mine in parts:
-        left[need.slot, need.gpu] = left.get((need.slot, need.gpu), 0.0) + seconds * len(mine)
-    bundles: list[Bundle] = []
-    for seconds, code, need, mine in parts:
-        counts = sizes(len(mine), seconds, width(need), left[need.slot, need.gpu])
-        left[need.slot, need.gpu] -= seconds * len(mine)
-        for part in np.split(mine, np.cumsum(counts)[:-1]):
-            bundles.append(make_bundle(ledger, code, part, need, seconds * len(part)))
-    return bundles
+    parts.sort(key=lambda part: (begins.get(part[1], 0.0), -part[0], part[1]))
+    crews: dict[Hashable, list[int]] = {}
+    for number, (_, _, need, _) in enumerate(parts):
+        crews.setdefault(place(need), []).append(number)
+    counts: dict[int, list[int]] = {}
+    for numbers in crews.values():
+        workers = min(width(parts[number][2]) for number in numbers)
+        dealt = sizes([(len(parts[number][3]), parts[number][0]) for number in numbers], workers)
+        counts |= dict(zip(numbers, dealt, strict=True))
+    return [
+        make_bundle(ledger, code, part, need, seconds * len(part))
+        for number, (seconds, code, need, mine) in enumerate(parts)
+        for part in np.split(mine, np.cumsum(counts[number])[:-1])
+    ]
 
 
-def sizes(jobs: int, seconds: float, workers: int, left: float) -> list[int]:
-    """How many jobs each bundle holds, in the order in which they are handed out, of ``jobs`` that take ``seconds``
-    each. ``left`` are the seconds of work of the stage from the first of them on.
+def sizes(parts: Sequence[tuple[int, float]], workers: int) -> list[list[int]]:
+    """How many jobs each bundle of each part holds, in the order in which they are handed out to ``workers``. A part is
+    a number of jobs and the seconds that each takes.
 
-    A bundle is half of what an even share of the rest would be: a second at most, a twentieth of one at least.
+    A bundle is half of an even share of what is left: a second at most, or up to four where the whole is long, and a
+    twentieth of one at least. It ends when all could end: a worker that would be left with less than half of that until
+    then takes it too.
     """
-    seconds, counts = max(seconds, 1e-6), []
-    while jobs:
-        share = left / (2 * workers) if workers > 1 else TARGET_SECONDS
-        wanted = min(max(share, SMALLEST_SECONDS), TARGET_SECONDS)
-        counts.append(min(max(int(wanted / seconds + 1e-9), 1), LARGEST_BUNDLE, jobs))
-        jobs -= counts[-1]
-        left -= counts[-1] * seconds
-    return counts
+    parts = [(jobs, max(seconds, 1e-6)) for jobs, seconds in parts]
+    left = sum(jobs * seconds for jobs, seconds in parts)
+    longest = max((seconds for _, seconds in parts), default=0.0)
+    end = max(left / workers, longest)
+    most = min(max(left / workers / PLENTY, TARGET_SECONDS), MOST_SECONDS)
+    free, dealt = [0.0] * workers, []
+    for number, (jobs, seconds) in enumerate(parts):
+        last, counts = number == len(parts) - 1, []
+        while jobs:
+            wanted = most
+            if workers > 1:
+                wanted, room = min(max(left / (2 * workers), SMALLEST_SECONDS), most), end - free[0]
+                if room - wanted < SMALLEST_SECONDS / 2:
+                    # What lighter jobs can fill is left to them; the last ones leave nothing.
+                    wanted = min(room + (seconds - 1e-9 if last else 0.0), most)
+            count = min(max(int(wanted / seconds + 1e-9), 1), LARGEST_BUNDLE, jobs)
+            counts.append(count)
+            jobs -= count
+            left -= count * seconds
+            heapq.heapreplace(free, free[0] + count * seconds)
+        dealt.append(counts)
+    return dealt
 
 
 def makespan(seconds: Iterable[float], workers: int) -> float:

@@ -84,6 +84,8 @@ class Carrier:
             key = graph.digest[parent].tobytes()
             if graph.task[parent] != Task.FIT or self._done(parent):
                 continue
+            if graph.model[parent] != graph.model[job]:
+                raise Rejection("the fits that it weighs are not all of one night")
             self._judge(parent)
             earlier = self.of(parent)
             if earlier is None or bytes.fromhex(earlier.fit) not in self._given.fits:

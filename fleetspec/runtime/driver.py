@@ -1,30 +1,30 @@
-"""The driver of a run: what the store lacks is cut into bundles, run stage by stage, and entered in the ledger."""
+"""The driver of a run: what the store lacks is cut into bundles, run as it is released, and entered in the ledger."""
 
 from __future__ import annotations
 
-import importlib.util
-import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.diagnostics import Report
-from fleetspec.rules import running
-from fleetspec.runtime.bundles import cut
+from fleetspec.compiler.jobgraph import RunKind
+from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
-from fleetspec.runtime.executor import Death, Fault, InlineExecutor, Started
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.degrading import Degrader
+from fleetspec.runtime.executor import Death, Fault, Started, executor_of
+from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
 from fleetspec.runtime.ledger import Ledger, LedgerRow, State
 from fleetspec.runtime.measured import write_measured
 from fleetspec.runtime.publishing import publish, publishes
+from fleetspec.runtime.releasing import Releases
 from fleetspec.runtime.store import Store
-from fleetspec.runtime.strikes import Strikes
+from fleetspec.runtime.strikes import Strikes, Verdict
 from fleetspec.runtime.summary import RunSummary, causes_of, class_runs, joined, quarantined_models
+from fleetspec.runtime.tallies import COUNTS, Progress, Tally
 from fleetspec.runtime.telling import Teller
 from fleetspec.runtime.worker import Receipt, commit
 from fleetspec.runtime.workload import workload_of
@@ -33,56 +33,15 @@ from fleetspec.units import Share
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fleetspec.compiler.jobgraph import JobGraph
-    from fleetspec.compiler.lock import Lock
-    from fleetspec.compiler.spec import FleetSpec
-    from fleetspec.planner.plans import Plan
     from fleetspec.runtime.bundles import Bundle
     from fleetspec.runtime.executor import Event, Executor
     from fleetspec.runtime.inputs import SeriesBlock
-    from fleetspec.runtime.telling import Listener
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is. ``done`` of ``total`` missing jobs are settled, ``quarantined`` of them without a result;
-    ``busy_seconds`` are seconds inside jobs so far, ``wall_seconds`` since the run began."""
-
-    run: str
-    stage: int
-    stages: int
-    done: int
-    total: int
-    quarantined: int
-    busy_seconds: float
-    wall_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RunRequest:
-    """What to run, on what, and where the results go.
-
-    ``root`` is the folder the spec's data paths start from. Executor ``ray`` uses the cluster in RAY_ADDRESS, else
-    starts its own; ``cpu_instead`` lets jobs planned for GPUs run on CPUs where the cluster has none (None: only on
-    an own cluster); ``patience_seconds`` bounds the wait for planned resources. ``events`` is called with whatever
-    happens (see :mod:`events`). ``only`` (jobs,) keeps a run to some jobs: whatever they rest on must be among them or
-    in the store. Jobs of a ``warm_up`` count, and their seconds do not.
-    """
-
-    spec: FleetSpec
-    graph: JobGraph
-    plan: Plan
-    lock: Lock
-    root: Path
-    store: Path
-    executor: Literal["ray", "inline"] | str = "ray"
-    progress: Callable[[Progress], None] | None = None
-    cpu_instead: bool | None = None
-    patience_seconds: float = 900.0
-    events: Listener | None = None
-    only: NDArray[np.bool_] | None = None
-    warm_up: bool = False
+_HOPELESS = 10
+"""Faults in a row, or twice as many as there are cores, with no bundle stored between them, after which a run stops."""
 
 
 def run(request: RunRequest) -> RunSummary:
@@ -93,7 +52,7 @@ def run(request: RunRequest) -> RunSummary:
     """
     begun = time.perf_counter()
     store = Store.of(request.store, request.graph.fleet)
-    with store.held():
+    with store.held(), store.writing():
         ledger = Ledger.load(store, request.graph)
         missing = _asked(ledger, request)
         run_ = _Run(request, store, ledger, missing, begun)
@@ -129,9 +88,14 @@ class _Run:
     blocks: dict[str, SeriesBlock] = field(default_factory=dict)
     settled: int = 0
     quarantined: int = 0
+    looked: float = -1.0
+    lost_in_a_row: int = 0
+    halted: bool = False
 
     def __post_init__(self) -> None:
         self.teller = Teller(self.request.graph, self.request.plan, self.request.events)
+        self.degrader = Degrader((), self.ledger, self.request.plan, self.missing, 0.0)
+        self.tally = Tally(self.ledger, self.missing, self.degrader)
 
     def nothing_to_do(self) -> RunSummary:
         """The summary of a run that the store already holds."""
@@ -144,42 +108,56 @@ class _Run:
         request, graph = self.request, self.request.graph
         work = self._workload()
         self.name = work.run
-        stage_of = np.array([klass.stage for klass in graph.classes], dtype=np.int64)[graph.klass]
-        stages = int(stage_of[self.missing].max()) + 1
         self.store.clear_journal()
         self._record("running", None)
-        executor = _executor(request, work)
+        executor = executor_of(request, work)
         self.cores = executor.cores
         # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
         self.ledger = Ledger.load(self.store, graph)
         self.missing = _asked(self.ledger, request)
         strikes = Strikes(self.ledger)
+        plan = request.plan
+        self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
+        self.tally = Tally(self.ledger, self.missing, self.degrader)
+        releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
         try:
-            with Interruption() as stopping:
-                for stage in range(stages):
-                    jobs = self._inherit(self.missing[stage_of[self.missing] == stage], stage)
-                    for wave in _waves(executor, cut(self.ledger, request.plan, jobs, executor.width)):
-                        executor.submit(wave)
-                        for event in executor.events(stopping):
-                            self._enter(event, executor, strikes)
-                            self._tell(stage, stages)
-                    if stopping():
-                        break
-                interrupted = stopping() and bool(len(_asked(self.ledger, request)))
+            with Interruption() as asked:
+                stopping = partial(self._stopping, asked)
+                while self._release(releases, executor) and not stopping():
+                    for event in executor.events(stopping):
+                        self._enter(event, executor, strikes)
+                        self._hurry(executor)
+                        if not isinstance(event, Started) and not stopping():
+                            self._release(releases, executor)
+                        self._tell(releases.stage, releases.stages)
+                    releases.drained()
+                due = _asked(self.ledger, request)
+                interrupted = asked() and not self.degrader.left[due].all()
         except BaseException:
             self._record("failed", None)
             self.teller.run_ended("failed", time.perf_counter() - self.begun, None)
             raise
         finally:
             executor.close()
-            self.store.compact_ledger(work.run)
-            write_measured(self.store)
+            self._tidy(work.run)
         summary = self._published(self.summary(interrupted))
         state = "interrupted" if interrupted else "done"
         self._record(state, summary)
         self.teller.run_ended(state, summary.wall_seconds, summary)
         return summary
+
+    def _stopping(self, asked: Callable[[], bool]) -> bool:
+        """Whether the run is to end: it was asked to, or nothing can be stored any more."""
+        return asked() or self.halted
+
+    def _tidy(self, run: str) -> None:
+        """The ledger in one segment and the runtimes summed up: the next run does without where that fails."""
+        try:
+            self.store.compact_ledger(run)
+            write_measured(self.store)
+        except OSError as error:
+            self.notes.append(f"the ledger is left in many segments: {error.strerror or error}")
 
     def _tell_start(self) -> None:
         limit = self.request.spec.quality.max_quarantined.fraction
@@ -201,7 +179,8 @@ class _Run:
         where the spec says what a late night does, else nothing."""
         request = self.request
         late = summary.interrupted and request.spec.schedule.on_miss is None
-        if not publishes(request.graph.run) or request.only is not None or request.warm_up or late:
+        part = request.only is not None and not (request.shard and summary.remaining == 0)
+        if not publishes(request.graph.run) or part or request.warm_up or late:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:
@@ -218,7 +197,43 @@ class _Run:
         request = self.request
         return workload_of(request.spec, request.graph, self.blocks, self.store.root, self.store.next_run())
 
-    def _inherit(self, jobs: NDArray[np.int64], stage: int) -> NDArray[np.int64]:
+    def _degraded(self) -> tuple[str, ...]:
+        """What may be left out of this run: only nights are late."""
+        request, missed = self.request, self.request.spec.schedule.on_miss
+        night = request.graph.run is RunKind.NIGHTLY and request.only is None and not request.warm_up
+        return missed.degrade if missed is not None and night else ()
+
+    def _hurry(self, executor: Executor) -> None:
+        """Leave out what the night is too late for. Looked at once a second."""
+        wall = time.perf_counter() - self.begun
+        if wall - self.looked < 1.0 or not self.seconds:
+            return
+        self.looked = wall
+        found = self.degrader.decide(wall, self.startup)
+        if found:
+            self.teller.left_out(found)
+            executor.withdraw(self._rest)
+
+    def _rest(self, bundle: Bundle) -> Bundle | None:
+        """A bundle without the jobs that are left out."""
+        left = self.degrader.left[bundle.jobs]
+        if not left.any():
+            return bundle
+        return None if left.all() else part_of(bundle, self.ledger, bundle.jobs[~left])
+
+    def _release(self, releases: Releases, executor: Executor) -> bool:
+        """Hand out what waits for nothing any more; whether there was anything."""
+        while True:
+            while fresh := releases.fresh():
+                jobs = np.concatenate([self._inherit(jobs, number) for number, jobs in fresh])
+                releases.queue(cut(self.ledger, self.request.plan, jobs, executor.width, executor.station))
+            bundles = releases.next()
+            kept = [rest for bundle in bundles if (rest := self._rest(bundle)) is not None]
+            executor.submit(kept)
+            if kept or not bundles:
+                return bool(kept)
+
+    def _inherit(self, jobs: NDArray[np.int64], number: int) -> NDArray[np.int64]:
         """Quarantine the jobs whose parents gave nothing; the others are ready to run."""
         orphaned = self.ledger.orphaned(jobs)
         rows = []
@@ -229,7 +244,7 @@ class _Run:
             self.ledger.settle(job, state, reason)
             if state is State.QUARANTINED:
                 rows.append(LedgerRow(job, state, 0.0, "cpu", "cpu", reason))
-        self._quarantine(rows, f"inherited-{self.name}-{stage}")
+        self._quarantine(rows, f"inherited-{self.name}-{number}")
         self.teller.quarantined(rows)
         self.settled += int(orphaned.sum())
         return jobs[~orphaned]
@@ -254,6 +269,12 @@ class _Run:
             verdict = strikes.after_death(event.bundle, event.position)
         else:
             verdict = strikes.after_fault(event.bundle)
+            self.lost_in_a_row += 1
+            if self.lost_in_a_row >= max(_HOPELESS, 2 * self.cores):
+                if not self.halted:
+                    self.notes.append(f"stopped after {self.lost_in_a_row} faults in a row: {event.cause}")
+                self.halted = True
+                verdict = Verdict(give_up=(event.bundle,))
         for job in verdict.quarantine:
             reason = f"worker died twice at this job: {event.cause}"
             self.ledger.settle(job, State.QUARANTINED, reason)
@@ -268,7 +289,7 @@ class _Run:
             self.settled += len(bundle)
             self.teller.given_up(bundle, event.cause)
         self.teller.retried(event.bundle, verdict.again, death)
-        executor.submit(verdict.again)
+        executor.submit(kept for bundle in verdict.again if (kept := self._rest(bundle)) is not None)
 
     def _receive(self, receipt: Receipt, executor: Executor) -> None:
         segment = self.ledger.add_segment(receipt.bundle.name)
@@ -276,11 +297,10 @@ class _Run:
         if not self.seconds:
             worked = sum(row.seconds for row in receipt.rows)
             self.startup = max(time.perf_counter() - self.begun - worked, 0.0)
-        for row in receipt.rows:
-            done = row.state is State.DONE
-            self.ledger.settle(row.job, row.state, row.reason, segment if done else -1)
-            self.quarantined += not done
+        self.quarantined += self.ledger.receive(receipt.rows, segment)
         self.settled += len(receipt.rows)
+        self.lost_in_a_row = 0
+        self.tally.receive(receipt)
         self.seconds[klass] = self.seconds.get(klass, 0.0) + sum(row.seconds for row in receipt.rows)
         self.teller.bundle_done(receipt)
         station, need = executor.station(receipt.bundle.need), receipt.bundle.need
@@ -290,19 +310,26 @@ class _Run:
             self.notes.append(f"{self.ledger.graph.classes[klass].name}: planned on {need}, ran on {used}")
 
     def _tell(self, stage: int, stages: int) -> None:
+        wall = time.perf_counter() - self.begun
+        total = len(self.missing) - int(self.degrader.left.sum())
+        groups, end = self.tally.look(wall, self.startup, last=self.settled >= total)
         now = Progress(
             self.name or "",
             stage,
             stages,
             self.settled,
-            len(self.missing),
+            total,
             self.quarantined,
             sum(self.seconds.values()),
-            time.perf_counter() - self.begun,
+            wall,
+            groups,
+            end,
+            self.request.plan.deadline_seconds,
         )
         if self.request.progress is not None:
             self.request.progress(now)
-        self.teller.progressed(self.ledger, **{name: getattr(now, name) for name in Progress.__slots__[1:]})
+        counts = {name: getattr(now, name) for name in COUNTS}
+        self.teller.progressed(self.ledger, self.degrader.left, **counts)
 
     def _record(self, state: str, summary: RunSummary | None) -> None:
         graph = self.request.graph
@@ -359,46 +386,7 @@ class _Run:
             startup_seconds=self.startup,
             classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
+            left_out=tuple(self.degrader.told),
+            slowest=self.tally.slowest(),
             interrupted=interrupted,
         )
-
-
-def _executor(request: RunRequest, work: Workload) -> Executor:
-    if request.executor == "inline":
-        return InlineExecutor(work)
-    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
-    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
-    from fleetspec.runtime.on_ray import RayExecutor
-
-    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)
-
-
-def _waves(executor: Executor, bundles: list[Bundle]) -> Iterable[list[Bundle]]:
-    """Bundles that may run side by side. Workers of one size fill the CPUs of a node, so CPU bundles of another
-    size wait for the next wave; GPU bundles hold other nodes and start with the first."""
-    sizes: dict[int, list[Bundle]] = {}
-    on_gpu = []
-    for bundle in bundles:
-        station = executor.station(bundle.need)
-        if station.device == "cuda":
-            on_gpu.append(bundle)
-        else:
-            sizes.setdefault(station.cores, []).append(bundle)
-    waves = [sizes[cores] for cores in sorted(sizes, reverse=True)] or [[]]
-    return [on_gpu + waves[0], *waves[1:]] if on_gpu or waves[0] else []
-
-
-def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
-    """FS506 where a family of ``jobs`` needs a module that is not installed."""
-    report = Report()
-    models = graph.models
-    for code in np.unique(models.setting[graph.model[jobs]]):
-        family = models.settings[int(code)].family
-        absent = [name for name in family.needs if importlib.util.find_spec(name) is None]
-        if absent:
-            report.add(
-                running.LIBRARY_MISSING,
-                f"family '{family.name}' needs {', '.join(absent)}, not installed here",
-                help=f"pip install 'fleetspec[{family.extra}]'",
-            )
-    report.require()

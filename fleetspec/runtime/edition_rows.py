@@ -66,11 +66,17 @@ class Tonight:
         bar = block.offsets[block.index[name]] + int(self.graph.end[fit]) - 1
         return digest, self.graph.hex(fit), block.dates[bar]
 
-    def patience(self, model: int) -> int:
-        """How many sessions old the origin of a model's forecast may be and still be tonight's: its bar's length and
-        how often it is due."""
-        models = self.graph.models
-        setting, universe = models.settings[int(models.setting[model])], models.universes[int(models.universe[model])]
+    def patience(self, models: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many sessions old the origins of forecasts of ``models`` may be and still be tonight's."""
+        every = self.graph.models
+        pairs = every.setting[models].astype(np.int64) * len(every.universes) + every.universe[models]
+        unique, inverse = np.unique(pairs, return_inverse=True)
+        found = [self._patience(*divmod(pair, len(every.universes))) for pair in unique.tolist()]
+        return np.array(found, dtype=np.int64)[inverse]
+
+    def _patience(self, of: int, where: int) -> int:
+        """By the bar's length and how often a forecast is due."""
+        setting, universe = self.graph.models.settings[of], self.graph.models.universes[where]
         bar = BarSize.parse(setting.bar) if setting.bar else self.spec.universes[universe].bar
         return math.ceil(bar.sessions * setting.every) - 1 + (_RAGGED if bar.sessions > 1 else 0)
 
@@ -94,7 +100,7 @@ def stored_rows(tonight: Tonight, mask: NDArray[np.bool_]) -> pa.Table:
     """Rows of the masked models that have a result of tonight in the store."""
     rows = read_forecasts(tonight.store, tonight.graph, mask)
     models = np.flatnonzero(mask)
-    at = {tonight.graph.address(int(m)): int(m) for m in models}
+    at = dict(zip(tonight.graph.addresses(models), models.tolist(), strict=True))
     codes = np.array([at[address] for address in rows["address"].to_pylist()], dtype=np.int64)
     return _with_facts(tonight, codes, rows, CURRENT, None)
 
@@ -116,6 +122,7 @@ def carried_rows(tonight: Tonight, model: int, forecasts: Forecasts, earlier: Ea
             "level": pa.array(forecasts.level, pa.float64()),
             "value": pa.array(forecasts.value, pa.float64()),
             "origin": pa.array(forecasts.origin.astype("datetime64[s]"), pa.timestamp("s")),
+            "other": pa.array([name or None for name in forecasts.others.tolist()], pa.string()),
         }
     )
     return _with_facts(tonight, np.full(n, model), rows, CARRIED, earlier)
@@ -124,8 +131,7 @@ def carried_rows(tonight: Tonight, model: int, forecasts: Forecasts, earlier: Ea
 def held_rows(tonight: Tonight, before: pa.Table, reasons: Mapping[str, str]) -> pa.Table:
     """Rows of an earlier edition as they stand tonight: held, each of an address in ``reasons`` with its reason."""
     rows = before.filter(pc.is_in(before["address"], value_set=pa.array(list(reasons), pa.string())))
-    universes, origins = rows["universe"].to_pylist(), rows["origin"].to_numpy()
-    ages = _by_day(universes, origins, tonight.age)
+    ages = _by_day(rows["universe"], rows["origin"].to_numpy(), tonight.age)
     return (
         rows.set_column(*_at("age"), pa.array(ages, pa.int32()))
         .set_column(*_at("state"), pa.array([HELD] * len(rows), pa.string()))
@@ -142,47 +148,51 @@ def _with_facts(
     facts = [tonight.facts(int(m)) for m in unique]
     if earlier is not None:
         facts = [(digest, earlier.fit, earlier.fitted_to) for digest, _, _ in facts]
-    patience = np.array([tonight.patience(int(m)) for m in unique], dtype=np.int64)[inverse]
+    patience = tonight.patience(unique)[inverse]
     origins = rows["origin"].cast(pa.timestamp("s")).to_numpy()
-    universes = rows["universe"].to_pylist()
-    ages = np.array(_by_day(universes, origins, tonight.age), dtype=np.int64)
+    ages = np.array(_by_day(rows["universe"], origins, tonight.age), dtype=np.int64)
     stale, session = ages > patience, tonight.graph.session
     reason = None if state == CURRENT else f"made with parameters of {_fitted(earlier)}"
     pick = pa.array(inverse)
     columns = {
-        **{name: rows[name] for name in EDITION.names[:9]},
+        **{name: rows[name] for name in (*EDITION.names[:9], "other")},
         "origin": pa.array(origins, pa.timestamp("s")),
         "session": pa.array([session] * len(rows), pa.date32()),
-        "known": pa.array(_by_day(universes, origins, tonight.known), pa.timestamp("s", tz="UTC")),
+        "known": pa.array(_by_day(rows["universe"], origins, tonight.known), pa.timestamp("s", tz="UTC")),
         "age": pa.array(ages, pa.int32()),
         "model": pa.array([fact[0] for fact in facts], pa.string()).take(pick),
         "fit": pa.array([fact[1] for fact in facts], pa.string()).take(pick),
         "fitted_to": pa.array([fact[2] for fact in facts], pa.timestamp("s")).take(pick),
         "state": pa.array(np.where(stale, HELD, state).tolist(), pa.string()),
-        "reason": pa.array(
-            [
-                f"no bar of {session}: the last is of {_day(origin)}" if old else reason
-                for old, origin in zip(stale, origins, strict=True)
-            ],
-            pa.string(),
-        ),
+        "reason": pa.array(_reasons(stale, origins, session, reason), pa.string()),
     }
     return pa.table(columns).select(EDITION.names).cast(EDITION)
+
+
+def _reasons(
+    stale: NDArray[np.bool_], origins: NDArray[np.datetime64], session: date, reason: str | None
+) -> list[str | None]:
+    found = [reason] * len(stale)
+    for row in np.flatnonzero(stale).tolist():
+        found[row] = f"no bar of {session}: the last is of {_day(origins[row])}"
+    return found
 
 
 def _fitted(earlier: Earlier | None) -> str:
     return "an earlier night of its members" if earlier is None else f"a fit up to {_day(earlier.fitted_to)}"
 
 
-def _by_day(universes: list[str], origins: NDArray[np.datetime64], of: Any) -> list[Any]:
+def _by_day(universes: pa.ChunkedArray, origins: NDArray[np.datetime64], of: Any) -> list[Any]:
     """A function of universe and origin for every row, called once for each pair."""
-    found: dict[tuple[str, np.datetime64], Any] = {}
-    values = []
-    for key in zip(universes, origins, strict=True):
-        if key not in found:
-            found[key] = of(*key)
-        values.append(found[key])
-    return values
+    if not len(origins):
+        return []
+    names = pc.dictionary_encode(universes).combine_chunks()
+    days, which = np.unique(origins, return_inverse=True)
+    pairs = names.indices.to_numpy().astype(np.int64) * len(days) + which
+    unique, inverse = np.unique(pairs, return_inverse=True)
+    known = names.dictionary.to_pylist()
+    found = [of(known[pair // len(days)], days[pair % len(days)]) for pair in unique.tolist()]
+    return [found[code] for code in inverse.tolist()]
 
 
 def _at(name: str) -> tuple[int, pa.Field]:

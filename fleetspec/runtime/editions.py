@@ -50,6 +50,7 @@ EDITION = pa.schema(
         _column("fitted_to", pa.timestamp("s"), "last bar the fit has learned from"),
         _column("state", pa.string(), "current, carried or held"),
         _column("reason", pa.string(), "why it is not current; null when it is"),
+        _column("other", pa.string(), "second series of a covariance, as in forecasts; null elsewhere"),
     ]
 )
 

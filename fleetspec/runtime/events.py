@@ -128,6 +128,17 @@ class Progressed(Event, frozen=True, kw_only=True, tag="progress"):
     eta_seconds: float | None
 
 
+class LeftOut(Event, frozen=True, kw_only=True, tag="left_out"):
+    """A late night leaves out what ``name`` of ``on_miss.degrade`` stands for: so many ``jobs`` of so many ``models``.
+    ``end_seconds`` is when the run would have ended."""
+
+    name: str
+    models: int
+    jobs: int
+    end_seconds: float
+    deadline_seconds: float
+
+
 class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended"):
     """The end. ``failed`` where the run itself broke off: its counts are null then."""
 
@@ -152,6 +163,7 @@ EVENTS: tuple[type[Event], ...] = (
     JobQuarantined,
     Retry,
     JobsFailed,
+    LeftOut,
     Progressed,
     RunEnded,
 )

@@ -13,6 +13,7 @@ from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
     from fleetspec.runtime.bundles import Bundle, Need
+    from fleetspec.runtime.request import RunRequest
     from fleetspec.runtime.workload import Workload
 
 
@@ -62,6 +63,11 @@ class Executor(Protocol):
         """Queue bundles, to be started in this order. May be called while events are read."""
         ...
 
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        """Put in place of every bundle that is queued what ``rest`` makes of it, nothing where that is None. May be
+        called while events are read."""
+        ...
+
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         """That each bundle was started and what became of it, as it happens, until nothing is queued or running. Once
         ``stopping`` says so, queued bundles are dropped and running ones end early or are given up after a bounded
@@ -90,6 +96,9 @@ class InlineExecutor:
     def submit(self, bundles: Iterable[Bundle]) -> None:
         self._queue.extend(bundles)
 
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        self._queue = deque(kept for bundle in self._queue if (kept := rest(bundle)) is not None)
+
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         while self._queue and not stopping():
             bundle = self._queue.popleft()
@@ -102,3 +111,13 @@ class InlineExecutor:
 
     def close(self) -> None:
         self._queue.clear()
+
+
+def executor_of(request: RunRequest, work: Workload) -> Executor:
+    if request.executor == "inline":
+        return InlineExecutor(work)
+    # Read when ray is imported: its notices of dead workers would otherwise land on stdout, between our data.
+    os.environ.setdefault("RAY_DEDUP_LOGS_SKIP_REGEX", ".")
+    from fleetspec.runtime.on_ray import RayExecutor
+
+    return RayExecutor(work, request.plan, request.cpu_instead, request.patience_seconds)

@@ -3,11 +3,15 @@
 A gate asks one test of all models of a group at once. Five right models of a hundred fail a test at 5 %, so p-values
 are taken together: the false discovery rate of Benjamini and Hochberg (1995). A group fails where a model is rejected,
 and where there is nothing to judge it by: no backtest, one that is too old, or one of other models.
+
+Contests speak of each model: one that is rejected is held by itself, and so is one that is not shown to be better where
+the gate asks for that. Then it is the models that are let through which are false at most at the stated rate.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -16,6 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fleetspec.evaluation.contests import benjamini_hochberg
+from fleetspec.evaluation.judging import CONTESTS
 from fleetspec.evaluation.var_tests import BASEL_LEVEL, BASEL_OBSERVATIONS
 from fleetspec.runtime import segments
 from fleetspec.runtime.store import Store, damaged, read_evaluations
@@ -33,7 +39,11 @@ if TYPE_CHECKING:
 METRICS = {
     "kupiec": "kupiec_p_value",
     "christoffersen": "christoffersen_p_value",
+    "dynamic_quantile": "dynamic_quantile_p_value",
+    "shortfall": "shortfall_p_value",
     "basel": "basel_exceptions",
+    "diebold_mariano": "dm_better_p_value",
+    "model_confidence_set": "mcs_p_value",
 }
 """By test, the metric of a backtest that a gate reads."""
 _SCORES = ("address", "metric", "horizon", "level", "value", "n")
@@ -42,7 +52,8 @@ _SCORES = ("address", "metric", "horizon", "level", "value", "n")
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What one gate says of one group. ``reason`` is why it failed, None where it is passed; ``holds`` whether that
-    holds the group's forecasts back. ``tested`` and ``rejected`` count p-values: one a model and level."""
+    holds the group's forecasts back. ``tested`` and ``rejected`` count p-values: one a model, horizon and level.
+    ``models`` are the addresses that a contest holds, the others of the group being let through."""
 
     group: str
     test: str
@@ -50,13 +61,16 @@ class Verdict:
     holds: bool
     tested: int
     rejected: int
+    models: tuple[str, ...] = ()
 
 
 def write_scores(store: Path, graph: JobGraph) -> None:
     """Keep what gates read of a backtest that counts: scores by address, with its session and its models' digests."""
-    scores = read_evaluations(store, graph).select(_SCORES)
+    scores = read_evaluations(store, graph)
+    scores = scores.filter(pc.is_null(scores["period"])).select(_SCORES)
     scores = scores.filter(pc.is_in(scores["metric"], value_set=pa.array(METRICS.values())))
-    digests = {graph.address(m): graph.models.digest[m].tobytes().hex() for m in range(len(graph.models))}
+    addresses = graph.addresses(np.arange(len(graph.models)))
+    digests = {address: graph.models.digest[m].tobytes().hex() for m, address in enumerate(addresses)}
     model = pa.array([digests[address] for address in scores["address"].to_pylist()], pa.string())
     scores = scores.append_column("model", model).replace_schema_metadata({"session": graph.session.isoformat()})
     segments.write_segment(_place(store, graph.fleet), scores)
@@ -93,33 +107,79 @@ def _verdict(spec: FleetSpec, graph: JobGraph, gate: Gate, group: str, scores: p
         age = sessions_since(spec.schedule.calendar, made, graph.session)
         if age > gate.max_age.sessions:
             return failed(f"its backtest of {made} is {age} sessions old, max_age is {gate.max_age}")
-    p_values, others, few = _p_values(graph, gate, group, scores)
+    ours = _digests(graph, group)
+    p_values, addresses, others, few = _p_values(ours, gate, scores)
     if not len(p_values):
         if few:
             return failed(f"no model has {gate.min_obs} forecasts in the backtest of {made}")
         why = "is of other models than tonight's" if others else "has no such test of it"
         return failed(f"the backtest of {made} {why}")
-    rejected = benjamini_hochberg(p_values, gate.fdr.fraction)
+    found = benjamini_hochberg(p_values, gate.fdr.fraction)
+    if gate.test in CONTESTS:
+        return _single(gate, group, made, found, addresses, ours)
+    rejected = int(found.sum())
     if rejected:
         reason = f"{gate.test} rejects {rejected} of {len(p_values)} at a false discovery rate of {gate.fdr}"
         return failed(f"{reason} (backtest of {made})", len(p_values), rejected)
     return Verdict(group, gate.test, None, gate.on_fail == "hold", len(p_values), 0)
 
 
-def _p_values(graph: JobGraph, gate: Gate, group: str, scores: pa.Table) -> tuple[NDArray[np.float64], int, int]:
-    """(n,) p-values of tonight's models of a group; how many scores are of other models, and how many rest on too few
-    forecasts."""
+def _digests(graph: JobGraph, group: str) -> dict[str, str]:
+    """Tonight's models of a group: digests in hex by address."""
     models = graph.models
     ours = [code for code, setting in enumerate(models.settings) if setting.group == group]
-    digests = {
-        graph.address(int(m)): models.digest[m].tobytes().hex() for m in np.flatnonzero(np.isin(models.setting, ours))
-    }
+    listed = np.flatnonzero(np.isin(models.setting, ours))
+    return {graph.address(int(m)): models.digest[m].tobytes().hex() for m in listed}
+
+
+def _single(
+    gate: Gate,
+    group: str,
+    made: date,
+    found: NDArray[np.bool_],
+    addresses: list[str],
+    ours: Mapping[str, str],
+) -> Verdict:
+    """Models are let through, or held, one by one; a model of several horizons by the worst of them. One without a
+    test is not shown to be anything."""
+    shown = gate.shows == "better"
+    bad = ~found if shown else found
+    wrong = {address for address, one in zip(addresses, bad, strict=True) if one}
+    models = tuple(sorted(wrong | (ours.keys() - set(addresses) if shown else set())))
+    reason = None
+    if models:
+        what = "does not show to be better" if shown else "rejects"
+        of = len(ours)
+        reason = f"{gate.test} {what} {len(models)} of {of} models at a false discovery rate of {gate.fdr}"
+        reason += f" (backtest of {made})"
+    return Verdict(group, gate.test, reason, gate.on_fail == "hold", len(found), int(found.sum()), models)
+
+
+def _p_values(
+    digests: Mapping[str, str], gate: Gate, scores: pa.Table
+) -> tuple[NDArray[np.float64], list[str], int, int]:
+    """(n,) p-values of tonight's models of a group, and the models' addresses; how many scores are of other models, and
+    how many rest on too few forecasts."""
     rows = scores.filter(pc.equal(scores["metric"], METRICS[gate.test])).to_pylist()
-    rows = [row for row in rows if row["address"] in digests and row["horizon"] == 1]
+    every = gate.test in CONTESTS
+    rows = [row for row in rows if row["address"] in digests and (every or row["horizon"] == 1)]
     same = [row for row in rows if row["model"] == digests[row["address"]]]
     enough = [row for row in same if row["n"] >= gate.min_obs]
-    found = [exceptions_p_value(row["value"]) if gate.test == "basel" else row["value"] for row in enough]
-    return np.array([p for p in found if math.isfinite(p)]), len(rows) - len(same), len(same) - len(enough)
+    found = [_p_value(gate, row["value"]) for row in enough]
+    sound = [(p, row["address"]) for p, row in zip(found, enough, strict=True) if math.isfinite(p)]
+    return (
+        np.array([p for p, _ in sound]),
+        [address for _, address in sound],
+        len(rows) - len(same),
+        len(same) - len(enough),
+    )
+
+
+def _p_value(gate: Gate, value: float) -> float:
+    if gate.test == "basel":
+        return exceptions_p_value(value)
+    # The one-sided test that a model is better, seen from the other side.
+    return 1 - value if gate.test == "diebold_mariano" and gate.shows == "not worse" else value
 
 
 def exceptions_p_value(exceptions: float) -> float:
@@ -128,14 +188,6 @@ def exceptions_p_value(exceptions: float) -> float:
     n, chance = BASEL_OBSERVATIONS, 1 - BASEL_LEVEL
     below = sum(math.comb(n, k) * chance**k * (1 - chance) ** (n - k) for k in range(int(exceptions)))
     return max(0.0, 1.0 - below)
-
-
-def benjamini_hochberg(p_values: NDArray[np.float64], rate: float) -> int:
-    """How many of the hypotheses are rejected at a false discovery ``rate``: the largest k with the k-th smallest of m
-    p-values at most k / m x rate (Benjamini and Hochberg 1995)."""
-    ordered = np.sort(p_values)
-    below = np.flatnonzero(ordered <= np.arange(1, len(ordered) + 1) / len(ordered) * rate)
-    return int(below[-1]) + 1 if len(below) else 0
 
 
 def sessions_since(calendar: str, day: date, session: date) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from fleetspec.units import BarSize
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.compiler.lock import Lock, LockedSeries
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.family import Dates, Floats
@@ -86,8 +88,7 @@ class SeriesBlock:
 
     def verdict(self, name: str, standard: Standard) -> str | None:
         """Why a series does not pass the quality gate; None when it does. It is judged as it was locked."""
-        locked = self.locked[self.index[name]]
-        return verdict(locked.missing, locked.bars, locked.jump, locked.last, standard)
+        return verdict(self.locked[self.index[name]], standard)
 
     def window(self, name: str, start: int, end: int) -> SeriesWindow:
         """Bars ``start:end`` of a series, as views."""
@@ -159,3 +160,19 @@ def _change(found: Series | None, locked: LockedSeries) -> str | None:
         if found.digest(0, locked.bars, measure) != digest:
             return f"has other {measure} variances in its first {locked.bars} bars than when it was locked"
     return None
+
+
+def require_libraries(graph: JobGraph, jobs: NDArray[np.int64]) -> None:
+    """FS506 where a family of ``jobs`` needs a module that is not installed."""
+    report = Report()
+    models = graph.models
+    for code in np.unique(models.setting[graph.model[jobs]]):
+        family = models.settings[int(code)].family
+        absent = [name for name in family.needs if importlib.util.find_spec(name) is None]
+        if absent:
+            report.add(
+                running.LIBRARY_MISSING,
+                f"family '{family.name}' needs {', '.join(absent)}, not installed here",
+                help=f"pip install 'fleetspec[{family.extra}]'",
+            )
+    report.require()

@@ -16,7 +16,9 @@ import pyarrow.compute as pc
 from fleetspec.compiler.jobgraph import NONE, Task
 from fleetspec.files import write_atomically
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
+from fleetspec.runtime.covariances import read_covariances
 from fleetspec.runtime.ledger import PARENT
 from fleetspec.runtime.publishing import published
 
@@ -31,7 +33,8 @@ _SHOWN = {
     "forecasts": ("origin", "horizon", "quantity", "level", "value"),
     "fits": ("window", "observations", "log_likelihood", "params", "estimates"),
     "trials": ("window", "candidate", "params", "metric", "value", "seconds"),
-    "evaluations": ("metric", "horizon", "level", "value", "n"),
+    "evaluations": ("period", "metric", "horizon", "level", "value", "n"),
+    "covariances": ("origin", "horizon", "series", "other", "covariance", "correlation"),
     "quarantine": ("task", "window", "reason"),
     "published": ("origin", "age", "horizon", "quantity", "level", "value", "state", "reason"),
 }
@@ -40,12 +43,16 @@ _ALSO = {
     "fits": ("converged",),
     "trials": ("reason",),
     "evaluations": (),
+    "covariances": (),
     "quarantine": (),
     "published": ("series", "session", "known", "model", "fit", "fitted_to"),
 }
 """In the JSON and not in the table: what most rows have alike, or what the address already says."""
+_SPARSE = ("params", "period")
+"""Shown where any row has them: parameters of a search, stretches of days."""
 _NUMBERS = frozenset(
     {"window", "candidate", "horizon", "age", "level", "value", "n", "observations", "log_likelihood", "seconds"}
+    | {"covariance", "correlation"}
 )
 
 
@@ -59,8 +66,10 @@ class Results:
 
     def to_json(self, limit: int) -> dict[str, Any]:
         """The first ``limit`` rows in the columns worth showing; NaN and infinity become null."""
-        searched = "params" in self.table.column_names and self.table["params"].null_count < len(self.table)
-        columns = [name for name in _SHOWN[self.name] if name != "params" or searched]
+        columns = [name for name in _SHOWN[self.name] if name not in _SPARSE or self._any(name)]
+        if "other" not in columns and segments.paired(self.table):
+            # A covariance is of two series, which its address does not name.
+            columns = ["series", "other", *columns]
         rows = [{key: _plain(value) for key, value in row.items()} for row in self.table.slice(0, limit).to_pylist()]
         return {
             "table": self.name,
@@ -71,15 +80,19 @@ class Results:
             "rows": [{name: row[name] for name in ("address", *_ALSO[self.name], *columns)} for row in rows],
         }
 
+    def _any(self, name: str) -> bool:
+        return name in self.table.column_names and self.table[name].null_count < len(self.table)
+
 
 def results(store: Path, graph: JobGraph, mask: NDArray[np.bool_], name: str) -> Results:
-    """Rows of one table for the masked models: ``forecasts``, ``fits``, ``trials``, ``evaluations``, ``quarantine`` or
-    ``published``."""
+    """Rows of one table for the masked models: ``forecasts``, ``fits``, ``trials``, ``evaluations``, ``covariances``,
+    ``quarantine`` or ``published``."""
     readers = {
         "forecasts": stored.read_forecasts,
         "fits": stored.read_fits,
         "trials": stored.read_trials,
         "evaluations": stored.read_evaluations,
+        "covariances": read_covariances,
         "quarantine": stored.read_quarantine,
         "published": lambda store, graph, mask: published(graph, mask, store),
     }

@@ -5,6 +5,7 @@ Two addresses may share one digest; the job then runs once, at its *first* index
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING
@@ -88,6 +89,15 @@ class Ledger:
         if reason is not None:
             self.reasons[job] = reason
 
+    def receive(self, rows: Sequence[LedgerRow], segment: int) -> int:
+        """Enter what a bundle came to; how many of its jobs are quarantined."""
+        jobs = np.fromiter((row.job for row in rows), dtype=np.int64, count=len(rows))
+        self.state[jobs], self.segment[jobs] = State.DONE, segment
+        wrong = [row for row in rows if row.state is not State.DONE]
+        for row in wrong:
+            self.settle(row.job, row.state, row.reason)
+        return len(wrong)
+
     def add_segment(self, name: str) -> int:
         self.segment_names.append(name)
         return len(self.segment_names) - 1
@@ -96,6 +106,28 @@ class Ledger:
         """Carry every first job's outcome over to the jobs that share its digest."""
         self.state = self.state[self.first]
         self.segment = self.segment[self.first]
+
+    def tolerated(self) -> NDArray[np.bool_]:
+        """Quarantined jobs of a backtest whose model is judged all the same, by its other windows: of no more of them
+        than ``max_missing`` there is no forecast."""
+        graph, out = self.graph, self.state[self.first] == State.QUARANTINED
+        if not graph.max_missing or not out.any():
+            return np.zeros(len(graph), dtype=bool)
+        forecasts = graph.task == Task.FORECAST
+        total, lost = (np.bincount(graph.model[of], minlength=len(graph.models)) for of in (forecasts, forecasts & out))
+        judged = (lost < total) & (lost <= graph.max_missing * total)
+        return np.asarray(out & judged[graph.model] & (graph.task != Task.EVALUATE))
+
+    def holes(self, jobs: NDArray[np.integer]) -> dict[bytes, str]:
+        """Windows that evaluations among ``jobs`` do without: digests of their quarantined parents, and the reasons."""
+        graph = self.graph
+        parents = parents_of(graph, jobs[graph.task[jobs] == Task.EVALUATE])
+        found = {}
+        for parent in map(int, parents[self.state[self.first[parents]] == State.QUARANTINED]):
+            reason = self.reason(parent) or "no reason recorded"
+            # Of `parent ADDRESS: reason` the reason alone: addresses have no blanks.
+            found[graph.digest[parent].tobytes()] = reason.split(": ", 1)[-1] if reason.startswith(PARENT) else reason
+        return found
 
     def reason(self, job: int) -> str | None:
         return self.reasons.get(int(self.first[job]))
@@ -108,10 +140,13 @@ class Ledger:
         parents = self.graph.parents(job)
         states = self.state[self.first[parents]]
         beaten = bool((states == State.DONE).any())
+        allowed = self._allowed(self.graph.task[job : job + 1], np.array([len(parents)]))[0]
+        few = beaten and int((states == State.QUARANTINED).sum()) <= allowed
         for parent, code in zip(parents, states, strict=True):
             state = State(int(code))
-            # A search goes on without the candidates that gave nothing: they have lost.
-            lost = state is State.QUARANTINED and beaten and self.graph.task[parent] == Task.TRIAL
+            # A search goes on without the candidates that gave nothing: they have lost. A model is judged by its other
+            # windows.
+            lost = state is State.QUARANTINED and (few or (beaten and self.graph.task[parent] == Task.TRIAL))
             if state in (State.QUARANTINED, State.FAILED) and not lost:
                 reason = self.reason(parent) or "no reason recorded"
                 if not reason.startswith(PARENT):
@@ -120,16 +155,25 @@ class Ledger:
         return None
 
     def orphaned(self, jobs: NDArray[np.integer]) -> NDArray[np.bool_]:
-        """Which of ``jobs`` cannot run for want of a parent's result: of any, and of all trials of a search."""
+        """Which of ``jobs`` cannot run for want of a parent's result: of any; of all trials of a search; of more
+        windows than an evaluation may do without."""
         graph = self.graph
         state = self.state[self.first[graph.parent_index]]
         trial = graph.task[graph.parent_index] == Task.TRIAL
-        lacking = self._parents_with(jobs, ((state == State.QUARANTINED) & ~trial) | (state == State.FAILED)) > 0
-        trials = self._parents_with(jobs, trial)
-        beaten = self._parents_with(jobs, trial & (state == State.QUARANTINED))
+        count = graph.parent_ptr[jobs + 1] - graph.parent_ptr[jobs]
+        lost = self.parents_with(jobs, (state == State.QUARANTINED) & ~trial)
+        lacking = (lost > self._allowed(graph.task[jobs], count)) | ((lost > 0) & (lost == count))
+        lacking |= self.parents_with(jobs, state == State.FAILED) > 0
+        trials = self.parents_with(jobs, trial)
+        beaten = self.parents_with(jobs, trial & (state == State.QUARANTINED))
         return np.asarray(lacking | ((trials > 0) & (beaten == trials)))
 
-    def _parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
+    def _allowed(self, task: NDArray[np.uint8], parents: NDArray[np.integer]) -> NDArray[np.int64]:
+        """How many of its parents each job may do without, all of them excepted."""
+        windows = np.floor(self.graph.max_missing * parents + 1e-9)
+        return np.where(task == Task.EVALUATE, windows, 0).astype(np.int64)
+
+    def parents_with(self, jobs: NDArray[np.integer], marked: NDArray[np.bool_]) -> NDArray[np.int64]:
         """How many of each job's parents are marked; ``marked`` is over the graph's parents."""
         total = np.concatenate([[0], np.cumsum(marked)])
         return np.asarray(total[self.graph.parent_ptr[jobs + 1]] - total[self.graph.parent_ptr[jobs]])

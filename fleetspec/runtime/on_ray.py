@@ -15,16 +15,18 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import ray
 from ray import exceptions
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from fleetspec.diagnostics import reject
 from fleetspec.rules import running
+from fleetspec.runtime.crews import Crew, Hand
 from fleetspec.runtime.executor import Death, Fault, Started
 from fleetspec.runtime.placing import ClusterNode, Placing
+from fleetspec.runtime.witnesses import Witness, Witnesses
 from fleetspec.runtime.worker import Journal, receipt_from_store, run_bundle
 
 if TYPE_CHECKING:
@@ -42,6 +44,7 @@ _GRACE_SECONDS = 30.0
 _STARTS = 3
 _STUCK_SECONDS, _STUCK_TIMES = 900.0, 20.0
 """After how long without a sign of a worker it is taken to hang: seconds, and times the prediction of its bundle."""
+_WITNESS_SECONDS = 20.0
 _KILLED = "the process was killed (out of memory, or a crash in native code)"
 
 
@@ -54,8 +57,9 @@ class _Worker:
         self._journal = Journal(work.store.journal / journal)
         self._stop = work.store.journal / f"{work.run}.stop"
 
-    def ready(self) -> None:
-        """Returns once the process is up and has its imports."""
+    def ready(self) -> str:
+        """The node it is on, once the process is up and has its imports."""
+        return _node()
 
     def run(self, bundle: Bundle) -> Receipt:
         return run_bundle(self._work, bundle, self._station, self._journal, _asked(self._stop.exists))
@@ -73,42 +77,6 @@ def _asked(look: Callable[[], bool]) -> Callable[[], bool]:
         return answer
 
     return stopping
-
-
-@dataclass(eq=False)
-class _Hand:
-    """One actor as the driver sees it, and the calls it was given, oldest first."""
-
-    name: str
-    actor: Any
-    up: Any
-    ready: bool = False
-    calls: list[tuple[Any, Bundle]] = field(default_factory=list)
-    sign: bytes = b""
-    """Its journal when last looked at, and ``since`` when it has stood so."""
-    since: float = 0.0
-    stuck: str | None = None
-
-
-@dataclass(eq=False)
-class _Crew:
-    """The actors of one station and the bundles waiting for them."""
-
-    station: Station
-    needs: list[Need]
-    hands: list[_Hand] = field(default_factory=list)
-    queue: deque[Bundle] = field(default_factory=deque)
-    failed_starts: int = 0
-    waiting_since: float | None = None
-
-    @property
-    def need(self) -> Need:
-        """The hungriest of the needs met here: what its actors hold must do for all of them."""
-        return max(self.needs, key=lambda need: need.memory_mib)
-
-    @property
-    def busy(self) -> bool:
-        return bool(self.queue) or any(hand.calls for hand in self.hands)
 
 
 class RayExecutor:
@@ -132,10 +100,12 @@ class RayExecutor:
         )
         self.cores = self._placing.cores
         self._shared = ray.put(work)
-        self._crews: dict[Station, _Crew] = {}
+        self._crews: dict[Station, Crew] = {}
         self._started = 0
         self._watched = 0.0
-        self._stop = work.store.journal / f"{work.run}.stop"
+        self._witness: dict[str, Any] = {}
+        self._witnesses = Witnesses(work.store, _node(), self._ask)
+        self._stop = f"{work.run}.stop"
 
     def station(self, need: Need) -> Station:
         return self._placing.station(need)
@@ -148,17 +118,21 @@ class RayExecutor:
         if placed:
             self._release_idle({station for station, _ in placed})
         for station, bundle in placed:
-            crew = self._crews.setdefault(station, _Crew(station, [bundle.need]))
+            crew = self._crews.setdefault(station, Crew(station, [bundle.need]))
             if bundle.need not in crew.needs:
                 crew.needs.append(bundle.need)
             crew.queue.append(bundle)
+
+    def withdraw(self, rest: Callable[[Bundle], Bundle | None]) -> None:
+        for crew in self._crews.values():
+            crew.queue = deque(kept for bundle in crew.queue if (kept := rest(bundle)) is not None)
 
     def events(self, stopping: Callable[[], bool]) -> Iterator[Event]:
         given_up: float | None = None
         while any(crew.busy for crew in self._crews.values()):
             if stopping() and given_up is None:
                 given_up = time.monotonic() + _GRACE_SECONDS
-                self._stop.touch()
+                self._witnesses.tell(self._stop)
                 for crew in self._crews.values():
                     crew.queue.clear()
             if given_up is not None and time.monotonic() > given_up:
@@ -173,7 +147,9 @@ class RayExecutor:
             for hand in crew.hands:
                 self._dismiss(hand)
         self._crews.clear()
-        self._stop.unlink(missing_ok=True)
+        self._witnesses.close(self._stop)
+        for witness in self._witness.values():
+            ray.kill(witness)
         if self._own:
             ray.shutdown()
 
@@ -183,11 +159,30 @@ class RayExecutor:
             for hand in self._crews.pop(station).hands:
                 self._dismiss(hand)
 
-    def _dismiss(self, hand: _Hand) -> None:
+    def _dismiss(self, hand: Hand) -> None:
         ray.kill(hand.actor)
-        (self._work.store.journal / hand.name).unlink(missing_ok=True)
+        self._witnesses.remove(hand.node, hand.name)
 
-    def _man(self, crew: _Crew) -> None:
+    def _ask(self, node: str, method: str, argument: Any, wait: bool) -> Any:
+        """The answer of another node's witness, None where the node is gone or nobody waits for it."""
+        try:
+            if node not in self._witness:
+                self._witness[node] = (
+                    ray.remote(Witness)
+                    .options(
+                        num_cpus=0,
+                        scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False),
+                        runtime_env={"env_vars": _path()},
+                    )
+                    .remote(self._work.store)
+                )
+            answer = getattr(self._witness[node], method).remote(argument)
+            return ray.get(answer, timeout=_WITNESS_SECONDS) if wait else None
+        except exceptions.RayError:
+            self._witness.pop(node, None)
+            return None
+
+    def _man(self, crew: Crew) -> None:
         """Start actors up to the station's width, never more than there are bundles."""
         if not crew.queue:
             return
@@ -201,7 +196,7 @@ class RayExecutor:
                 "runtime_env": {"env_vars": _environment(crew.station)},
             }
             actor = ray.remote(_Worker).options(**options).remote(self._shared, crew.station, name)
-            crew.hands.append(_Hand(name, actor, actor.ready.remote()))
+            crew.hands.append(Hand(name, actor, actor.ready.remote()))
         if any(hand.ready for hand in crew.hands):
             crew.waiting_since = None
         elif crew.waiting_since is None:
@@ -214,11 +209,12 @@ class RayExecutor:
                 help="look at the cluster's pending pods, or plan with the pools it has",
             )
 
-    def _hand_out(self, crew: _Crew) -> Iterator[Event]:
-        """First a bundle for every idle actor, then a second one behind short ones."""
+    def _hand_out(self, crew: Crew) -> Iterator[Event]:
+        """First a bundle for every idle actor, then a second one behind short ones. The last bundles are left to
+        whoever is free first."""
         for depth in range(_DEPTH):
             for hand in crew.hands:
-                if not crew.queue:
+                if len(crew.queue) <= depth * len(crew.hands):
                     return
                 if depth and crew.queue[0].seconds > _LONG_SECONDS:
                     return
@@ -231,7 +227,7 @@ class RayExecutor:
 
     def _gather(self) -> Iterator[Event]:
         """Wait a moment for calls and starting actors, and report what ended."""
-        pending: dict[Any, tuple[_Crew, _Hand]] = {}
+        pending: dict[Any, tuple[Crew, Hand]] = {}
         for crew in self._crews.values():
             for hand in crew.hands:
                 for reference in [call for call, _ in hand.calls] if hand.ready else [hand.up]:
@@ -259,10 +255,11 @@ class RayExecutor:
         if now - self._watched < _STUCK_SECONDS / 100:
             return
         self._watched = now
-        for hand in [hand for crew in self._crews.values() for hand in crew.hands if hand.calls and not hand.stuck]:
-            try:
-                sign = (self._work.store.journal / hand.name).read_bytes()
-            except OSError:
+        watched = [hand for crew in self._crews.values() for hand in crew.hands if hand.calls and not hand.stuck]
+        signs = self._witnesses.read((hand.node, hand.name) for hand in watched)
+        for hand in watched:
+            sign = signs.get(hand.name)
+            if sign is None:
                 continue
             if sign != hand.sign:
                 hand.sign, hand.since = sign, now
@@ -272,9 +269,10 @@ class RayExecutor:
                 hand.stuck = f"it was stopped after {limit:.0f} s without progress"
                 ray.kill(hand.actor)
 
-    def _welcome(self, crew: _Crew, hand: _Hand) -> None:
+    def _welcome(self, crew: Crew, hand: Hand) -> None:
         try:
-            ray.get(hand.up)
+            hand.node = ray.get(hand.up)
+            self._witnesses.met(hand.node)
         except exceptions.RayError as error:
             crew.hands.remove(hand)
             crew.failed_starts += 1
@@ -287,7 +285,7 @@ class RayExecutor:
             return
         hand.ready, crew.failed_starts = True, 0
 
-    def _collect(self, crew: _Crew, hand: _Hand, reference: Any) -> Iterator[Event]:
+    def _collect(self, crew: Crew, hand: Hand, reference: Any) -> Iterator[Event]:
         at = next((i for i, (call, _) in enumerate(hand.calls) if call == reference), None)
         if at is None:
             return
@@ -303,11 +301,12 @@ class RayExecutor:
             del hand.calls[at]
             yield receipt
 
-    def _bury(self, crew: _Crew, hand: _Hand) -> Iterator[Event]:
+    def _bury(self, crew: Crew, hand: Hand) -> Iterator[Event]:
         """An actor is dead: what it finished counts, the bundle it was in is reported, the rest is queued again."""
         crew.hands.remove(hand)
         untouched = []
         blamed = False
+        journal = self._witnesses.read([(hand.node, hand.name)]).get(hand.name, b"")
         for reference, bundle in hand.calls:
             receipt = _finished(reference) or receipt_from_store(self._work, bundle)
             if receipt is not None:
@@ -316,10 +315,9 @@ class RayExecutor:
                 untouched.append(bundle)
             else:
                 blamed = True
-                journal = self._work.store.journal / hand.name
-                yield Death(bundle, Journal.read(journal, bundle.name), hand.stuck or _KILLED)
+                yield Death(bundle, Journal.told(journal, bundle.name), hand.stuck or _KILLED)
         crew.queue.extendleft(reversed(untouched))
-        (self._work.store.journal / hand.name).unlink(missing_ok=True)
+        self._witnesses.remove(hand.node, hand.name)
 
 
 def _finished(reference: Any) -> Receipt | None:
@@ -365,14 +363,19 @@ def _require_listener(address: str) -> None:
 
 
 def _environment(station: Station) -> dict[str, str]:
-    """One thread per core a job holds: small models lose more to threads than they win. On this machine's
-    own cluster workers import what this process imports."""
+    """One thread per core a job holds: small models lose more to threads than they win."""
     threads = str(station.cores)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-    found = dict.fromkeys(names, threads)
-    if "RAY_ADDRESS" not in os.environ:
-        found["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
-    return found
+    return dict.fromkeys(names, threads) | _path()
+
+
+def _path() -> dict[str, str]:
+    """Processes of this machine's own cluster import what this one imports."""
+    return {} if "RAY_ADDRESS" in os.environ else {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def _node() -> str:
+    return str(ray.get_runtime_context().get_node_id())
 
 
 def _nodes() -> list[ClusterNode]:

@@ -28,7 +28,8 @@ def outcomes(store: Path, graph: JobGraph) -> Callable[[str], Mask]:
     place = Store.of(store, graph.fleet)
     ledger = Ledger.load(place, graph)
     ledger.spread()
-    state = ledger.state
+    # A window that a model is judged without is settled.
+    state = np.where(ledger.tolerated(), np.uint8(State.DONE), ledger.state)
 
     def of(name: str) -> Mask:
         if name == "done":

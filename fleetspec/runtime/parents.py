@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,10 @@ def read_parents(work: Workload, bundle: Bundle, but: Collection[bytes] = ()) ->
     if but:
         needed = needed[[graph.digest[job].tobytes() not in but for job in needed]]
     if not len(needed):
-        return Parents({}, {}, {}, {})
+        return Parents({}, {}, {}, {}, bundle.holes)
     wanted = segments.key_array(graph.digest[needed])
     if not (graph.task[needed] == Task.TRIAL).any():
-        return read_given(work.store, bundle.parents, wanted)
+        return replace(read_given(work.store, bundle.parents, wanted), holes=bundle.holes)
     trials: dict[bytes, list[Trial]] = {}
     for name in bundle.parents:
         _read_trials(work.store, name, wanted, trials)
@@ -84,7 +85,7 @@ def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes,
     path = store.segment("forecasts", name)
     if not path.exists():
         return
-    rows = _wanted_rows(path, wanted)
+    rows = segments.with_others(_wanted_rows(path, wanted))
     keys = segments.key_bytes(rows["digest"])
     if not len(keys):
         return
@@ -96,6 +97,8 @@ def _read_forecasts(store: Store, name: str, wanted: pa.Array, into: dict[bytes,
         rows["level"].to_numpy(),
         rows["value"].to_numpy(),
     ]
+    if segments.paired(rows):
+        columns.append(np.array([name or "" for name in rows["other"].to_pylist()], dtype=str))
     # A job's rows lie together: cut where the digest changes.
     edges = np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1)) + 1
     for low, high in zip([0, *edges], [*edges, len(keys)], strict=True):

@@ -37,7 +37,7 @@ class ClusterNode:
 
 
 def mig_resource(slot: str) -> str:
-    """The custom resource of a MIG slot: ``mig_1g_10gb`` for ``mig-1g.10gb``."""
+    """The custom resource of a slice or partition: ``mig_1g_10gb`` of ``mig-1g.10gb``, ``cpx_nps4`` of ``cpx-nps4``."""
     return slot.replace("-", "_", 1).replace("+", "_").replace(".", "_")
 
 

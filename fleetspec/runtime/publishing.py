@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetspec.compiler.jobgraph import RunKind, Task
-from fleetspec.rules import running
+from fleetspec.rules import evaluation, running
 from fleetspec.runtime import editions
 from fleetspec.runtime.carrying import Carrier, Earlier
 from fleetspec.runtime.edition_rows import Tonight, carried_rows, held_rows, stored_rows
@@ -65,13 +65,19 @@ class Publication:
 
     @property
     def holding(self) -> tuple[Verdict, ...]:
-        """The gates that hold a group's forecasts back."""
-        return tuple(verdict for verdict in self.verdicts if verdict.reason is not None and verdict.holds)
+        """The gates that hold a whole group's forecasts back."""
+        return tuple(v for v in self.verdicts if v.reason is not None and v.holds and not v.models)
 
     def tell(self, report: Report) -> None:
         """Add what a person must know: FS530 to FS533."""
         for verdict in self.verdicts:
-            if verdict.reason is not None:
+            if verdict.models and verdict.holds:
+                report.add(
+                    evaluation.MODELS_HELD,
+                    f"gate {verdict.test} of '{verdict.group}': {verdict.reason}",
+                    help="`fleetspec results SPEC --table published` shows which",
+                )
+            elif verdict.reason is not None:
                 report.add(
                     running.GATE_HOLDS if verdict.holds else running.GATE_WARNS,
                     f"gate {verdict.test} of '{verdict.group}': {verdict.reason}",
@@ -152,7 +158,8 @@ class _Night:
         carrier = Carrier(self.tonight.work, self.ledger, earlier)
         found: dict[int, tuple[Any, Earlier | None] | str] = {}
         for job, made in carrier.carry(jobs).items():
-            fitted = any(graph.task[parent] == Task.FIT for parent in graph.parents(job))
+            # A transform may read the fits of others; what it rests on then is theirs.
+            fitted = any(graph.task[p] == Task.FIT and graph.model[p] == graph.model[job] for p in graph.parents(job))
             found[int(graph.model[job])] = (
                 made if isinstance(made, str) else (made, carrier.of(job) if fitted else None)
             )
@@ -166,7 +173,8 @@ class _Night:
         if pointer is not None and pointer.session > session:
             return pointer
         mask = self._mask(name)
-        holding = [f"gate {v.test}: {v.reason}" for v in self.judged if v.group == name and v.reason and v.holds]
+        judged = [v for v in self.judged if v.group == name and v.reason and v.holds and not v.models]
+        holding = [f"gate {v.test}: {v.reason}" for v in judged]
         if self.why_not is not None:
             holding.insert(0, self.why_not)
         if holding:
@@ -218,11 +226,13 @@ class _Night:
     def _rows(self, before: pa.Table, mask: NDArray[np.bool_]) -> pa.Table:
         """Tonight's rows; for models that have none, carried ones, else those of before."""
         graph, tonight = self.graph, self.tonight
-        parts = [stored_rows(tonight, mask)]
-        have = set(pc.unique(parts[0]["address"]).to_pylist())
-        reasons: dict[str, str] = {}
-        for model in np.flatnonzero(mask).tolist():
-            address = graph.address(model)
+        reasons = self._held_singly
+        made_tonight = stored_rows(tonight, mask)
+        singly = pc.is_in(made_tonight["address"], value_set=pa.array(list(reasons), pa.string()))
+        parts = [made_tonight.filter(pc.invert(singly))]
+        have = {*pc.unique(parts[0]["address"]).to_pylist(), *reasons}
+        models = np.flatnonzero(mask)
+        for model, address in zip(models.tolist(), graph.addresses(models), strict=True):
             if address in have:
                 continue
             reasons[address] = self._reason(model)
@@ -240,6 +250,12 @@ class _Night:
         return pa.concat_tables(parts).sort_by([(name, "ascending") for name in _ORDER])
 
     @property
+    def _held_singly(self) -> dict[str, str]:
+        """Addresses that contests hold, with the reason."""
+        held = [verdict for verdict in self.judged if verdict.holds]
+        return {address: f"gate {v.test}: {v.reason}" for v in held for address in v.models}
+
+    @property
     def _carries(self) -> bool:
         missed = self.tonight.spec.schedule.on_miss
         return missed is not None and missed.forecast == LATEST
@@ -255,7 +271,7 @@ class _Night:
         return reason or "it has not run"
 
 
-_ORDER = ("address", "series", "horizon", "quantity", "level", "origin")
+_ORDER = ("address", "series", "other", "horizon", "quantity", "level", "origin")
 
 
 def _models_by_state(rows: pa.Table) -> dict[str, int]:
@@ -300,7 +316,7 @@ def published(graph: JobGraph, mask: NDArray[np.bool_], store: Path) -> pa.Table
     groups = sorted({graph.models.settings[int(code)].group for code in np.unique(graph.models.setting[mask])})
     parts = [editions.read_edition(own, editions.read_pointer(own, graph.fleet, name)) for name in groups]
     rows = pa.concat_tables([editions.EDITION.empty_table(), *parts])
-    addresses = pa.array([graph.address(int(m)) for m in np.flatnonzero(mask)], pa.string())
+    addresses = pa.array(graph.addresses(np.flatnonzero(mask)), pa.string())
     return rows.filter(pc.is_in(rows["address"], value_set=addresses))
 
 

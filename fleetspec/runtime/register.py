@@ -56,6 +56,7 @@ def _last(run: str, record: dict[str, Any]) -> LastRun:
 def tested(store: Path, graph: JobGraph) -> dict[Key, str]:
     """By key, how a backtest ended: models judged, and of each test how many it did not reject."""
     rows = stored.read_evaluations(store, graph)
+    rows = rows.filter(pc.is_null(rows["period"]))
     models: dict[Key, set[str]] = defaultdict(set)
     tests: dict[Key, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     names = ("universe", "group", "family")
@@ -63,7 +64,13 @@ def tested(store: Path, graph: JobGraph) -> dict[Key, str]:
         universe, group, family = (row[name] for name in names)
         key = universe, group.partition("~")[0], family
         models[key].add(row["address"])
-        if row["metric"].endswith("_p_value") and row["value"] is not None and math.isfinite(row["value"]):
+        # Not to be shown better is no failure: the two-sided test says what there is to say.
+        if (
+            row["metric"] != "dm_better_p_value"
+            and row["metric"].endswith("_p_value")
+            and row["value"] is not None
+            and math.isfinite(row["value"])
+        ):
             tests[key][row["metric"].removesuffix("_p_value")].append(row["value"])
     return {key: _outcome(len(found), tests[key]) for key, found in models.items()}
 

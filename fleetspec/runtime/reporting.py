@@ -13,8 +13,11 @@ import pyarrow.compute as pc
 from fleetspec.compiler.census import census, describe_data
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
+from fleetspec.runtime.covariances import with_correlations
 from fleetspec.runtime.ledger import PARENT
+from fleetspec.runtime.readings import evaluation_rows, p_value_rows, stretch_rows
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,36 +28,8 @@ if TYPE_CHECKING:
     from fleetspec.planner.plans import Plan
 
 _SHOWN_QUARANTINE = 40
-SIGNIFICANCE = 0.05
-"""The test size at which the report counts rejections."""
-
 SESSIONS_A_YEAR = 252
 """What the report annualises variances with: bars are sessions, and a year is taken to have this many."""
-
-_READINGS = {
-    "qlike": "mean of log v + r²/v, r the log return over {horizon}; lower is better",
-    "rmse": "root of the mean squared error of the log return over {horizon}; lower is better",
-    "mae": "mean absolute error of the log return over {horizon}; lower is better",
-    "rmse_ratio_to_zero": "RMSE over that of forecasting 0 for {horizon}; below 1 is skill",
-    "violations": "losses over {horizon} beyond the value at risk",
-    "rank_ic": "mean rank correlation of forecasts and returns over {horizon}; above 0 is skill",
-    "turnover": "half the change of all positions at a renewal; a full reversal is 1 on a series, 2 on a universe",
-    "mean_return": "simple return per bar of the positions, without costs",
-    "pinball": "mean quantile loss of the value at risk over {horizon}, log return; lower is better",
-    "joint_loss": "loss of value at risk and shortfall together over {horizon} (Fissler, Ziegel); lower is better",
-    "shortfall_z2": "Acerbi and Szekely's second statistic; 0 is right, below 0 losses are more or larger",
-    "basel_exceptions": "violations among the last 250 forecasts; 2.5 are expected, 10 are red",
-}
-_REJECTIONS = {
-    "kupiec_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
-    "independence_p_value": "right ones would be in about 5 % of cases, fewer where violations are few",
-    "christoffersen_p_value": "right ones would be in 5 to 10 % of cases, the more the fewer forecasts",
-    "dynamic_quantile_p_value": "right ones would be in 5 to 10 % of cases, more where violations are few",
-    "shortfall_p_value": "right ones would be in at most 5 % of cases, fewer where violations are few",
-}
-_ZONES = ("green", "yellow", "red")
-_UNTOLD = ("expected_violations", "mse", "basel_plus")
-"""Metrics that stand behind others, beside the statistics of tests."""
 
 # Words with the unit, and the digits that unit needs. A value at risk is a loss in log return, as the evaluation
 # takes it: figures here are those of the store times 100.
@@ -63,6 +38,7 @@ _SHOWN = {
     "mean": ("mean log return over the horizon, %", 3),
     "return": ("log return over the horizon, %", 3),
     "value_at_risk": ("value at risk, loss of value in % (log return)", 2),
+    "correlation": ("correlation of two series, %", 1),
     "expected_shortfall": ("expected shortfall, mean loss beyond the value at risk in % (log return)", 2),
 }
 _FORECAST_KEYS = ("universe", "group", "family", "quantity", "horizon", "level")
@@ -79,7 +55,7 @@ def report_data(file: str, spec: FleetSpec, lock: Lock, runs: list[dict[str, Any
     }
 
 
-def run_section(store: Path, graph: JobGraph, plan: Plan) -> dict[str, Any]:
+def run_section(store: Path, graph: JobGraph, plan: Plan, spec: FleetSpec) -> dict[str, Any]:
     """One run: the plan it was run with (or ``plan``, where it never ran), its summary, results and quarantine."""
     records = [
         record
@@ -90,6 +66,7 @@ def run_section(store: Path, graph: JobGraph, plan: Plan) -> dict[str, Any]:
     quarantine = _causes_first(stored.read_quarantine(store, graph).select(["address", "task", "reason"]))
     nightly = graph.run == RunKind.NIGHTLY
     summary = None if record is None else _with_totals(record["summary"])
+    scores = stored.read_evaluations(store, graph)
     return {
         "run_id": None if record is None else record["run"],
         "plan": plan.to_json() if record is None else record["plan"],
@@ -98,7 +75,9 @@ def run_section(store: Path, graph: JobGraph, plan: Plan) -> dict[str, Any]:
         "families": [] if summary is None else _families(summary),
         # A backtest's forecasts are a means to its evaluations, and many: they are not even read.
         "forecasts": forecast_summary(stored.read_forecasts(store, graph)) if nightly else [],
-        "evaluations": _evaluations(stored.read_evaluations(store, graph)),
+        "evaluations": evaluation_rows(scores),
+        "p_values": p_value_rows(scores),
+        "stretches": stretch_rows(scores, spec.backtest) if graph.run is RunKind.BACKTEST else [],
         "quarantine": quarantine.slice(0, _SHOWN_QUARANTINE).to_pylist(),
         "quarantine_more": max(len(quarantine) - _SHOWN_QUARANTINE, 0),
     }
@@ -110,8 +89,9 @@ def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
     ``table`` has the columns of :func:`fleetspec.runtime.store.read_forecasts`. Every series counts with its newest
     origin; ``low``, ``median`` and ``high`` are the 5 %, 50 % and 95 % points over series (numpy's linear
     interpolation) in the unit that ``shown`` names: variances as ``sqrt(variance / horizon * 252)``, all in percent.
-    Tails (``nu``) are left out.
+    Tails (``nu``) are left out. Covariances are shown as correlations, every pair counting as a series.
     """
+    table = _correlated(table)
     table = table.filter(pc.is_in(table["quantity"], value_set=pa.array(list(_SHOWN))))
     if len(table) == 0:
         return []
@@ -129,6 +109,23 @@ def forecast_summary(table: pa.Table) -> list[dict[str, Any]]:
         named = dict(zip(_FORECAST_KEYS, (kinds[code[members[0]]] for code, kinds in codes), strict=True))
         rows.append(_forecast_row(named, values[members], origin[members]))
     return rows
+
+
+def _correlated(table: pa.Table) -> pa.Table:
+    """Forecasts with a correlation in the place of each covariance, and a name for each pair."""
+    if not segments.paired(table):
+        return table
+    rows = with_correlations(table)
+    rows = rows.filter(pc.not_equal(rows["series"], rows["other"]))
+    columns = {name: rows[name] for name in (*_FORECAST_KEYS, "series", "origin") if name in rows.column_names}
+    pairs = {
+        **columns,
+        "quantity": pa.array(["correlation"] * len(rows), pa.string()),
+        "series": pc.binary_join_element_wise(rows["series"], rows["other"], "|"),
+        "value": rows["correlation"],
+    }
+    plain = table.filter(pc.not_equal(table["quantity"], "covariance")).select(list(pairs))
+    return pa.concat_tables([plain, pa.table(pairs).select(list(pairs)).cast(plain.schema)])
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.intp], list[Any]]:
@@ -164,10 +161,6 @@ def _causes_first(quarantine: pa.Table) -> pa.Table:
     return quarantine.take(pc.sort_indices(ranked, sort_keys=[("inherited", "ascending"), ("place", "ascending")]))
 
 
-def _bars(number: int) -> str:
-    return f"{number} bar" + ("" if number == 1 else "s")
-
-
 def _with_totals(summary: dict[str, Any]) -> dict[str, Any]:
     return summary | {"quarantined_total": summary["quarantined_models"], "threshold": summary["max_quarantined"]}
 
@@ -198,57 +191,3 @@ def _families(summary: dict[str, Any]) -> list[dict[str, Any]]:
         }
         for (family, task), row in sorted(rows.items())
     ]
-
-
-def _evaluations(table: pa.Table) -> list[dict[str, Any]]:
-    """Medians over models by universe, group, family, metric, horizon and level; a share of rejections for tests."""
-    groups: dict[tuple[Any, ...], list[tuple[float, int]]] = {}
-    for row in table.to_pylist():
-        level = None if math.isnan(row["level"]) else row["level"]
-        key = (row["universe"], row["group"], row["family"], row["metric"], row["horizon"], level)
-        groups.setdefault(key, []).append((row["value"], row["n"]))
-    expected = {key: values for key, values in groups.items() if key[3].startswith("expected_violations")}
-    rows = []
-    for key, values in sorted(groups.items(), key=lambda item: (*item[0][:5], item[0][5] or 0)):
-        universe, group, family, metric, horizon, level = key
-        plain, mark, every = metric.partition("@")
-        if plain in _UNTOLD or plain.endswith("_statistic"):
-            continue
-        figures = np.array([value for value, _ in values])
-        rows.append(
-            {
-                "universe": universe,
-                "group": group,
-                "family": family,
-                "metric": f"{metric}, {_bars(horizon)}",
-                "level": "" if level is None else f"{level * 100:g}%",
-                "models": len(values),
-                "median": f"{float(np.median(figures)):.4g}",
-                "reading": _reading(
-                    metric,
-                    horizon,
-                    figures,
-                    values,
-                    expected.get((*key[:3], f"expected_violations{mark}{every}", *key[4:])),
-                ),
-            }
-        )
-    return rows
-
-
-def _reading(
-    metric: str, horizon: int, figures: Any, values: list[tuple[float, int]], expected: list[tuple[float, int]] | None
-) -> str:
-    metric, _, every = metric.partition("@")
-    if metric in _REJECTIONS:
-        rejected = float((figures < SIGNIFICANCE).mean())
-        return f"{rejected * 100:.1f} % of the models rejected at 5 %; {_REJECTIONS[metric]}"
-    if metric == "basel_zone":
-        shares = [f"{float((figures == zone).mean()) * 100:.0f} % {name}" for zone, name in enumerate(_ZONES)]
-        return ", ".join(shares)
-    if metric == "violations" and expected:
-        n = sum(count for _, count in values)
-        share, wanted = figures.sum() / n, sum(value for value, _ in expected) / n
-        return f"{share * 100:.2f} % of {n:,} forecasts over {_bars(horizon)}, {wanted * 100:.2f} % expected"
-    told = _READINGS.get(metric, "").format(horizon=_bars(horizon))
-    return told + (f"; renewed every {_bars(int(every))}" if every and told else "")

@@ -27,8 +27,7 @@ from fleetspec.rules import running
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.bundles import Need, make_bundle
-from fleetspec.runtime.driver import require_libraries
-from fleetspec.runtime.inputs import load_blocks
+from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.ledger import PARENT, Ledger
 from fleetspec.runtime.parents import read_parents
 from fleetspec.runtime.store import Store
@@ -64,6 +63,7 @@ class _Remade:
             {**theirs.forecasts, **mine.forecasts},
             {**theirs.trials, **mine.trials},
             {**theirs.chosen, **mine.chosen},
+            {**theirs.holes, **mine.holes},
         )
 
     def add(self, key: bytes, answer: Answer) -> None:
@@ -226,7 +226,7 @@ def _stored(place: Store, table: str, row: dict[str, Any]) -> list[dict[str, Any
     path = place.segment(table, row["segment"] or "")
     if not path.exists():
         return []
-    rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
+    rows = segments.upgraded(segments.read_segment(path))
     found: list[dict[str, Any]] = rows.filter(pc.equal(rows["digest"], row["digest"])).to_pylist()
     return found
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from fleetspec.compiler.jobgraph import Task
 from fleetspec.runtime import segments
 from fleetspec.runtime.ledger import PARENT, Ledger, State
-from fleetspec.runtime.store import QUARANTINED, RELEASED, Store
+from fleetspec.runtime.store import DONE, QUARANTINED, RELEASED, Store
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,7 +29,8 @@ _CAUSES = 20
 
 @dataclass(eq=False)
 class _Side:
-    """One run's graph with its quarantine. ``marked`` are the jobs to release; edges go from parent to child."""
+    """One run's graph with its quarantine. ``marked`` are the jobs to release; edges go from parent to child. ``holed``
+    are evaluations that were made without a quarantined window: with the window they are made again."""
 
     graph: JobGraph
     ledger: Ledger
@@ -38,6 +39,7 @@ class _Side:
     parent: NDArray[np.int64]
     child: NDArray[np.int64]
     marked: Mask
+    holed: Mask
 
     @classmethod
     def of(cls, store: Store, graph: JobGraph, models: Mask) -> _Side:
@@ -50,7 +52,10 @@ class _Side:
         child = np.repeat(np.arange(len(graph)), np.diff(graph.parent_ptr))
         parent = graph.parent_index.astype(np.int64)
         marked = quarantined & models[graph.model]
-        return cls(graph, ledger, quarantined, inherited[ledger.first], parent, child, marked)
+        holed = np.zeros(len(graph), dtype=bool)
+        holed[child[quarantined[parent]]] = True
+        holed &= (graph.task == Task.EVALUATE) & (ledger.state == State.DONE)
+        return cls(graph, ledger, quarantined, inherited[ledger.first], parent, child, marked, holed)
 
     def reach_up(self) -> None:
         """Mark whatever a marked job was quarantined for: released alone it would be set aside again at once."""
@@ -62,7 +67,8 @@ class _Side:
     def reach_down(self) -> None:
         """Mark whatever was quarantined for a marked job's sake."""
         while True:
-            orphaned = self.marked[self.parent] & self.inherited[self.child] & self.quarantined[self.child]
+            fallen = (self.inherited & self.quarantined) | self.holed
+            orphaned = self.marked[self.parent] & fallen[self.child]
             if not self._mark(self.child[orphaned]):
                 return
 
@@ -98,6 +104,8 @@ def release(store: Path, selected: Sequence[tuple[JobGraph, Mask]]) -> dict[str,
         _spread_over(sides)
         keys = _digests(sides)
         if len(keys):
+            # First these: were it the other way round and this process killed in between, they would stand for good.
+            _forget(place, np.concatenate([side.graph.keys[side.marked & side.holed] for side in sides]))
             _write(place, keys)
         return _answer(place, sides, max(len(keys) - asked, 0), left)
 
@@ -108,13 +116,24 @@ def _spread_over(sides: list[_Side]) -> None:
     while found != (keys := _digests(sides)).size:
         found = keys.size
         for side in sides:
-            side.marked |= side.quarantined & np.isin(side.graph.keys, keys)
+            side.marked |= (side.quarantined | side.holed) & np.isin(side.graph.keys, keys)
             side.reach_down()
 
 
 def _digests(sides: list[_Side]) -> NDArray[np.void]:
     marked = [side.graph.keys[side.marked] for side in sides]
     return np.unique(np.concatenate(marked)) if marked else np.zeros(0, dtype="V16")
+
+
+def _forget(place: Store, keys: NDArray[np.void]) -> None:
+    """Take results out of the ledger that did without what is released now."""
+    if not len(keys):
+        return
+    rows = place.ledger_rows()
+    wanted = segments.key_array(np.ascontiguousarray(keys).view("u1").reshape(-1, 16))
+    holed = pc.and_(pc.equal(rows["state"], DONE), pc.is_in(rows["digest"], value_set=wanted))
+    said = hashlib.blake2b(np.sort(keys).tobytes(), digest_size=12).hexdigest()
+    place.replace_ledger(f"whole-{said}", rows.filter(pc.invert(holed)))
 
 
 def _write(place: Store, keys: NDArray[np.void]) -> None:
@@ -138,7 +157,7 @@ def _answer(place: Store, sides: list[_Side], beyond: int, left: int) -> dict[st
     for side in sides:
         models = np.unique(side.graph.model[side.marked])
         addresses.update(dict.fromkeys(side.graph.address(int(model)) for model in models))
-        for job in np.flatnonzero(side.marked & ~side.inherited):
+        for job in np.flatnonzero(side.marked & ~side.inherited & ~side.holed):
             key = side.graph.digest[job].tobytes()
             if key not in seen:
                 seen.add(key)

@@ -42,7 +42,7 @@ LEDGER = pa.schema(
         _column("seconds", pa.float64(), "seconds inside the job on its worker, reading and writing excluded"),
         _column("work", pa.float64(), "work units of one job of the class: observations seen, bars x series"),
         _column("device", pa.string(), "cpu, or the GPU the job ran on"),
-        _column("slot", pa.string(), "cpu, gpu or the MIG slice the job held"),
+        _column("slot", pa.string(), "cpu, gpu, or the slice or partition the job held"),
         _column("run", pa.string(), "run that computed it: run-0001, run-0002 and so on"),
         _column("segment", pa.string(), "file stem of the job's rows in fits, trials, forecasts and evaluations"),
     ]
@@ -82,10 +82,12 @@ FORECASTS = pa.schema(
         _column(
             "quantity",
             pa.string(),
-            "variance, mean, nu, skew, power, return, value_at_risk or expected_shortfall (positive loss fractions)",
+            "variance, mean, nu, skew, power, return, covariance, value_at_risk or expected_shortfall (positive loss "
+            "fractions)",
         ),
         _column("level", pa.float64(), "level of a value at risk as a fraction, NaN for other quantities"),
         _column("value", pa.float64(), "the prediction; returns are log returns over the horizon, as fractions"),
+        _column("other", pa.string(), "second series of a covariance, the same one for its variance; null elsewhere"),
     ]
 )
 
@@ -97,6 +99,7 @@ EVALUATIONS = pa.schema(
         _column("level", pa.float64(), "level the metric is for as a fraction, NaN where it has none"),
         _column("value", pa.float64(), "the metric, in the units its definition states"),
         _column("n", pa.int64(), "forecasts the metric was taken over"),
+        _column("period", pa.string(), "stretch of days it is of, by name; null where it is of all"),
     ]
 )
 
@@ -111,10 +114,36 @@ def with_params(table: pa.Table) -> pa.Table:
     return table.append_column(field, pa.nulls(len(table), field.type))
 
 
+def with_periods(table: pa.Table) -> pa.Table:
+    """A table of evaluations with the column of periods, which the first versions did not write."""
+    if "metric" not in table.column_names or "candidate" in table.column_names or "period" in table.column_names:
+        return table
+    field = EVALUATIONS.field("period")
+    return table.append_column(field, pa.nulls(len(table), field.type))
+
+
 def with_origins(table: pa.Table) -> pa.Table:
     """A table of forecasts whose origins have one type, whichever version wrote it: dates were days at first."""
     at = table.schema.get_field_index("origin")
     return table if at < 0 else table.set_column(at, FORECASTS.field("origin"), table["origin"].cast(pa.timestamp("s")))
+
+
+def with_others(table: pa.Table) -> pa.Table:
+    """A table of forecasts with the column of second series, which the first versions did not write."""
+    if "quantity" not in table.column_names or "other" in table.column_names:
+        return table
+    field = FORECASTS.field("other")
+    return table.append_column(field, pa.nulls(len(table), field.type))
+
+
+def paired(table: pa.Table) -> bool:
+    """Whether a row of forecasts is of two series."""
+    return "other" in table.column_names and table["other"].null_count < len(table)
+
+
+def upgraded(table: pa.Table) -> pa.Table:
+    """Rows of any table as this version writes them."""
+    return with_periods(with_params(with_others(with_origins(table))))
 
 
 def with_days(table: pa.Table) -> pa.Table:

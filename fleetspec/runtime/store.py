@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 DONE = "done"
 QUARANTINED = "quarantined"
 RELEASED = "released"
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,21 @@ class Store:
             handle.write(str(os.getpid()))
             handle.flush()
             yield
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """FS536 where the store cannot be written any more: the disk is full, or is no longer this user's to write."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            raise reject(
+                running.STORE_UNWRITABLE,
+                f"the store '{self.root}' cannot be written: {error.strerror}",
+                help="make room there (`fleetspec gc`), or name another --store; what is done is kept, and the same "
+                "command goes on from it",
+            ) from error
 
     def next_run(self) -> str:
         """``run-0001``, ``run-0002`` and so on: counted, since a name must not depend on a clock."""
@@ -292,17 +309,29 @@ def _results(store: Path, graph: JobGraph, mask: NDArray[np.bool_] | None, task:
     wanted = _joined(graph, jobs, ledger.filter(pc.equal(ledger["state"], DONE)))
     wanted = wanted.filter(pc.is_valid(wanted["segment"]))
     parts = []
-    for name in pc.unique(wanted["segment"]).to_pylist():
+    for name, here in _by_segment(wanted):
         path = place.segment(table, name)
         try:
-            rows = segments.with_params(segments.with_origins(segments.read_segment(path)))
+            rows = segments.upgraded(segments.read_segment(path))
         except (OSError, pa.ArrowException) as error:
             raise damaged(path, error) from error
-        here = wanted.filter(pc.equal(wanted["segment"], name))
-        parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here["digest"].combine_chunks())))
+        parts.append(rows.filter(pc.is_in(rows["digest"], value_set=here)))
     schema = segments.TABLES[table]
     results = pa.concat_tables(parts) if parts else schema.empty_table()
     return _attach(wanted, results, schema)
+
+
+def _by_segment(jobs: pa.Table) -> Iterator[tuple[str, pa.Array]]:
+    """Names of segments and the digests of ``jobs`` that lie in each; looked at once, however many there are."""
+    names = pc.dictionary_encode(jobs["segment"]).combine_chunks()
+    if not len(jobs):
+        return
+    codes = names.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    keys = segments.key_bytes(jobs["digest"])[order]
+    edges = np.searchsorted(codes[order], np.arange(len(names.dictionary) + 1))
+    for code, name in enumerate(names.dictionary.to_pylist()):
+        yield name, segments.key_array(keys[edges[code] : edges[code + 1]])
 
 
 def _attach(jobs: pa.Table, results: pa.Table, schema: pa.Schema) -> pa.Table:
@@ -333,13 +362,13 @@ def _joined(graph: JobGraph, jobs: NDArray[np.intp], ledger: pa.Table) -> pa.Tab
     of = graph.model[jobs]
     unique, inverse = np.unique(of, return_inverse=True)
     pick = pa.array(inverse)
-    settings = [models.settings[int(models.setting[m])] for m in unique]
-    horizons = [int(models.horizon[m]) for m in unique]
+    setting, universe = pa.array(models.setting[of]), pa.array(models.universe[of])
+    horizons = models.horizon[unique].tolist()
     described: dict[str, pa.Array] = {
-        "address": pa.array([graph.address(int(m)) for m in unique], pa.string()).take(pick),
-        "universe": pa.array([models.universes[int(models.universe[m])] for m in unique], pa.string()).take(pick),
-        "group": pa.array([s.group for s in settings], pa.string()).take(pick),
-        "family": pa.array([s.family.name for s in settings], pa.string()).take(pick),
+        "address": pa.array(graph.addresses(unique), pa.string()).take(pick),
+        "universe": pa.array(models.universes, pa.string()).take(universe),
+        "group": pa.array([s.group for s in models.settings], pa.string()).take(setting),
+        "family": pa.array([s.family.name for s in models.settings], pa.string()).take(setting),
         "series": pa.array([_series(graph, int(m)) for m in unique], pa.string()).take(pick),
         "horizon": pa.array([None if h == NONE else models.horizons[h] for h in horizons], pa.int32()).take(pick),
         "task": pa.array([t.label for t in Task]).take(pa.array(graph.task[jobs])),

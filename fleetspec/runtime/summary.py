@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.diagnostics import Report
     from fleetspec.planner.plans import Plan
+    from fleetspec.runtime.degrading import LeftOut
     from fleetspec.runtime.ledger import Ledger
+    from fleetspec.runtime.tallies import Slow
 
 _CAUSES = 50
 
@@ -64,6 +66,8 @@ class RunSummary:
     missing still for no fault of theirs. ``quarantined_share`` is over models: those with a quarantined job.
     ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
     passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
+    ``left_out`` is what a late night did without; its jobs are among the ``remaining``. ``slowest`` are the five
+    jobs of it that took longest.
     """
 
     fleet: str
@@ -93,6 +97,8 @@ class RunSummary:
     classes: tuple[ClassRun, ...]
     notes: tuple[str, ...]
     interrupted: bool
+    left_out: tuple[LeftOut, ...] = ()
+    slowest: tuple[Slow, ...] = ()
     publication: Publication = field(default_factory=Publication)
 
     @property
@@ -137,6 +143,13 @@ class RunSummary:
                 + (f": {self.failures[0].reason}" if self.failures else ""),
                 help="run the same command again: what is missing runs",
             )
+        for one in self.left_out:
+            report.add(
+                running.LEFT_OUT,
+                f"'{one.name}' was left out: {one.jobs} jobs of {one.models} models did not run, since at second "
+                f"{one.at_seconds:.0f} the night was to end {one.end_seconds:.0f} s after its start",
+                help="the same command later runs them",
+            )
         self.publication.tell(report)
 
 
@@ -160,8 +173,8 @@ def causes_of(ledger: Ledger, state: State) -> tuple[Cause, ...]:
 
 
 def quarantined_models(ledger: Ledger) -> int:
-    """Models with a quarantined job, over all addresses."""
-    return len(np.unique(ledger.graph.model[ledger.state == State.QUARANTINED]))
+    """Models with a quarantined job, over all addresses; in a backtest those of which too many windows have one."""
+    return len(np.unique(ledger.graph.model[(ledger.state == State.QUARANTINED) & ~ledger.tolerated()]))
 
 
 def address_of(graph: JobGraph, job: int) -> str:

@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
-from fleetspec.evaluation.judging import Judging
-from fleetspec.evaluation.metrics import evaluate
-from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.panel.series import stamp_text
+from fleetspec.runtime.judging import judge, lacking
 from fleetspec.runtime.spans import fit_spans, forecast_spans
 from fleetspec.runtime.trials import Attempt, Trial, all_lost, candidates, lost, params_of, ranked, told
 
@@ -37,12 +35,14 @@ class ParentLost(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parents:
-    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose."""
+    """Results a bundle's jobs build on, by digest. ``chosen`` are the parameters of fits that a search chose, ``holes``
+    the reasons why there is no forecast of a window that a model is judged without."""
 
     fits: Mapping[bytes, Fit]
     forecasts: Mapping[bytes, Forecasts]
     trials: Mapping[bytes, Sequence[Trial]] = field(default_factory=dict)
     chosen: Mapping[bytes, Chosen] = field(default_factory=dict)
+    holes: Mapping[bytes, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,7 +76,10 @@ def run_job(work: Workload, job: int, parents: Parents, station: Station) -> Ans
         return _trials(work, job, parents, station)
     if task is Task.FORECAST:
         return _forecast(work, job, parents, station)
-    return _evaluate(work, job, parents)
+    keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
+    forecasts = [None if key in parents.holes else _given(parents.forecasts, key) for key in keys]
+    lost = [parents.holes[key] for key in keys if key in parents.holes]
+    return Answer(scores=judge(work, job, forecasts), note=lacking(lost, len(keys)))
 
 
 def has_many(work: Workload, job: int) -> bool:
@@ -177,12 +180,16 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
     setting = work.setting(job)
     fit, fit_job, chosen = None, None, None
     members: dict[int, list[Forecasts]] = {}
+    behind: dict[int, Fit] = {}
+    own = work.graph.model[job]
     for parent in work.graph.parents(job):
-        key = work.graph.digest[parent].tobytes()
-        if work.graph.task[parent] == _FIT:
+        key, model = work.graph.digest[parent].tobytes(), int(work.graph.model[parent])
+        if work.graph.task[parent] != _FIT:
+            members.setdefault(model, []).append(_given(parents.forecasts, key))
+        elif model == own:
             fit, fit_job, chosen = _given(parents.fits, key), int(parent), parents.chosen.get(key)
         else:
-            members.setdefault(int(work.graph.model[parent]), []).append(_given(parents.forecasts, key))
+            behind[model] = _given(parents.fits, key)
     spans = forecast_spans(work, job, fit_job)
     windows, first_origin = spans.forecast(work.block(job))
     request = ForecastRequest(
@@ -194,6 +201,7 @@ def _forecast_request(work: Workload, job: int, parents: Parents, station: Stati
         features=setting.features,
         levels=setting.levels,
         members=tuple(map(Forecasts.joined, members.values())),
+        member_fits=tuple(map(behind.get, members)) if behind else (),
         seed=work.seed(job),
         device=station.device,
         measure=setting.measure,
@@ -219,26 +227,6 @@ def _check(forecasts: Forecasts) -> None:
             f"the {forecasts.quantity[at]} forecast over {forecasts.horizon[at]} bars from "
             f"{stamp_text(forecasts.origin[at])} is {forecasts.value[at]}"
         )
-
-
-def _evaluate(work: Workload, job: int, parents: Parents) -> Answer:
-    setting, block = work.setting(job), work.block(job)
-    keys = [work.graph.digest[parent].tobytes() for parent in work.graph.parents(job)]
-    series = {}
-    for name in work.members(job):
-        whole = block.window(name, 0, block.bars(name))
-        series[name] = Realised(whole.dates, whole.returns)
-    judging = Judging(
-        target=setting.target,
-        tests=work.tests,
-        side=setting.side,
-        every=setting.rebalance[int(work.graph.part[job])] if setting.rebalance else 0,
-        ranked=work.per_universe(job),
-    )
-    scores = evaluate(judging, [_given(parents.forecasts, key) for key in keys], series)
-    if not scores:
-        raise Rejection("no forecast has a realised value to be held against")
-    return Answer(scores=tuple(scores))
 
 
 def _trials(work: Workload, job: int, parents: Parents, station: Station) -> Answer:

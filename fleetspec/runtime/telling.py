@@ -10,15 +10,18 @@ import numpy as np
 
 from fleetspec.compiler.jobgraph import Task
 from fleetspec.runtime import events
-from fleetspec.runtime.bundles import UNPLANNED_SECONDS, lanes_of
+from fleetspec.runtime.bundles import seconds_by_class
 from fleetspec.runtime.clock import now
 from fleetspec.runtime.ledger import PARENT, Ledger, LedgerRow, State
 from fleetspec.runtime.summary import address_of, joined
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fleetspec.compiler.jobgraph import JobGraph
     from fleetspec.planner.plans import Plan
     from fleetspec.runtime.bundles import Bundle
+    from fleetspec.runtime.degrading import LeftOut
     from fleetspec.runtime.summary import RunSummary
     from fleetspec.runtime.worker import Receipt
 
@@ -35,7 +38,7 @@ class Teller:
         self._graph, self._plan, self._listener = graph, plan, listener
         self._number = 0
         self._run: str | None = None
-        self._each = self._weights() if listener is not None else []
+        self._each = seconds_by_class(graph, plan) if listener is not None else []
         self._total = 0.0
         self._began = self._told = time.monotonic()
 
@@ -113,15 +116,28 @@ class Teller:
     def given_up(self, bundle: Bundle, cause: str) -> None:
         self._of_bundle(events.JobsFailed, bundle, cause=cause)
 
-    def progressed(self, ledger: Ledger, **counts: Any) -> None:
-        """``counts`` are the fields of :class:`fleetspec.runtime.driver.Progress` but the run."""
+    def left_out(self, found: Iterable[LeftOut]) -> None:
+        for one in found:
+            self._tell(
+                events.LeftOut,
+                name=one.name,
+                models=one.models,
+                jobs=one.jobs,
+                end_seconds=one.end_seconds,
+                deadline_seconds=self._plan.deadline_seconds,
+            )
+
+    def progressed(self, ledger: Ledger, left: NDArray[np.bool_] | None = None, **counts: Any) -> None:
+        """``left`` marks jobs that do not run any more; ``counts`` are the fields of
+        :class:`fleetspec.runtime.tallies.COUNTS`."""
         whole = counts["done"] >= counts["total"]
         if self._listener is None or (not whole and time.monotonic() - self._told < _EVERY_SECONDS):
             return
         self._told = time.monotonic()
         quarantined = ledger.state[ledger.first] == State.QUARANTINED
-        models = len(np.unique(self._graph.model[quarantined]))
-        self._tell(events.Progressed, quarantined_models=models, eta_seconds=self._eta(self._left(ledger)), **counts)
+        models = len(np.unique(self._graph.model[quarantined & ~ledger.tolerated()]))
+        eta = self._eta(self._left(ledger, left))
+        self._tell(events.Progressed, quarantined_models=models, eta_seconds=eta, **counts)
 
     def run_ended(self, state: str, wall_seconds: float, summary: RunSummary | None) -> None:
         known: dict[str, Any] = {}
@@ -164,21 +180,11 @@ class Teller:
                 row[place] += int(np.sum(here & (ledger.state == state)))
         return tuple(events.Group(*key, *row) for key, row in sorted(counts.items()))
 
-    def _weights(self) -> list[float]:
-        """Predicted seconds of a job, by class: the mean over the plan's lanes."""
-        lanes = lanes_of(self._plan)
-        each = []
-        for klass in self._graph.classes:
-            planned = lanes.get(klass.name, [])
-            jobs = sum(lane.jobs for lane in planned)
-            seconds = sum(lane.jobs * lane.seconds_per_job for lane in planned)
-            each.append(seconds / jobs if jobs else UNPLANNED_SECONDS)
-        return each
-
-    def _left(self, ledger: Ledger) -> float:
-        """Predicted seconds of the jobs that are missing."""
+    def _left(self, ledger: Ledger, left: NDArray[np.bool_] | None = None) -> float:
+        """Predicted seconds of the jobs that are missing and still to run."""
         graph = self._graph
         own = ledger.first == np.arange(len(graph))
+        own = own if left is None else own & ~left
         missing = graph.klass[own & (ledger.state == State.MISSING)]
         return float(np.bincount(missing, minlength=len(graph.classes)) @ np.array(self._each))
 

@@ -14,7 +14,8 @@ import numpy as np
 from pydantic import ValidationError
 
 from fleetspec.compiler.spaces import candidate, read_space, whole_numbers
-from fleetspec.evaluation.criteria import Judged, criterion, naive_error
+from fleetspec.evaluation.criteria import Judged, criterion
+from fleetspec.evaluation.errors import naive_error
 from fleetspec.evaluation.pairing import Realised, pair
 from fleetspec.family import FitRequest, ForecastRequest, Rejection
 from fleetspec.runtime.spans import trial_spans

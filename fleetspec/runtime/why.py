@@ -98,9 +98,10 @@ def _states(store: Path, graph: JobGraph, ledger: Ledger, told: _Told) -> NDArra
     last = told.last["run"] if told.last is not None else None
     newest = rows["digest"].filter(pc.equal(rows["run"], last)) if last is not None else rows["digest"].slice(0, 0)
     fresh = np.isin(graph.keys, segments.key_bytes(newest).view("V16").ravel())
+    out = (ledger.state == State.QUARANTINED) & ~ledger.tolerated()
     code = np.full(len(graph.models), 4)
     code[graph.model] = 1
-    for number, jobs in ((0, fresh), (3, ledger.state == State.MISSING), (2, ledger.state == State.QUARANTINED)):
+    for number, jobs in ((0, fresh), (3, ledger.state == State.MISSING), (2, out)):
         code[graph.model[jobs]] = number
     return code
 

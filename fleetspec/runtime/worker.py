@@ -6,13 +6,15 @@ import importlib
 import importlib.util
 import os
 import struct
+import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -66,12 +68,9 @@ class Journal:
         os.close(self._handle)
 
     @classmethod
-    def read(cls, path: Path, bundle: str) -> int | None:
-        """The position in ``bundle`` at which a worker was; None when it was at no job of that bundle."""
-        try:
-            content = path.read_bytes()
-        except OSError:
-            return None
+    def told(cls, content: bytes, bundle: str) -> int | None:
+        """The position in ``bundle`` at which a worker was by what its journal holds; None when it was at no job of
+        that bundle."""
         if len(content) != cls._RECORD.size:
             return None
         name, position = cls._RECORD.unpack(content)
@@ -125,10 +124,17 @@ def threads(cores: int) -> AbstractContextManager[object]:
     Not for speed alone: sums over another number of threads end in other last digits, and a job's result must
     not depend on where it ran.
     """
+    controller = _pools(len(sys.modules))
+    return nullcontext() if controller is None else controller.limit(limits=cores)
+
+
+@lru_cache(maxsize=1)
+def _pools(modules: int) -> Any:
+    """The libraries of this process that have threads; None without threadpoolctl. Looking for them takes longer than
+    many a bundle, so they are looked for again only once another module is there that may have brought one."""
     if importlib.util.find_spec("threadpoolctl") is None:
-        return nullcontext()
-    limits: AbstractContextManager[object] = importlib.import_module("threadpoolctl").threadpool_limits(cores)
-    return limits
+        return None
+    return importlib.import_module("threadpoolctl").ThreadpoolController()
 
 
 def _answers(
@@ -285,6 +291,9 @@ class Output:
                 pa.array(whole.quantity.tolist(), pa.string()),
                 pa.array(whole.level, pa.float64()),
                 pa.array(whole.value, pa.float64()),
+                pa.nulls(len(whole), pa.string())
+                if whole.other is None
+                else pa.array([name or None for name in whole.other.tolist()], pa.string()),
             ],
             schema=segments.FORECASTS,
         )
@@ -299,6 +308,7 @@ class Output:
                 pa.array([score.level for score in scores], pa.float64()),
                 pa.array([float(score.value) for score in scores], pa.float64()),
                 pa.array([score.n for score in scores], pa.int64()),
+                pa.array([score.period or None for score in scores], pa.string()),
             ],
             schema=segments.EVALUATIONS,
         )

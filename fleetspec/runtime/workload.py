@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -15,6 +15,7 @@ from fleetspec.runtime.store import Store
 if TYPE_CHECKING:
     from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
     from fleetspec.compiler.spec import FleetSpec
+    from fleetspec.compiler.spec_models import Backtest
     from fleetspec.panel.quality import Standard
     from fleetspec.runtime.inputs import SeriesBlock
 
@@ -25,17 +26,19 @@ _TRIAL = int(Task.TRIAL)
 @dataclass(frozen=True, slots=True, eq=False)
 class Workload:
     """Sent to the workers once. ``sources`` and ``bars`` are the data source and the bar of each of the graph's
-    universes; ``standards`` is what its quality gate asks, by universe and bar; ``tests`` are those of the spec's
-    backtest."""
+    universes; ``standards`` is what its quality gate asks, by universe and bar; ``backtest`` is what the spec says of
+    one."""
 
     graph: JobGraph
     blocks: Mapping[str, SeriesBlock]
     sources: tuple[str, ...]
     bars: tuple[str, ...]
     standards: Mapping[tuple[str, str], Standard]
-    tests: tuple[str, ...]
+    backtest: Backtest | None
     root: Path
     run: str
+    _found: dict[tuple[int, int], SeriesBlock] = field(default_factory=dict, repr=False)
+    """Blocks by universe and setting, as they were asked for: a job asks several times."""
 
     @property
     def store(self) -> Store:
@@ -53,7 +56,13 @@ class Workload:
         return self.setting(job).bar or self.bars[self.universe(job)]
 
     def block(self, job: int) -> SeriesBlock:
-        return self.blocks[panel_key(self.sources[self.universe(job)], self.bar(job))]
+        models, model = self.graph.models, self.graph.model[job]
+        key = int(models.universe[model]), int(models.setting[model])
+        block = self._found.get(key)
+        if block is None:
+            bar = models.settings[key[1]].bar or self.bars[key[0]]
+            block = self._found[key] = self.blocks[panel_key(self.sources[key[0]], bar)]
+        return block
 
     def standard(self, job: int) -> Standard:
         """What the quality gate asks of the series that a job reads."""
@@ -92,7 +101,7 @@ def workload_of(spec: FleetSpec, graph: JobGraph, blocks: Mapping[str, SeriesBlo
         sources=tuple(spec.universes[universe].data for universe in graph.models.universes),
         bars=tuple(str(spec.universes[universe].bar) for universe in graph.models.universes),
         standards=standards(spec, graph.models.universes, graph.run, graph.session),
-        tests=() if spec.backtest is None else tuple(spec.backtest.tests),
+        backtest=spec.backtest,
         root=root,
         run=run,
     )

@@ -82,6 +82,7 @@ _SHEETS: Mapping[str, str] = {
     "gpus": "catalog",
     "runtimes": "catalog",
     "prices": "catalog",
+    "compared": "catalog",
     "rent_or_buy": "catalog",
     "diffs": "reviewing",
     "comment": "commenting",
@@ -104,7 +105,9 @@ _SHEETS: Mapping[str, str] = {
     "doctor": "deploying",
     "calibrate": "calibrating",
     "coverage": "calibrating",
+    "placebo": "placebo",
     "inventory": "inventorying",
+    "quality": "inspecting",
     "audit": "auditing",
     "audited": "auditing",
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fleetspec.planner.problem import is_partition
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span, usd
 
@@ -71,8 +72,8 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
         told.add(key)
         blocks.append(
             Line(
-                f"{label} needs {count(fit['need_mib'])} MiB: the smallest slice of {fit['pool']} that holds it is "
-                f"{fit['slot']} ({count(fit['usable_mib'])} MiB usable), {fit['per_gpu']} a GPU."
+                f"{label} needs {count(fit['need_mib'])} MiB: the smallest {_piece(fit['slot'])} of {fit['pool']} that "
+                f"holds it is {fit['slot']} ({count(fit['usable_mib'])} MiB usable), {fit['per_gpu']} a GPU."
             )
         )
     for miss in advice["near_misses"]:
@@ -93,6 +94,10 @@ def layouts(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     for pool in dict.fromkeys(one["pool"] for one in listed):
         blocks.append(_alternatives(plan, pool, [one for one in listed if one["pool"] == pool]))
     return blocks
+
+
+def _piece(slot: str) -> str:
+    return "partition" if is_partition(slot) else "slice"
 
 
 def _standing(plan: dict[str, Any], standing: dict[str, Any]) -> Line:
@@ -143,10 +148,21 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
         blocks.append(Line("More time or more nodes would not save a cent: a job costs its time on its node's price."))
     blocks += [Line(f"· {_shadow(one)}") for one in helpful]
+    blocks += [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if helpful:
         said = "These are bounds, for jobs that could be cut at will; executed plans: --frontier, --what-if."
         blocks.append(Line(said, "dim"))
     return blocks
+
+
+def _elsewhere(one: dict[str, Any]) -> str:
+    basis = f"n={count(one['n'])}" if one["basis"] == "measured" else "ASSUMED"
+    there = f"it would take {span(one['seconds'])} a job ({basis}) and cost about {usd(one['cost_usd'])}, boots aside"
+    return (
+        f"{one['name']} runs on GPUs because family {one['family']} asks for one ({span(one['gpu_seconds'])} a job, "
+        f"{usd(one['gpu_cost_usd'])}): on the cores of {one['pool']} {there}. Calibrate it on your GPU, or take a "
+        "family that does without."
+    )
 
 
 def _shadow(one: dict[str, Any]) -> str:
@@ -172,6 +188,8 @@ def falls_first(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
             lines.append(Line(text))
             continue
         lines.append(Line(f"· {one['what']}: {_lost(one, plan)}", "warn"))
+        if one.get("way_out"):
+            lines.append(Line(f"  way out: {one['way_out']}"))
     return [Heading("What falls first"), *lines]
 
 

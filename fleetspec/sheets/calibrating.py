@@ -31,7 +31,8 @@ def calibrate_sheet(data: dict[str, Any]) -> list[Block]:
     rows = tuple(_row(one, done) for one in data["classes"])
     blocks: list[Block] = [Line(head, "strong"), Facts(tuple(facts)), Table(columns, rows, frozenset(columns[1:2]))]
     if done:
-        told = "Memory is by how much this process grew; off by is one standard deviation of the figure as a whole."
+        told = "Memory is by how much this process grew; off by is the factor, one standard deviation of the log, by "
+        "which the figure as a whole may be wrong."
         blocks.append(Line(told, "dim"))
     return blocks
 
@@ -47,7 +48,7 @@ def _row(one: dict[str, Any], done: bool) -> tuple[str, ...]:
         both("n", count) if done else count(one["sample"]),
         both("p50", span),
         both("p95", span),
-        f"±{math.expm1(after['error']) * 100:.2g} %",
+        f"×/÷ {math.exp(after['error']):.2f}",
     )
     grown = one.get("grown_mib")
     return (*cells, "-" if grown is None else f"+{count(grown)} MiB") if done else cells

@@ -7,7 +7,7 @@ from typing import Any
 from fleetspec.sheets import Block, Heading, Line, Table
 from fleetspec.sheets.figures import count, plural, span
 
-_DAY = "prices are lists of their day, on demand; a negotiated one goes into a spec as `price:`"
+_DAY = "prices are lists of their day, on demand; prices of your own go into a price book: prices: file:…, or --prices"
 
 
 def offers_sheet(data: dict[str, Any]) -> list[Block]:
@@ -38,9 +38,46 @@ def _held(offer: dict[str, Any], asked: str | None) -> str:
 
 
 def _dated(offer: dict[str, Any]) -> str:
-    return (
-        f"{offer['price_date']} ({offer['age_days']}d)" if offer["age_days"] is not None else str(offer["price_date"])
+    return _day(offer) + (f", {offer['book']}" if offer["book"] else "")
+
+
+def compared_sheet(data: dict[str, Any]) -> list[Block]:
+    """The answer to ``catalog compare``: a row an offer of the books."""
+    names = [one["name"] if one else "as shipped" for one in (data["before"], data["after"])]
+    rows = tuple(
+        (
+            one["name"],
+            _price(one["before"]),
+            _price(one["after"]),
+            "new" if one["before"] is None else "gone" if one["after"] is None else f"{one['change']:+.1%}",
+            " → ".join(_day(side) for side in (one["before"], one["after"]) if side is not None),
+        )
+        for one in data["offers"]
     )
+    columns = ("offer", names[0], f"{names[1]} " if names[0] == names[1] else names[1], "difference", "prices of")
+    told = f"USD/h on demand, and spot where a book has it; ages in days on {data['today']}."
+    return [
+        Heading(f"{names[1]} against {names[0]}"),
+        Table(columns, rows, frozenset(columns[1:4])),
+        Line(told, "dim"),
+    ]
+
+
+def _price(side: dict[str, Any] | None) -> str:
+    if side is None:
+        return "-"
+    spot = "" if side["spot_usd_per_hour"] is None else f" / {side['spot_usd_per_hour']:.2f} spot"
+    return f"{side['usd_per_hour']:.2f}{spot}"
+
+
+def _day(side: dict[str, Any]) -> str:
+    return str(side["price_date"]) + ("" if side["age_days"] is None else f" ({side['age_days']}d)")
+
+
+def _pieces(gpu: dict[str, Any]) -> list[tuple[int, str, int]]:
+    """How many there are at most of each slice or partition, its name, and its memory."""
+    cut = [(one["most"], one["name"], one["memory_mib"]) for one in gpu["profiles"]]
+    return cut + [(one["parts"], one["name"], one["memory_mib"]) for one in gpu["partitions"]]
 
 
 def gpus_sheet(data: dict[str, Any]) -> list[Block]:
@@ -49,13 +86,13 @@ def gpus_sheet(data: dict[str, Any]) -> list[Block]:
         (
             one["name"],
             _gib(one["memory_mib"]),
-            ", ".join(f"{p['most']} × {p['name']} ({_gib(p['memory_mib'])})" for p in one["profiles"]) or "whole only",
-            str(one["layouts"]) if one["layouts"] else "-",
+            ", ".join(f"{most} × {name} ({_gib(mib)})" for most, name, mib in _pieces(one)) or "whole only",
+            str(one["layouts"] or len(one["partitions"]) or "-"),
             f"{one['usd_per_gpu_hour']:.2f} USD/h, {one['cheapest']}" if one["cheapest"] else "-",
         )
         for one in data["gpus"]
     )
-    columns = ("GPU", "memory", "MIG profiles, most of each alone", "layouts", "cheapest a GPU")
+    columns = ("GPU", "memory", "MIG profiles and partitions, most of each alone", "layouts", "cheapest a GPU")
     told = "Memory is what jobs can use, less than the names say. Layouts are the full ways to cut one GPU."
     return [Table(columns, rows, frozenset({"memory", "layouts"})), Line(told, "dim")]
 

@@ -4,10 +4,12 @@ cost, what is bought, what would help, and how sure is that."""
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from fleetspec.sheets import Block, Facts, Heading, Line, Table, Tone, advice
 from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
+from fleetspec.sheets.overlapping import overlap_facts
 from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import words_table
 
@@ -96,11 +98,12 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     else:
         verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
-    facts = [("window", f"{span(deadline)} ({plan['night']})")]
+    facts = [("window", f"{span(deadline)}, {plan['night']}")]
     if plan["stages"]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
         facts.append(("cost", f"{cost}, this run"))
         facts += _beside_cost(plan)
+        facts += overlap_facts(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
         facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
@@ -163,14 +166,18 @@ def _rests_on(plan: dict[str, Any]) -> list[tuple[str, str]]:
 def _bought(plan: dict[str, Any]) -> str:
     """The most nodes of each pool at one time, the dearest pool first."""
     spent: dict[str, float] = {}
+    paid: dict[str, float] = {}
     for stage in plan["stages"]:
         for use in stage["pools"]:
             spent[use["pool"]] = spent.get(use["pool"], 0.0) + use["cost_usd"]
+            paid[use["pool"]] = paid.get(use["pool"], 0.0) + use["node_seconds"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
     if len(order) == 1:
-        return f"at most {peak[order[0]]} × {order[0]}"
-    return "at most " + ", ".join(f"{peak[pool]} × {pool} for {usd(spent[pool])}" for pool in order)
+        return f"at most {peak[order[0]]} × {order[0]}, {_hours(paid[order[0]])}"
+    return "at most " + "; ".join(
+        f"{peak[pool]} × {pool}, {_hours(paid[pool])} for {usd(spent[pool])}" for pool in order
+    )
 
 
 def _slack(steps: list[dict[str, Any]]) -> list[Block]:
@@ -199,21 +206,23 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
                 (
                     f"{stage['stage']} {stage['title']}" if number == 0 else "",
                     f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}" if number == 0 else "",
-                    f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else ""),
+                    f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else "") + _waiting(use),
+                    _hours(use["node_seconds"]),
                     percent(use["busy_share"]),
                     money(use["cost_usd"]),
                 )
             )
     blocks: list[Block] = [
         Heading("Capacity"),
-        Table(("stage", "from – to", "nodes", "busy", "cost"), tuple(rows), frozenset({"busy", "cost"})),
+        Table(("stage", "from – to", "nodes", *_PAID), tuple(rows), frozenset(_PAID)),
+        Line(_TOLD, "dim"),
     ]
     prices = tuple(
         (
             pool["pool"],
             f"{pool['usd_per_hour']:.4g} USD/h",
             f"{pool['peak_nodes']} of {pool['cap']}",
-            pool["price_basis"],
+            pool["price_basis"] + _aged(pool, plan["session"]),
         )
         for pool in plan["pools"]
     )
@@ -225,12 +234,42 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
     return blocks
 
 
+_PAID = ("paid", "in use", "cost")
+_TOLD = (
+    "Paid are node-hours, from boot until a node is given back; in use is the share of their cores, or of the slots of "
+    "their GPUs, that jobs take in that time."
+)
+
+
+def _hours(node_seconds: float) -> str:
+    """Node-hours."""
+    return f"{node_seconds / 3600:.2f} h" if node_seconds >= 36 or not node_seconds else "< 0.01 h"
+
+
+def _waiting(use: dict[str, Any]) -> str:
+    """Nodes of a stage that have nothing to do in it. Plans of earlier versions do not say."""
+    spare = sum(nodes for _, nodes in use.get("waiting", ()))
+    return "" if not spare else ", idle" if spare == use["nodes"] else f", {spare} of them idle"
+
+
+def _aged(pool: dict[str, Any], session: str) -> str:
+    """How far a price's day is from the session that is planned; nothing where no day is known."""
+    try:
+        days = (date.fromisoformat(session) - date.fromisoformat(pool.get("price_date", ""))).days
+    except ValueError:
+        return ""
+    if days == 0:
+        return ", the day of the session"
+    return f", {plural(abs(days), 'day')} {'before' if days > 0 else 'after'} the session"
+
+
 def _help(plan: dict[str, Any]) -> list[Block]:
     if plan["verdict"] == "feasible":
         return []
     blocks: list[Block] = [Heading("What would help")]
     if not plan["stages"] and plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    blocks += _keep_both(plan)
     if not plan["suggestions"]:
         blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
         return blocks
@@ -246,6 +285,22 @@ def _help(plan: dict[str, Any]) -> list[Block]:
     )
     blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
     return blocks
+
+
+def _keep_both(plan: dict[str, Any]) -> list[Block]:
+    """What to leave out instead of moving a limit. Plans of earlier versions do not say."""
+    kept = plan.get("keep_both")
+    if kept is None:
+        return []
+    named = ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in kept["left_out"])
+    groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
+    stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
+    ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
+    falls = f"what falls out is {named}; {percent(stays)} of the value stays, {ends}."
+    return [
+        Line(f"Keep deadline and budget, both: {falls}"),
+        Line(f"A night leaves out by itself what it is told: schedule.on_miss.degrade: [{groups}].", "dim"),
+    ]
 
 
 def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:
@@ -292,8 +347,9 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
         )
         for line in shown
     )
-    columns = ("class, dearest first", "jobs", "per job", "cost", "measured")
-    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4]))]
+    columns = ("class, dearest first", "jobs", "per job", "cost", "rests on")
+    told = "×/÷ 1.30: in two of three cases the class takes at most 1.30 times as long, and at least as long over 1.30."
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4])), Line(told, "dim")]
     if others:
         rest = usd(sum(line["cost_usd"] for line in others))
         more = plural(len(others), "class", "classes")
@@ -302,9 +358,9 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
 
 
 def _basis(line: dict[str, Any]) -> str:
-    """What a class's time rests on, and how far off all of it may be: one standard deviation."""
+    """What a class's time rests on, and the factor by which all of it may be off: one standard deviation of its log."""
     basis = f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED"
-    return f"{basis} ±{math.expm1(line['error']) * 100:.2g} %" if line.get("error") else basis
+    return f"{basis}, ×/÷ {math.exp(line['error']):.2f}" if line.get("error") else basis
 
 
 def _measured_where(plan: dict[str, Any]) -> str:

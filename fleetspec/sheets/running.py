@@ -69,6 +69,7 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
                  f"{span(data['startup_seconds'])} of it before the first job"),
         ("inside jobs", f"{span(data['fit_seconds'])} of core time"),
         ("overhead", f"{span(data['overhead_seconds'])} of core time beyond the jobs ({percent(overhead)})"),
+        *_pace(data),
     )  # fmt: skip
     head = f"{data['fleet']} · {data['kind']} · session {data['session']} · {data['run']}"
     blocks = [Line(head, "strong"), Line(state[0], state[1]), Facts(facts)]
@@ -86,8 +87,40 @@ def apply_sheet(data: dict[str, Any]) -> list[Block]:
         )
         columns = ("class", "ran", "planned per job", "actual per job", "on")
         blocks += [Heading("Planned against actual"), Table(columns, rows, frozenset(columns[1:4]))]
+    blocks += _slowest(data.get("slowest", []))
+    blocks += _left_out(data.get("left_out", []))
     blocks += [Line(note, "warn") for note in data["notes"]]
     return blocks + _published(data["publication"]) + _quarantine(data)
+
+
+def _pace(data: dict[str, Any]) -> list[tuple[str, str]]:
+    """Jobs a second once the first had begun, and how much of the cores they kept busy since."""
+    worked, ran = data["wall_seconds"] - data["startup_seconds"], data["done"] + data["newly_quarantined"]
+    if worked <= 0 or not ran:
+        return []
+    busy = min(data["fit_seconds"] / (worked * data["cores"]), 1.0) if data["cores"] else 0.0
+    return [("throughput", f"{ran / worked:,.1f} jobs a second after the start, cores {percent(busy)} inside jobs")]
+
+
+def _slowest(data: list[dict[str, Any]]) -> list[Block]:
+    """The jobs that took longest."""
+    if not data:
+        return []
+    rows = tuple((one["address"], one["task"], span(one["seconds"]), one["device"]) for one in data)
+    columns = ("model", "job", "took", "on")
+    return [Heading("Slowest jobs"), Table(columns, rows, frozenset({"took"}))]
+
+
+def _left_out(data: list[dict[str, Any]]) -> list[Block]:
+    """What a late night did without."""
+    if not data:
+        return []
+    rows = tuple(
+        (one["name"], count(one["jobs"]), count(one["models"]), span(one["at_seconds"]), span(one["end_seconds"]))
+        for one in data
+    )
+    columns = ("on_miss.degrade", "jobs", "models", "decided after", "would have ended after")
+    return [Heading("Left out to be in time"), Table(columns, rows, frozenset(columns[1:]))]
 
 
 def _published(data: dict[str, Any]) -> list[Block]:

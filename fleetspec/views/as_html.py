@@ -67,7 +67,7 @@ def _charts(run: dict[str, Any]) -> list[tuple[str, Figure]]:
     made = (
         ("Cost by pool", charts.cost_by_pool(plan)),
         ("Timeline against the deadline", charts.timeline(plan)),
-        ("MIG layouts", charts.mig_layouts(plan)),
+        ("How GPUs are cut", charts.gpu_layouts(plan)),
         ("Jobs by family", charts.jobs_by_family(families)),
         ("Planned against actual time per job", charts.planned_against_actual(families)),
     )
@@ -78,7 +78,7 @@ def _plan_charts(data: dict[str, Any], frontier: dict[str, Any]) -> list[tuple[s
     made = (
         ("Where the time goes", charts_plan.waterfall(data["slack"])),
         ("Who works when", charts_plan.gantt(data["plan"])),
-        ("How GPUs are cut, and what runs in the slices", charts_plan.mig_strips(data["plan"])),
+        ("How GPUs are cut, and what runs in the slices", charts_plan.gpu_strips(data["plan"])),
         ("Cost against deadline", charts_plan.cost_against_deadline(frontier)),
         ("Cost by pool", charts.cost_by_pool(data["plan"])),
     )

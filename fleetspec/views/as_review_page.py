@@ -98,7 +98,7 @@ def _figures(planned: dict[str, Any] | None) -> list[tuple[str, Figure | None]]:
     made = (
         charts_plan.waterfall(planned["slack"]),
         charts_plan.gantt(plan),
-        charts_plan.mig_strips(plan),
+        charts_plan.gpu_strips(plan),
         charts.cost_by_pool(plan),
     )
     return list(zip(_NAMES, made, strict=True))

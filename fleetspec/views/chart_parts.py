@@ -66,11 +66,25 @@ def above(x: float, reference: str, text: str) -> Figure:
     }
 
 
-def mig_slices(pattern: str) -> list[str]:
-    """``7x1g.10gb`` or ``1x2g.20gb+5x1g.10gb`` → one name per slice; nothing for a pattern that is not MIG."""
+_DIES = {"spx": 8, "dpx": 4, "qpx": 2, "cpx": 1}
+"""Dies of an MI300X in one partition, by the compute mode."""
+
+
+def slice_width(name: str) -> int:
+    """Compute slices of a MIG slice, ``3g.40gb``, or dies of a partition, ``cpx-nps4``."""
+    return _DIES[name[:3]] if "-nps" in name else int(name.split("g.")[0])
+
+
+def slice_label(name: str) -> str:
+    """What has room in a small slice: ``3g``, ``cpx``."""
+    return name.split("-" if "-nps" in name else ".")[0]
+
+
+def slices_of(pattern: str) -> list[str]:
+    """``7x1g.10gb``, ``1x2g.20gb+5x1g.10gb`` or ``8xcpx-nps4`` → one name per slice; nothing for whole GPUs."""
     found: list[str] = []
     for part in pattern.split("+"):
         number, _, name = part.partition("x")
-        if number.isdigit() and "g." in name:
+        if number.isdigit() and ("g." in name or name[:3] in _DIES):
             found += [name.removeprefix("mig-")] * int(number)
-    return sorted(found, key=lambda name: -int(name.split("g.")[0]))
+    return sorted(found, key=lambda name: -slice_width(name))

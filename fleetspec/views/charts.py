@@ -6,7 +6,18 @@ import math
 from typing import Any
 
 from fleetspec.sheets.figures import count, span
-from fleetspec.views.chart_parts import ALARM, PALETTE, Figure, above, axis_of, figure_of, mig_slices, plain_ticks
+from fleetspec.views.chart_parts import (
+    ALARM,
+    PALETTE,
+    Figure,
+    above,
+    axis_of,
+    figure_of,
+    plain_ticks,
+    slice_label,
+    slice_width,
+    slices_of,
+)
 
 
 def cost_by_pool(plan: dict[str, Any]) -> Figure | None:
@@ -72,13 +83,13 @@ def timeline(plan: dict[str, Any]) -> Figure | None:
     return figure_of(data, layout, 110 + 40 * len(stages))
 
 
-def mig_layouts(plan: dict[str, Any]) -> Figure | None:
-    """How the GPUs of each MIG pool are cut: one strip per pattern, one block per slice, by compute slices."""
+def gpu_layouts(plan: dict[str, Any]) -> Figure | None:
+    """How the GPUs of each cut pool are cut: a strip per pattern, a block per slice or partition, by its compute."""
     strips: dict[str, list[str]] = {}
     for stage in plan["stages"]:
         for use in stage["pools"]:
             for pattern, nodes in use["patterns"]:
-                slices = mig_slices(pattern)
+                slices = slices_of(pattern)
                 label = f"stage {stage['stage']}: {nodes} × {use['pool']}"
                 if slices:
                     # A pool may cut equally many nodes in two ways: each keeps its strip.
@@ -95,12 +106,12 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
                     "type": "bar",
                     "orientation": "h",
                     "y": [label],
-                    "x": [int(name.split("g.")[0])],
+                    "x": [slice_width(name)],
                     "name": name,
                     "legendgroup": name,
                     "showlegend": name not in named,
                     # The legend has the memory: the whole name is wider than a slice of a small chart.
-                    "text": [name.split(".")[0]],
+                    "text": [slice_label(name)],
                     "textangle": 0,
                     "textposition": "inside",
                     "insidetextanchor": "middle",
@@ -114,7 +125,7 @@ def mig_layouts(plan: dict[str, Any]) -> Figure | None:
             named.add(name)
     layout = {
         "barmode": "stack",
-        "xaxis": axis_of("compute slices of one GPU") | {"dtick": 1},
+        "xaxis": axis_of("compute slices or dies of one GPU") | {"dtick": 1},
         "yaxis": axis_of(None) | {"autorange": "reversed"},
     }
     return figure_of(data, layout, 120 + 46 * len(strips))

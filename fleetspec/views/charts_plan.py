@@ -14,8 +14,9 @@ from fleetspec.views.chart_parts import (
     above,
     axis_of,
     figure_of,
-    mig_slices,
     plain_ticks,
+    slice_width,
+    slices_of,
 )
 
 MOST_STRIPS = 12
@@ -74,7 +75,7 @@ def step_label(step: dict[str, Any]) -> str:
 def gantt(plan: dict[str, Any]) -> Figure | None:
     """A bar for each stage on each pool, from its first node to its last job, with the nodes and how busy they are.
 
-    Stages may overlap: every stage of a pool has a row of its own.
+    Stages may overlap: every stage of a pool has a row of its own, and lies where its own nodes work.
     """
     stages = plan["stages"]
     if not stages:
@@ -87,13 +88,14 @@ def gantt(plan: dict[str, Any]) -> Figure | None:
     pools = sorted({use["pool"] for stage in stages for use in stage["pools"]})
     rows = [(use["pool"], stage, use) for stage in stages for use in stage["pools"]]
     rows.sort(key=lambda row: (pools.index(row[0]), row[1]["start_seconds"], row[1]["stage"]))
-    lengths = [max((stage["end_seconds"] - stage["start_seconds"]) / per, SHORTEST * top) for _, stage, _ in rows]
+    spans = [_span(stage, use) for _, stage, use in rows]
+    lengths = [max((last - first) / per, SHORTEST * top) for first, last in spans]
     data = [
         {
             "type": "bar",
             "orientation": "h",
             "y": [f"{pool} · {stage['stage']} {stage['title']}" for pool, stage, _ in rows],
-            "base": [stage["start_seconds"] / per for _, stage, _ in rows],
+            "base": [first / per for first, _ in spans],
             "x": lengths,
             "text": [f"{plural(use['nodes'], 'node')}, {percent(use['busy_share'])} busy" for _, _, use in rows],
             "textposition": ["inside" if length > 0.35 * top else "outside" for length in lengths],
@@ -116,16 +118,25 @@ def gantt(plan: dict[str, Any]) -> Figure | None:
     return figure_of(data, layout, 110 + 34 * len(rows))
 
 
+def _span(stage: dict[str, Any], use: dict[str, Any]) -> tuple[float, float]:
+    """When a stage first calls for nodes of a pool, and when its last job there ends."""
+    # Plans of earlier versions, whose records a store may hold, have the stage's times alone.
+    if "start_seconds" not in use:
+        return stage["start_seconds"], stage["end_seconds"]
+    return use["start_seconds"], use["end_seconds"]
+
+
 def _hover(plan: dict[str, Any], stage: dict[str, Any], use: dict[str, Any]) -> str:
     lanes = [lane for lane in plan["lanes"] if lane["stage"] == stage["stage"] and lane["pool"] == use["pool"]]
     lanes.sort(key=lambda lane: (-lane["jobs"] * lane["seconds_per_job"], lane["klass"]))
-    head = f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}, {usd(use['cost_usd'])}"
+    first, last = _span(stage, use)
+    head = f"{span(first)} – {span(last)}, {usd(use['cost_usd'])}"
     told = [f"{lane['klass']}: {count(lane['jobs'])} × {span(lane['seconds_per_job'])}" for lane in lanes[:8]]
     more = [f"and {len(lanes) - 8} more"] if len(lanes) > 8 else []
     return "<br>".join([head, *told, *more])
 
 
-def mig_strips(plan: dict[str, Any]) -> Figure | None:
+def gpu_strips(plan: dict[str, Any]) -> Figure | None:
     """Every GPU of a cut pool as a strip of its slices, by compute slices; the colour of a slice is the class that has
     most of the work in slices of its kind, in the stage in which the pool has most nodes."""
     strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]] = []
@@ -140,7 +151,7 @@ def mig_strips(plan: dict[str, Any]) -> Figure | None:
             for _ in range(nodes * gpus[use["pool"]]):
                 number += 1
                 if number <= MOST_STRIPS:
-                    strips.append((f"{use['pool']}, GPU {number}", mig_slices(pattern), inside))
+                    strips.append((f"{use['pool']}, GPU {number}", slices_of(pattern), inside))
         if number > MOST_STRIPS:
             label, slices, inside = strips[-1]
             strips[-1] = (f"{label} and {number - MOST_STRIPS} more", slices, inside)
@@ -154,7 +165,7 @@ def _fullest(plan: dict[str, Any]) -> list[tuple[dict[str, Any], dict[str, Any]]
     best: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {}
     for stage in plan["stages"]:
         for use in stage["pools"]:
-            if not any(mig_slices(pattern) for pattern, _ in use["patterns"]):
+            if not any(slices_of(pattern) for pattern, _ in use["patterns"]):
                 continue
             old = best.get(use["pool"])
             if old is None or (old[1]["nodes"], old[1]["node_seconds"]) < (use["nodes"], use["node_seconds"]):
@@ -178,7 +189,7 @@ def _strips(strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]]
                     "type": "bar",
                     "orientation": "h",
                     "y": [label],
-                    "x": [int(piece.split("g.")[0])],
+                    "x": [slice_width(piece)],
                     "name": klass,
                     "legendgroup": klass,
                     "showlegend": klass not in named,
@@ -193,7 +204,7 @@ def _strips(strips: list[tuple[str, list[str], dict[str, list[dict[str, Any]]]]]
             named.add(klass)
     layout = {
         "barmode": "stack",
-        "xaxis": axis_of("compute slices of one GPU") | {"dtick": 1},
+        "xaxis": axis_of("compute slices or dies of one GPU") | {"dtick": 1},
         "yaxis": axis_of(None) | {"autorange": "reversed"},
     }
     return figure_of(data, layout, 130 + 34 * len(strips))

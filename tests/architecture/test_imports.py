@@ -15,6 +15,8 @@ HEAVY = {
     "arch",
     "xgboost",
     "lightgbm",
+    "catboost",
+    "prophet",
     "sklearn",
     "exchange_calendars",
     "plotly",

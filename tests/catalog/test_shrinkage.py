@@ -96,9 +96,11 @@ def test_the_next_job_is_below_the_predicted_p95_nineteen_times_of_twenty(jobs: 
 
 
 def test_a_pilot_takes_most_of_the_risk_out_of_an_assumed_figure() -> None:
-    before = shipped().runtimes["har", "fit", CPU]
-    pilot = Runtime("har", "fit", CPU, before.seconds * 1.6, 1000.0, 1.0, 0.0, 0.2, "measured", 3, "3 jobs of fleet x")
-    after = with_measured(shipped(), [pilot]).runtimes["har", "fit", CPU]
+    before = shipped().runtimes["nbeats", "evaluate", CPU]
+    pilot = Runtime(
+        "nbeats", "evaluate", CPU, before.seconds * 1.6, 1000.0, 1.0, 0.0, 0.2, "measured", 3, "3 jobs of fleet x"
+    )
+    after = with_measured(shipped(), [pilot]).runtimes["nbeats", "evaluate", CPU]
     assert (before.basis, after.basis, after.n) == ("assumed", "measured", 3)
     assert after.error < before.error / 3
     assert abs(math.log(after.seconds / pilot.seconds)) < 0.1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from fake_cluster import FakeCluster
 from small_run import values
 
 from fleetspec.cluster.checkup import checkup
-from fleetspec.cluster.demands import pods_of, totals
+from fleetspec.cluster.demands import Pods, pods_of, totals
 from fleetspec.cluster.objects import Objects
+from fleetspec.cluster.room import nodes
 from fleetspec.lint.words import quantity
 
 POOLS = {"cpu": {}, "gpu": {"nvidia.com/mig-1g.10gb": "7"}}
@@ -120,6 +122,21 @@ def test_nodes_without_label_slices_or_a_finished_cut(fit: FakeCluster, objects:
     assert "0 of 2 nvidia.com/mig-1g.10gb" in text
     assert "no node is labelled fleetspec.dev/pool=cpu" in text
     assert "not cut yet on node-gpu" in text
+
+
+def test_nodes_of_amds_in_another_partition_mode(fit: FakeCluster, objects: Objects) -> None:
+    gpu = ("/api/v1", "nodes", "", "node-gpu")
+    fit.store.edit(gpu, ("metadata", "labels", "dcm.amd.com/gpu-config-profile-state"), "failure")
+    fit.store.edit(gpu, ("status",), {"allocatable": {"amd.com/gpu": "8"}})
+    asked = {"amd.com/cpx_nps4": Fraction(1)}
+    pods = Pods("gpu", 4, asked, asked, {"fleetspec.dev/pool": "gpu"})
+    told = [finding.to_json() for finding in nodes(objects, [pods])]
+    assert [one["found"] for one in told] == [
+        "0 of 4 amd.com/cpx_nps4 on 1 labelled nodes",
+        "GPUs not cut yet on node-gpu",
+    ]
+    assert "dcm.amd.com/gpu-config-profile" in str(told[0]["help"])
+    assert "device config manager" in str(told[1]["help"])
 
 
 def test_quotas_below_the_plan(fit: FakeCluster, objects: Objects) -> None:

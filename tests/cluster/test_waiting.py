@@ -35,6 +35,8 @@ def unscheduled(message: str) -> dict[str, Any]:
             ["the other nodes are not labelled fleetspec.dev/pool=gpu-h100", "mig-1g.10gb: no GPU is cut that way"],
         ),
         ("0/3 nodes are available: 3 Insufficient nvidia.com/gpu.", ["no GPU node is up"]),
+        ("0/3 nodes are available: 3 Insufficient amd.com/gpu.", ["no GPU node is up"]),
+        ("0/3 nodes are available: 3 Insufficient amd.com/cpx_nps4.", ["amd.com/cpx_nps4", "partitioned that way"]),
         ("0/3 nodes are available: 3 Insufficient cpu, 2 Insufficient memory.", ["free cpu", "free memory"]),
         ("0/1 nodes are available: 1 node(s) had untolerated taint {nvidia.com/gpu: present}.", ["tainted"]),
         ("pod has unbound immediate PersistentVolumeClaims.", ["its volume is not there"]),

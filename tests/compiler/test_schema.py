@@ -126,7 +126,7 @@ def test_what_the_language_has(text: str) -> None:
         (HEAD + "horizon: [1 bar]\n", "horizon"),
         (HEAD + "budget: {nightly: 60}\n", "nightly"),
         (HEAD + "budget: {nightly: 60 EUR}\n", "nightly"),
-        (HEAD + "models: {vol: {target: volatility}}\n", "target"),
+        (HEAD + "models: {vol: {per: asset}}\n", "per"),
         (HEAD + "models: {vol: {train: 1000}}\n", "train"),
         (HEAD + "models: {Vol: {train: 1000 bars}}\n", "Vol"),
         (HEAD + "models: {vol: {+family: [x]}}\n", "+family"),

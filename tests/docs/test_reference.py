@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 
 from fleetspec.catalog.loading import shipped
 from fleetspec.compiler import spec as language
-from fleetspec.compiler import spec_hardware, spec_models
+from fleetspec.compiler import spec_hardware, spec_models, spec_prices
 from fleetspec.compiler.check_acted import WAITING
 from fleetspec.compiler.checks import check
 from fleetspec.compiler.compose import compose
@@ -36,6 +36,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "The whole file": language.FleetSpec,
     "data": language.DataSource,
     "quality": language.Quality,
+    "unit_root": language.UnitRoot,
     "universes": language.Universe,
     "models": language.ModelGroup,
     "values of an axis": spec_models.Override,
@@ -44,6 +45,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "fleet": language.FleetRow,
     "except": language.Exclusion,
     "backtest": language.Backtest,
+    "stretches of days": spec_models.JudgedWindow,
     "change": language.Change,
     "gates": language.Gate,
     "schedule": language.Schedule,
@@ -53,6 +55,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "hardware": language.Pool,
     "spot": spec_hardware.Spot,
     "capex": spec_hardware.Capex,
+    "prices": spec_prices.PriceBook,
+    "offers of a price book": spec_prices.BookOffer,
     "queue": language.Queue,
     "limits": language.Limits,
     "policies": language.Policy,

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.criteria import Judged, criterion, log_density, naive_error
+from fleetspec.evaluation.criteria import Judged, criterion, log_density
+from fleetspec.evaluation.errors import naive_error
 
 
 def judged(predicted, realised, naive=1.0, mean=0.0, nu=math.inf) -> Judged:

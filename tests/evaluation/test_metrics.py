@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 
 import numpy as np
 import pytest
 
-from fleetspec.evaluation.judging import Judging
-from fleetspec.evaluation.metrics import evaluate, mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.evaluation.errors import mae, qlike, rmse, rmse_ratio_to_zero
+from fleetspec.evaluation.judging import Judging, Period
+from fleetspec.evaluation.metrics import evaluate
 from fleetspec.evaluation.pairing import Realised
 from fleetspec.family import Forecasts
 
@@ -58,13 +60,68 @@ def test_return_at_every_horizon():
 def test_variance_against_the_squared_return_of_its_horizon():
     parts = [block("variance", 1, 0, [0.0004, 0.0010]), block("variance", 5, 0, [0.0020]), block("nu", 1, 0, [5.0])]
     scores = judged("variance", parts)
-    found = [(s.metric, s.horizon, s.n) for s in scores]
-    assert found == [("qlike", 1, 2), ("mse", 1, 2), ("qlike", 5, 1), ("mse", 5, 1)]
+    # No bar before the first origin, so no naive error to scale by.
+    told = ("qlike", "mse", "crps", "smape")
+    assert [(s.metric, s.horizon, s.n) for s in scores] == [(m, h, n) for h, n in ((1, 2), (5, 1)) for m in told]
+    found = by_name(scores)
     # Proxies 0.02^2 and 0.03^2.
-    assert scores[0].value == pytest.approx((math.log(0.0004) + 1 + math.log(0.001) + 0.9) / 2)
-    assert scores[1].value == pytest.approx((0.0**2 + 0.0001**2) / 2)
+    assert found["qlike", 1].value == pytest.approx((math.log(0.0004) + 1 + math.log(0.001) + 0.9) / 2)
+    assert found["mse", 1].value == pytest.approx((0.0**2 + 0.0001**2) / 2)
+    assert found["smape", 1].value == pytest.approx((0 + 2 * 0.0001 / 0.0019) / 2)
     # The five bars after bar 0 sum to -0.02 + 0.03 - 0.04 + 0.05 - 0.06 = -0.04.
-    assert scores[3].value == pytest.approx((0.0020 - 0.0016) ** 2)
+    assert found["mse", 5].value == pytest.approx((0.0020 - 0.0016) ** 2)
+
+
+def test_errors_in_units_of_the_naive_one():
+    # Up to the first origin, bar 3, returns moved by 3, 5 and 7 %; the forecasts miss by 5 and 6 %.
+    scores = by_name(judged("return", [block("return", 1, 3, [0.0, 0.0])]))
+    assert scores["mase", 1].value == pytest.approx(0.055 / 0.05)
+    assert scores["smape", 1].value == 2.0
+    squares = RETURNS[:4] ** 2
+    variance = by_name(judged("variance", [block("variance", 1, 3, [0.0020])]))
+    naive = np.abs(np.diff(squares)).mean()
+    assert variance["mase", 1].value == pytest.approx(abs(0.0020 - 0.0025) / naive)
+
+
+def test_shapes_beside_a_variance_reach_its_crps():
+    """Rows in another order than the variances, and one origin without a mean."""
+    from fleetspec.evaluation.crps import crps
+
+    parts = [
+        block("nu", 1, 3, [5.0]),
+        block("variance", 1, 2, [0.0010, 0.0020]),
+        block("nu", 1, 2, [6.0]),
+        block("mean", 1, 3, [0.01]),
+    ]
+    none = np.full(2, np.nan)
+    deviation, variance = np.array([-0.04, 0.05 - 0.01]), np.array([0.0010, 0.0020])
+    expected = crps(deviation, variance, np.array([6.0, 5.0]), none, none).mean()
+    assert by_name(judged("variance", parts))["crps", 1].value == pytest.approx(expected)
+
+
+def test_periods_are_judged_by_themselves():
+    """A forecast belongs to a period if all of its horizon does."""
+    day = DATES.astype("datetime64[D]")
+    crash = Period("crash", day[4].item(), day[6].item())
+    parts = [block("return", h, 0, [0.0] * 7) for h in (1, 2)]
+    scores = judged("return", parts, periods=(crash, Period("later", date(2026, 1, 1), date(2026, 2, 1))))
+    found = {(s.metric, s.horizon): s for s in scores if s.period == "crash"}
+    assert {s.period for s in scores} == {"", "crash"}
+    # One bar: those of bars 4, 5 and 6; two bars: 4 with 5, and 5 with 6.
+    assert (found["mae", 1].n, found["mae", 2].n) == (3, 2)
+    assert found["mae", 1].value == pytest.approx(0.06)
+    assert found["mae", 2].value == pytest.approx(0.01)
+    # Scaled by what was known before the first forecast of all, not of the period.
+    whole = {(s.metric, s.horizon): s.value for s in scores if not s.period}
+    assert found.keys() <= whole.keys()
+
+
+def test_tests_are_not_made_of_a_period():
+    day = DATES.astype("datetime64[D]")
+    part = [block("value_at_risk", 1, 0, [0.02] * 9, 0.99)]
+    scores = judged("value_at_risk", part, periods=(Period("crash", day[2].item(), day[5].item()),))
+    assert {s.metric for s in scores if s.period} == {"violations", "expected_violations", "pinball"}
+    assert "kupiec_p_value" in {s.metric for s in scores if not s.period}
 
 
 def test_value_at_risk_by_level():
@@ -108,8 +165,8 @@ def test_nothing_realised_gives_nothing():
 
 
 def test_an_unknown_target_is_an_error():
-    with pytest.raises(ValueError, match="no metrics for the target 'covariance'"):
-        judged("covariance", [block("covariance", 1, 0, [0.1])])
+    with pytest.raises(ValueError, match="no metrics for the target 'skew'"):
+        judged("skew", [block("skew", 1, 0, [0.1])])
 
 
 def test_an_origin_without_a_bar_is_an_error():

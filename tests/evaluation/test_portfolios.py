@@ -83,7 +83,7 @@ def test_rank_correlations_are_scipys_on_days_with_ties_and_gaps() -> None:
 
 def test_without_a_cadence_there_is_no_portfolio() -> None:
     found = scores([forecasts("A", [0.1, 0.2])], market(A=[0.0, 0.1, 0.1]), 0, ranked=False)
-    assert set(found) == {"rmse", "mae", "rmse_ratio_to_zero"}
+    assert set(found) == {"rmse", "mae", "rmse_ratio_to_zero", "smape"}
 
 
 def test_series_are_pooled_each_with_its_own_bars() -> None:

@@ -13,6 +13,8 @@ SMALL = {
     "nbeats": {"backcast": "20", "hidden": "8", "blocks": "1", "layers": "1", "epochs": "1"},
     "xgboost": {"n_estimators": "10"},
     "lightgbm": {"n_estimators": "10"},
+    "catboost": {"n_estimators": "10"},
+    "prophet": {"yearly": "off"},
 }
 HORIZON = 2
 

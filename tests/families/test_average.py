@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from family_cases import installed, rows
 
-from fleetspec.family import ForecastRequest, Forecasts, Rejection, SeriesWindow
+from fleetspec.families.average import akaike_weights
+from fleetspec.family import Fit, ForecastRequest, Forecasts, Rejection, SeriesWindow
 
 DATES = np.arange("2025-01-01", "2025-01-07", dtype="datetime64[D]").astype("datetime64[s]")
 
@@ -86,6 +87,50 @@ def test_what_cannot_be_averaged():
         average(block("return", [0.1], first=3), block("return", [0.1], first=4))
     with pytest.raises(Rejection, match="no member forecast"):
         average()
+
+
+def test_akaike_weights_by_hand():
+    """Burnham and Anderson 2002, section 2.6: differences of 0, 2, 7 and 20 have evidence 1, 0.37, 0.03 and 0.00005."""
+    weights = akaike_weights([-100.0, -101.0, -102.5, -110.0], [3, 3, 4, 3])
+    assert weights == pytest.approx([0.7147, 0.2629, 0.0216, 0.0000324], abs=1e-3)
+    total = 1 + 0.36787944 + 0.03019738 + 4.539993e-05
+    assert weights == pytest.approx([1 / total, 0.36787944 / total, 0.03019738 / total, 4.539993e-05 / total], rel=1e-6)
+    # Far from zero, where exp(-AIC / 2) alone is 0 or infinite.
+    assert akaike_weights([-90_000.0, -90_001.0], [3, 3]) == pytest.approx([0.7310586, 0.2689414], rel=1e-6)
+
+
+def weighed(fits, *members: Forecasts) -> Forecasts:
+    family = installed("average")
+    params = family.params(weights="aic")
+    asked = ForecastRequest(None, (window("A"),), 3, (1,), params, (), members=members, member_fits=tuple(fits))
+    return family.forecast(asked)
+
+
+def one_fit(likelihood: float, parameters: int, bars: int = 500) -> Fit:
+    return Fit({f"p{i}": 1.0 for i in range(parameters)}, bars, likelihood)
+
+
+def test_weights_by_fit_reach_variance_mean_and_tail():
+    members = [
+        Forecasts.joined([block("variance", [v] * 3), block("mean", [m] * 3), block("nu", [nu] * 3)])
+        for v, m, nu in ((1e-4, 0.001, 5.0), (3e-4, 0.003, math.inf))
+    ]
+    # AIC 2 * 4 + 200 = 208 and 2 * 3 + 200 = 206: weights 1 / (1 + e) and e / (1 + e).
+    made = weighed([one_fit(-100.0, 4), one_fit(-100.0, 3)], *members)
+    small, large = 1 / (1 + math.e), math.e / (1 + math.e)
+    assert rows(made, "variance", 1) == pytest.approx([small * 1e-4 + large * 3e-4] * 3)
+    assert rows(made, "mean", 1) == pytest.approx([small * 0.001 + large * 0.003] * 3)
+    assert rows(made, "nu", 1) == pytest.approx([1 / (small / 5)] * 3)
+
+
+def test_fits_that_cannot_be_compared():
+    members = [block("variance", [1e-4] * 3), block("variance", [2e-4] * 3)]
+    with pytest.raises(Rejection, match="1 of 2 members have no fit"):
+        weighed([one_fit(-1.0, 2), None], *members)
+    with pytest.raises(Rejection, match="no likelihood"):
+        weighed([one_fit(-1.0, 2), one_fit(math.nan, 2)], *members)
+    with pytest.raises(Rejection, match="fitted on 400 and 500 bars"):
+        weighed([one_fit(-1.0, 2), one_fit(-1.0, 2, 400)], *members)
 
 
 def test_a_skewed_member_has_no_tail_to_average():

@@ -20,6 +20,8 @@ def test_all_are_found():
     assert list(registry()) == [
         "arima",
         "average",
+        "catboost",
+        "dcc",
         "egarch",
         "elasticnet",
         "ets",
@@ -29,6 +31,7 @@ def test_all_are_found():
         "lasso",
         "lightgbm",
         "nbeats",
+        "prophet",
         "ridge",
         "tgarch",
         "vol-scaled",

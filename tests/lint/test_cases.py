@@ -210,6 +210,8 @@ WRONG = [
     ("FS483", "spec: {entrypoint: ' '}"),
     ("FS484", "spec: {entrypointResources: '[1]'}"),
     ("FS485", CONTAINER % "{resources: {limits: {amd.com/gpus: 1}}}"),
+    ("FS485", CONTAINER % "{resources: {limits: {amd.com/spx_nps4: 1}}}"),
+    ("FS485", CONTAINER % "{resources: {limits: {amd.com/cpx: 1}}}"),
     ("FS486", CONTAINER % "{resources: {requests: {memory: 8}, limits: {memory: 8}}}"),
     ("FS486", CONTAINER % "{resources: {requests: {memory: 9000Ti}, limits: {memory: 9000Ti}}}"),
     ("FS488", GROUP % "{groupName: %s}" % ("g" * 60)),

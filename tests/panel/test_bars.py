@@ -206,18 +206,18 @@ def test_bars_that_rows_do_not_add_up_to(tmp_path: Path) -> None:
         bars(tmp_path, rows_of(stamps), "5m")
 
 
-def test_two_rows_of_a_day_in_daily_data_are_an_error(tmp_path: Path) -> None:
+def test_two_rows_of_a_day_in_daily_data_are_counted(tmp_path: Path) -> None:
     stamps = weekdays(date(2025, 1, 1), date(2025, 3, 1))
-    stamps[5:5] = [stamps[4] + timedelta(hours=16)]
-    with pytest.raises(SourceError, match="series 'A' has more than one row on 2025-01-07"):
-        bars(tmp_path, rows_of(stamps), "1 session")
+    once = bars(tmp_path, rows_of(stamps), "1 session")
+    assert once.repeated == 0
+    twice = bars(tmp_path, rows_of([*stamps[:5], stamps[4] + timedelta(hours=16), *stamps[5:]]), "1 session")
+    assert (twice.repeated, len(twice)) == (1, len(once))
+    assert (twice.dates == once.dates).all()
 
 
-def test_an_hour_that_comes_twice(tmp_path: Path) -> None:
+def test_an_hour_that_comes_twice_is_counted(tmp_path: Path) -> None:
     stamps = five_minutes(weekdays(date(2025, 1, 1), date(2025, 1, 9)))
-    with pytest.raises(SourceError, match="more than one row at 2025-01-01 09:40") as caught:
-        bars(tmp_path, rows_of([*stamps, stamps[1]]), "5m")
-    assert "UTC has not" in caught.value.help
+    assert bars(tmp_path, rows_of([*stamps, stamps[1]]), "5m").repeated == 1
 
 
 @pytest.mark.parametrize(

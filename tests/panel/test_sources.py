@@ -73,8 +73,15 @@ def test_order_of_rows_does_not_matter(csv):
 def test_only_some(csv):
     text = "ticker,date,close\nA,2025-01-02,1\nA,2025-01-03,2\nB,2025-01-02,1\nB,2025-01-02,2\n"
     assert list(load(csv(text), only=["A", "Z"])) == ["A"]
-    with pytest.raises(SourceError, match="more than one row"):
-        load(csv(text))
+    assert list(load(csv(text))) == ["A", "B"]
+
+
+def test_of_rows_at_one_time_the_first_counts(csv):
+    text = "ticker,date,close\nA,2025-01-03,2\nA,2025-01-02,1\nA,2025-01-03,8\nA,2025-01-06,\nA,2025-01-06,4\n"
+    found = load(csv(text))["A"]
+    assert list(found.returns) == [np.log(2.0)]
+    # A row without a value is a row: the other one of its day is the repeated one.
+    assert (found.repeated, found.missing) == (2, 1)
 
 
 def test_nothing_but_missing(csv):
@@ -106,11 +113,6 @@ def test_arrays_are_read_only(csv):
         ("ticker,date,close\nA,2025-01-02,1\nA,2025-01-03,0\n", "the price of 'A' on 2025-01-03 is 0", "above 0"),
         ("ticker,date,close\nA,2025-01-02,-37.63\n", "the price of 'A' on 2025-01-02 is -37.63", "above 0"),
         ("ticker,date,close\nA,2025-01-02,inf\n", "the value of 'A' on 2025-01-02 is infinite", "empty"),
-        (
-            "ticker,date,close\nA,2025-01-02,1\nA,2025-01-02,2\n",
-            "series 'A' has more than one row on 2025-01-02",
-            "one row",
-        ),
         ("ticker,date,close\n ,2025-01-02,1\n", "'ticker' is empty in row 1", "name of its series"),
         ("ticker,date,close\nA,2025-01-02,1,9\n", "cannot be read as csv", "csv table"),
         ("", "cannot be read as csv", "csv table"),

@@ -8,6 +8,7 @@ from typing import Any
 
 from fleetspec.catalog.layouts import layouts
 from fleetspec.catalog.loading import shipped
+from fleetspec.planner.offers import lost_share
 from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import (
     CapacityPool,
@@ -185,3 +186,61 @@ def drawn(seed: int) -> CapacityProblem:
 
 def with_caps(one: CapacityProblem, extra: int) -> CapacityProblem:
     return replace(one, pools=tuple(replace(pool, cap=pool.cap + extra) for pool in one.pools))
+
+
+def mixed_night(hours: float) -> CapacityProblem:
+    """About 42,500 jobs in 30 classes and 3 stages, on two sizes of CPU nodes, H100s and A100s that may be cut, and
+    RTX 4090s; most of its cost are neural fits that need 9 GiB of GPU memory."""
+    pools = [
+        cpu_pool("cpu-32", 1.5539, 31, 40, 120, 120_000),
+        cpu_pool("cpu-90", 4.0859, 89, 10, 120, 340_000),
+        mig_pool("h100", 11.0612, 8, 300),
+        mig_pool("a100", 3.6730, 8, 300, cpu=11, device="A100-40GB"),
+        whole_gpu_pool("rtx-4090", 1.38, 6, 120),
+    ]
+    h100, a100 = pools[2], pools[3]
+    classes: list[DemandClass] = []
+    for universe, series in (("equities", 2000), ("fx", 60)):
+        for family, seconds in (("garch", 0.15), ("egarch", 0.32), ("gjr", 0.19), ("dcc", 1.9)):
+            for stage, task, t in ((0, "fit", seconds * 10), (1, "forecast", seconds / 10)):
+                where = {"cpu-32": t, "cpu-90": t * 0.9}
+                classes.append(job_class(f"{universe}/vol/{family}/{task}", series, stage, memory=700, **where))
+        for stage, task, t in ((0, "fit", 2.2), (1, "forecast", 0.1)):
+            where = {"cpu-32": t * 4, "cpu-90": t * 4, "h100": on_mig(h100, t / 3.5, 1024)}
+            where |= {"a100": on_mig(a100, t / 1.8, 1024), "rtx-4090": {"gpu": t}}
+            classes.append(job_class(f"{universe}/trees/xgboost/{task}", 4 * series, stage, memory=1500, **where))
+        classes.append(job_class(f"{universe}/var/vol-scaled/forecast", 4 * series, 2, **{"cpu-32": 0.02}))
+    for universe, jobs in (("fx", 250), ("equities", 400)):
+        for stage, task, t in ((0, "fit", 700.0), (1, "forecast", 2.0)):
+            where = {"h100": on_mig(h100, t / 3.5, 9000), "a100": on_mig(a100, t / 1.8, 9000), "rtx-4090": {"gpu": t}}
+            classes.append(
+                job_class(f"{universe}/deep/nbeats/{task}", jobs, stage, memory=1500, gpu_memory=9000, **where)
+            )
+    return problem(classes, pools, round(hours * 3600), None, 120)
+
+
+def with_spot(posed: CapacityProblem, price: float, preempt: float) -> CapacityProblem:
+    """Spot nodes beside the CPU pools and H100s, at a share of their price, ``preempt`` of them taken back an hour."""
+    spots = {
+        pool.name: replace(
+            pool,
+            name=f"{pool.name}-spot",
+            pool_of=pool.name,
+            purchase="spot",
+            usd_per_hour=pool.usd_per_hour * price,
+            preempt_per_hour=preempt,
+        )
+        for pool in posed.pools
+        if pool.name.startswith("cpu") or pool.name == "h100"
+    }
+
+    def beside(one: DemandClass) -> DemandClass:
+        more = []
+        for place in one.placements:
+            if place.pool in spots:
+                pool = spots[place.pool]
+                lost = lost_share(pool, place.seconds)
+                more.append(replace(place, pool=pool.name, seconds=place.seconds * (1 + lost), lost=lost))
+        return replace(one, placements=(*one.placements, *more))
+
+    return replace(posed, pools=(*posed.pools, *spots.values()), classes=tuple(map(beside, posed.classes)))

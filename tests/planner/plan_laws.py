@@ -11,10 +11,12 @@ from dataclasses import replace
 from capacity_problems import HEADER, cpu_pool, with_caps
 
 from fleetspec.planner.formulation import free_lengths
-from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Plan, Suggestion, violations
+from fleetspec.planner.ladder import RUNGS
+from fleetspec.planner.planning import make_plan, solve
+from fleetspec.planner.plans import Plan, Suggestion
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 from fleetspec.units import Duration, Money, Share
 
 BACKTEST = replace(HEADER, run="backtest", deadline="")
@@ -54,7 +56,7 @@ def applied(posed: CapacityProblem, one: Suggestion) -> CapacityProblem:
     match one.route[0], one.route[-1]:
         case "hardware", "max":
             pools = tuple(
-                replace(pool, cap=int(one.proposed)) if pool.name == one.route[1] else pool for pool in posed.pools
+                replace(pool, cap=int(one.proposed)) if pool.spec_name == one.route[1] else pool for pool in posed.pools
             )
             return replace(posed, pools=pools)
         case "budget", _:
@@ -80,6 +82,24 @@ def more_is_never_dearer(posed: CapacityProblem) -> list[str]:
         for what, changed in freer.items()
         if (after := bound(changed)) > base * (1 + CLOSE) + 1e-9
     ]
+
+
+def more_time_costs_no_more(posed: CapacityProblem) -> list[str]:
+    """The executed plan for twice the time, or for the next rung, is no dearer than that for the rung below it."""
+    if posed.on_time is not None or posed.objective != "cost":
+        return []
+    rung = max((one for one in RUNGS if one <= posed.deadline_seconds), default=0)
+    if rung <= posed.overhead_seconds:
+        return []
+    early, found = solve(replace(posed, deadline_seconds=rung, budget_usd=None)), []
+    for later in (posed.deadline_seconds, 2 * posed.deadline_seconds, *RUNGS[RUNGS.index(rung) + 1 :][:1]):
+        late = solve(replace(posed, deadline_seconds=later, budget_usd=None))
+        if early.verdict == "feasible" and early.replay is not None:
+            if late.replay is None or late.verdict != "feasible":
+                found.append(f"a plan holds within {rung} s and none within {later} s")
+            elif late.replay.cost_usd > early.replay.cost_usd * (1 + CLOSE) + 1e-9:
+                found.append(f"{later} s cost {late.replay.cost_usd}, {rung} s cost {early.replay.cost_usd}")
+    return found
 
 
 def names_do_not_matter(posed: CapacityProblem) -> list[str]:
@@ -108,4 +128,5 @@ def broken(posed: CapacityProblem) -> tuple[Plan, list[str]]:
     """The plan of a problem, and every law it breaks."""
     plan = make_plan(posed, BACKTEST)
     found = [*sound(posed, plan), *suggestions_help(posed, plan), *more_is_never_dearer(posed)]
+    found += more_time_costs_no_more(posed)
     return plan, [*found, *names_do_not_matter(posed), *same_bytes(posed, plan)]

@@ -13,10 +13,10 @@ from fleetspec.planner.headroom import headroom, padded, quantile
 from fleetspec.planner.judge import nights
 from fleetspec.planner.noise import JUDGED_ON, USUAL
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.relax import report_verdict
 from fleetspec.planner.simulate import replay
+from fleetspec.planner.violations import violations
 from fleetspec.rules.capacity import UNSURE
 
 

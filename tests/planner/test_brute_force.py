@@ -11,8 +11,8 @@ from capacity_problems import HEADER, cpu_pool, job_class, problem
 
 from fleetspec.planner.formulation import IDLE_SECONDS
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.violations import violations
 
 
 def tiny(seed: int) -> CapacityProblem:

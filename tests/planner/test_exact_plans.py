@@ -12,7 +12,7 @@ from capacity_problems import HEADER, cpu_pool, job_class, problem
 from exact_plans import optimum, tiny
 
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
+from fleetspec.planner.violations import violations
 
 
 def test_the_optimum_by_hand() -> None:

@@ -8,11 +8,19 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from capacity_problems import HEADER, cpu_pool, drawn, job_class, problem, production
+from waiting import crossing, waiting
 
-from fleetspec.planner.judge import judge, nights, wilson
+from fleetspec.planner.assembly import Findings, assemble
+from fleetspec.planner.formulation import Allocation
+from fleetspec.planner.judge import MOST_NODES, judge, nights, wilson
 from fleetspec.planner.judge_rooms import Load, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TIGHTENED_ON, Noise
 from fleetspec.planner.planning import make_plan
+from fleetspec.planner.plans import Plan
+from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.simulate import replay
+from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 
 
 def loads(trials: int, *listed: tuple[int, int, float, float]) -> list[Load]:
@@ -122,3 +130,72 @@ def test_wilson_covers_a_share_it_has_seen() -> None:
     assert wilson(0.8, 10) == pytest.approx((0.490, 0.943), abs=5e-4)
     low, high = wilson(1.0, 100)
     assert 0.96 < low < high == 1.0
+
+
+def test_stages_that_overlap_end_when_single_jobs_do() -> None:
+    """Jobs of two chains that cross, drawn one by one: each class when the one before it in its chain has ended, first
+    come, first served."""
+    posed = crossing()
+    plan = make_plan(posed, HEADER)
+    assert plan.overlap is not None
+    noise, trials = replace(NONE, jobs=3.0), 4000
+    ends = nights(posed, plan, 4, trials, noise).ends
+    rng, spread = np.random.default_rng(8), 3.0 * posed.classes[0].placements[0].spread
+
+    def draw(count: int) -> np.ndarray:
+        return 10.0 * np.exp(spread * rng.standard_normal((trials, count)) - spread**2 / 2)
+
+    first, second = draw(10).sum(axis=1), draw(2).sum(axis=1)
+    third = second + draw(8).sum(axis=1)
+    seen = np.maximum(first, third) + draw(2).sum(axis=1)
+    for level in (0.05, 0.5, 0.95):
+        assert np.quantile(ends, level) == pytest.approx(np.quantile(seen, level), rel=0.02)
+    # Without chance it is the plan, and what both pools cost.
+    calm = nights(posed, plan, 4, 2, NONE)
+    assert calm.ends == pytest.approx(plan.end_seconds)
+    assert calm.costs == pytest.approx(plan.cost_usd)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_without_chance_overlap_is_the_plan_too(seed: int) -> None:
+    posed = waiting(seed)
+    plan = make_plan(posed, HEADER)
+    found = nights(posed, plan, 1, 3, NONE)
+    assert found.ends == pytest.approx(plan.end_seconds)
+    assert found.costs == pytest.approx(plan.cost_usd)
+
+
+def fewer_nodes_later(stage_nodes: int) -> tuple[CapacityProblem, Plan]:
+    """Eight equal jobs on two nodes, then four on ``stage_nodes`` of them."""
+    posed = problem(
+        [job_class("u/g/a/fit", 8, 0, cpu=60.0), job_class("u/g/b/fit", 4, 1, cpu=60.0)], [cpu_pool(boot=30)], 3600
+    )
+    allocation = Allocation({0: 90.0, 1: 60.0}, {(0, "", 0): 2, (0, "", 1): stage_nodes}, {(0, 0): 1, (1, 0): 1}, "")
+    land = survey(posed)
+    return posed, assemble(land, HEADER, Findings("feasible", None, replay(land, allocation), 0, (), ()))
+
+
+def test_a_node_that_only_waits_does_not_work() -> None:
+    posed, plan = fewer_nodes_later(1)
+    use = plan.stages[1].pools[0]
+    assert (use.nodes, use.waiting) == (2, (("", 1),))
+    assert violations(posed, plan) == []
+    # What the judge makes of the stage is the same as if the waiting node were gone.
+    alone = replace(plan, stages=(plan.stages[0], replace(plan.stages[1], pools=(replace(use, nodes=1, waiting=()),))))
+    noise = Noise(0.1, 0.25, 0.0, 0.0, 0.0, 0.0)
+    assert nights(posed, plan, 4, 500, noise).ends == pytest.approx(nights(posed, alone, 4, 500, noise).ends)
+    assert fewer_nodes_later(2)[1].stages[1].pools[0].waiting == ()
+
+
+def test_boots_of_very_many_nodes_are_drawn_for_some() -> None:
+    """A stage of 4,000 nodes ends when one of 256 times fewer jobs on 256 nodes does, and takes no more memory."""
+    ends = []
+    for nodes in (MOST_NODES, 4000):
+        posed = problem([job_class("u/g/a/fit", nodes * 8, cpu=60.0)], [cpu_pool(cap=nodes, boot=30)], 3600)
+        land = survey(posed)
+        made = replay(land, Allocation({0: 150.0}, {(0, "", 0): nodes}, {(0, 0): 1.0}, ""))
+        plan = assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+        ends.append(
+            np.quantile(nights(posed, plan, 4, 1000, Noise(0.1, 0.25, 0.0, 0.0, 0.0, 0.0)).ends, [0.1, 0.5, 0.9])
+        )
+    assert ends[1] == pytest.approx(ends[0], rel=0.05)

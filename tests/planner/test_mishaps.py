@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from capacity_problems import HEADER, cpu_pool, drawn, job_class, mig_pool, problem
+from capacity_problems import HEADER, cpu_pool, drawn, job_class, mig_pool, on_mig, problem
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -103,3 +103,25 @@ def test_laws_of_mishaps(seed: int) -> None:
         if one.holds:
             assert one.end_seconds is not None
             assert one.end_seconds <= posed.deadline_seconds + 1e-6
+
+
+def test_the_worst_comes_first_and_says_a_way_out() -> None:
+    """GPU jobs that run nowhere else fall with their pool; late data only cost time; a spare CPU node costs nothing."""
+    gpu = mig_pool(cap=1)
+    posed = problem(
+        [job_class("u/g/a/fit", 30, gpu_memory=9000, gpu=on_mig(gpu, 60.0, 9000)), job_class("u/g/b/fit", 4, cpu=10.0)],
+        [cpu_pool(), gpu],
+        deadline=3 * LATE,
+    )
+    found = mishaps(posed, make_plan(posed, HEADER), NOTHING)
+    assert [one.what for one in found][:2] == ["no node of gpu (1 planned)", "no node of cpu (1 planned)"]
+    assert [one.holds for one in found] == [False, False, True]
+    assert found[0].way_out == "a second pool under hardware, with GPUs that hold them, not H100-80GB alone"
+    assert found[2].way_out == ""
+
+
+def test_what_is_late_is_said_with_the_time_it_lacks() -> None:
+    posed = problem([job_class(jobs=40, cpu=100.0)], [cpu_pool(cap=1)], deadline=LATE + 550)
+    late = told(posed)["data 60 minutes late"]
+    # 1,000 s of work from 3,600 s on end at 4,600 s: 450 s, in whole minutes 8, after the deadline.
+    assert late.way_out == "schedule.deadline 8m later"

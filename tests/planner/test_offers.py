@@ -16,10 +16,10 @@ from fleetspec.planner.judge import judge, nights
 from fleetspec.planner.noise import NONE, USUAL
 from fleetspec.planner.offers import lost_share, offers_of, restart_seconds, turns_factor
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityProblem, DemandClass
 from fleetspec.planner.shadow import shadow_prices
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 
 LAWS = settings(max_examples=12, deadline=None, derandomize=True)
 

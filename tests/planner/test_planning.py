@@ -28,10 +28,11 @@ from fleetspec.diagnostics import Report
 from fleetspec.planner.formulation import free_lengths
 from fleetspec.planner.planjson import plan_from_json
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Plan, violations
+from fleetspec.planner.plans import Plan
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.relax import report_verdict
 from fleetspec.planner.terrain import survey
+from fleetspec.planner.violations import violations
 from fleetspec.rules import capacity as rules
 
 HERE = Path(__file__).parent

@@ -22,9 +22,9 @@ from fleetspec.families import registry
 from fleetspec.family import Family, Params, Profile
 from fleetspec.planner.offers import usable_memory
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.pose import header_of, pose
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.violations import violations
 
 POOLS: dict[str, dict[str, str]] = {
     "cpu": {"cpu": "16", "memory": "64Gi", "price": "0.80 USD/h", "max": "20", "boot": "2m"},
@@ -229,7 +229,7 @@ def test_the_window_and_the_budget_of_a_night() -> None:
     assert problem.overhead_seconds == make_spec().cluster.startup.seconds == 120
     header = header_of(graph, make_spec(), shipped(), "text", b"lock")
     assert header.deadline == "open - 1h30m"
-    assert header.night.endswith("the shortest of 5 nights")
+    assert header.night.endswith("2026-11-24 13:00 UTC")
 
 
 def test_the_window_and_the_budget_of_a_backtest() -> None:

@@ -8,8 +8,8 @@ import pytest
 from capacity_problems import HEADER, cpu_pool, job_class, problem, production
 
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.soonest import soonest_end
+from fleetspec.planner.violations import violations
 
 
 def test_as_many_nodes_as_the_budget_pays_for() -> None:

@@ -10,8 +10,8 @@ from capacity_problems import HEADER, cpu_pool, job_class, mig_pool, on_mig, pro
 
 from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import violations
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.violations import violations
 
 JOBS = job_class(jobs=100, cpu=1.0)
 

@@ -140,6 +140,16 @@ POOLS = (
 )
 
 
+PARTITIONED = PoolLine(
+    "gpu-amd", "MI300X", 8, 96, 1843200, 20.0, "spec", 3, 3, 240,
+    (
+        WorkerLine("8xcpx-nps4", "cpx-nps4", 128, 64, 1, 26624),
+        WorkerLine("1xspx-nps1", "spx-nps1", 8, 8, 11, 212992),
+    ),
+)  # fmt: skip
+"""Two nodes of eight GPUs in eight partitions each, and one whose GPUs are whole."""
+
+
 def make_plan(**changes: Any) -> Plan:
     plan = Plan(
         fleet="demo",

@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
-import pytest
 from handmade import make, make_plan, make_spec, parsed
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -17,12 +16,13 @@ from fleetspec.renderer.manifests import Manifests
 HEAD, SUBMITTER, AUTOSCALER = (2000, 8192), (250, 256), (500, 1024)
 """Thousandths of a core and MiB, as docs/adr and the manifests have them."""
 MIG = {"mig-1g.10gb": 7, "mig-2g.20gb": 3, "mig-3g.40gb": 2, "mig-1g.10gb+me": 1}
-FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MODES = {"spx-nps1": 1, "dpx-nps1": 2, "qpx-nps1": 4, "cpx-nps1": 8, "cpx-nps4": 8}
+MANY = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
 def pool_lines(draw: st.DrawFn, name: str) -> PoolLine:
-    kind = draw(st.sampled_from(["cpu", "nvidia", "amd", "mig"]))
+    kind = draw(st.sampled_from(["cpu", "nvidia", "amd", "partitions", "mig", "shared"]))
     nodes, cores = draw(st.integers(1, 5)), draw(st.integers(1, 32))
     memory = draw(st.integers(256, 400_000))
     gpus = draw(st.sampled_from([1, 2, 8]))
@@ -34,10 +34,24 @@ def pool_lines(draw: st.DrawFn, name: str) -> PoolLine:
         workers = tuple(
             WorkerLine(f"p-{slot}", slot, nodes * count, count, cores, memory) for slot, count in per_node.items()
         )
+    elif kind == "partitions":
+        modes = draw(st.lists(st.sampled_from(sorted(MODES)), min_size=1, max_size=3, unique=True))
+        workers = tuple(
+            WorkerLine(f"{MODES[mode]}x{mode}", mode, nodes * gpus * MODES[mode], gpus * MODES[mode], cores, memory)
+            for mode in modes
+        )
+    elif kind == "shared":
+        many = draw(st.integers(2, 16))
+        workers = (WorkerLine(f"{many}xshared-{many}", f"shared-{many}", nodes * many, many, cores, memory),)
     else:
         workers = (WorkerLine(f"{gpus}xgpu", "gpu", nodes * gpus, gpus, cores, memory),)
-    gpu = {"cpu": None, "nvidia": "RTX-4090", "amd": "MI300X", "mig": "H100-80GB"}[kind]
-    return PoolLine(name, gpu, 0 if gpu is None else gpus, 64, 500_000, 1.0, "spec", 9, nodes, 60, workers)
+    gpu = {"cpu": None, "nvidia": "RTX-4090", "mig": "H100-80GB", "shared": "RTX-4090"}.get(kind, "MI300X")
+    sharing = draw(st.sampled_from(["mps", "time-slice"])) if kind == "shared" else ""
+    purchase: Any = draw(st.sampled_from(["on-demand", "spot", "owned"]))
+    return PoolLine(
+        name, gpu, 0 if gpu is None else gpus, 64, 500_000, 1.0, "spec", 9, nodes, 60, workers,
+        purchase=purchase, sharing=sharing,
+    )  # fmt: skip
 
 
 plans = st.lists(st.sampled_from(["a", "b-2", "gpu-h100-mig", "x" * 40]), min_size=1, max_size=4, unique=True).flatmap(
@@ -86,14 +100,17 @@ def planned(pools: tuple[PoolLine, ...], autoscaled: bool) -> Counter[str]:
             total["memory"] += line.workers * line.memory_mib
             if line.slot.startswith("mig-"):
                 total["nvidia.com/" + line.slot.replace("+", ".")] += line.workers
+            elif "-nps" in line.slot:
+                total["amd.com/" + line.slot.replace("-", "_")] += line.workers
+            elif line.slot.startswith("shared-"):
+                total["nvidia.com/gpu.shared"] += line.workers
             elif line.slot == "gpu":
                 total["amd.com/gpu" if pool.gpu == "MI300X" else "nvidia.com/gpu"] += line.workers
     return total
 
 
-@pytest.mark.parametrize("queued", [False, True])
-@given(pools=plans)
-@FEW
+@given(queued=st.booleans(), pools=plans)
+@MANY
 def test_the_sum_of_requests_is_the_plans(queued: bool, pools: tuple[PoolLine, ...]) -> None:
     spec = make_spec(queue={"kueue": "q"} if queued else None)
     rendered = replace(make(), plan=make_plan(pools=pools), spec=spec).render()

@@ -50,7 +50,7 @@ def test_what_is_rendered_passes(made: Made) -> None:
         ("rayjob.yaml", "maxReplicas: 2", "maxReplicas: 0", "leaves the autoscaler no range"),
         ("rayjob.yaml", "maxReplicas: 2", "maxReplicas: 2\n        replicas: 2", "leaves the autoscaler no range"),
         ("rayjob.yaml", 'CPU: "15"', "CPU: 15", "a resource that is no string"),
-        ("rayjob.yaml", '          "mig_3g_40gb": "1"\n', "", "MIG slice that Ray does not see"),
+        ("rayjob.yaml", '          "mig_3g_40gb": "1"\n', "", "slice or partition that Ray does not see"),
         ("rayjob.yaml", '          GPU: "1"\n', "", "one GPU or slice"),
         ("rayjob.yaml", '"amd.com/gpu": "1"', '"amd.com/gpu": "2"', "one GPU or slice"),
         ("rayjob.yaml", "runAsNonRoot: true, ", "", "Pod Security restricted"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from crd_schema import PLURALS, crd_errors
+from kube_schema import RELEASES, core_errors
 from variants import variants
 
 from fleetspec.diagnostics import Report, Source
@@ -16,9 +18,9 @@ from fleetspec.lint.linting import lint
 from fleetspec.renderer.manifests import Manifests
 from fleetspec.renderer.pods import as_text
 
-RELEASES = [f"1.{minor}" for minor in range(25, 38)]
-NO_SCHEMA = {"PodMonitor"}
-"""Kinds of a project whose schema is not at hand: names and labels are all that is checked of them."""
+NO_SCHEMA = {"DeviceConfig", "PodMonitor"}
+"""Kinds of projects whose schemas are not at hand: names and labels are all that is checked of them here. The fields of
+a DeviceConfig are held against a copy of its schema in test_partitions."""
 
 VOLUMES = {"configMap", "persistentVolumeClaim", "emptyDir", "projected"}
 
@@ -36,28 +38,36 @@ def distinct(rendered: dict[str, Manifests]) -> list[dict[str, Any]]:
     return objects + [pod for stream in sorted(streams) for pod in yaml.load_all(stream, Loader=yaml.CSafeLoader)]
 
 
-@pytest.fixture(scope="module")
-def core(rendered: dict[str, Manifests]) -> list[dict[str, Any]]:
-    """The objects of the two variants that together hold every kind, and their pods."""
-    return distinct({name: rendered[name] for name in ("plain", "everything")})
-
-
 def test_ray_and_kueue_take_what_is_theirs(shared: Path, rendered: dict[str, Manifests]) -> None:
     theirs = [value for value in distinct(rendered) if value["kind"] in PLURALS]
     assert {value["kind"] for value in theirs} == {"RayJob", "ClusterQueue", "LocalQueue", "ResourceFlavor"}
     assert [error for value in theirs for error in crd_errors(shared / "crds", value)] == []
 
 
+@pytest.fixture(scope="module")
+def core(rendered: dict[str, Manifests]) -> list[dict[str, Any]]:
+    return [value for value in distinct(rendered) if value["kind"] not in PLURALS and value["kind"] not in NO_SCHEMA]
+
+
 @pytest.mark.parametrize("release", RELEASES)
 def test_kubernetes_takes_the_rest(core: list[dict[str, Any]], release: str) -> None:
-    validator = pytest.importorskip("kubernetes_validate", reason="NOT CHECKED AGAINST KUBERNETES: it is absent")
-    kinds = set()
-    for value in core:
-        if value["kind"] in PLURALS or value["kind"] in NO_SCHEMA:
-            continue
-        kinds.add(value["kind"])
-        validator.validate(value, release, strict=True)
+    pytest.importorskip("kubernetes_validate", reason="NOT CHECKED AGAINST KUBERNETES: it is absent")
+    kinds = {value["kind"] for value in core}
     assert {"Namespace", "NetworkPolicy", "PodDisruptionBudget", "CronJob", "Role", "PriorityClass", "Pod"} <= kinds
+    assert [error for value in core for error in core_errors(value, release)] == []
+
+
+@pytest.mark.parametrize("release", [RELEASES[0], RELEASES[-1]])
+def test_schemas_read_once_judge_as_the_package_does(core: list[dict[str, Any]], release: str) -> None:
+    validator = pytest.importorskip("kubernetes_validate", reason="NOT CHECKED AGAINST KUBERNETES: it is absent")
+    pod = next(value for value in core if value["kind"] == "Pod")
+    broken = copy.deepcopy(pod)
+    broken["spec"]["containers"][0]["imagePullPolicies"] = "Always"
+    assert core_errors(pod, release) == []
+    validator.validate(pod, release, strict=True)
+    assert core_errors(broken, release)
+    with pytest.raises(validator.ValidationError):
+        validator.validate(broken, release, strict=True)
 
 
 def test_our_linter_has_nothing_to_say(rendered: dict[str, Manifests]) -> None:
@@ -67,25 +77,28 @@ def test_our_linter_has_nothing_to_say(rendered: dict[str, Manifests]) -> None:
         assert [f"{name} {each.rule.code} {each.message}" for each in report] == []
 
 
-def test_every_pod_passes_pod_security_restricted(rendered: dict[str, Manifests]) -> None:
+def restricted_faults(value: dict[str, Any]) -> list[str]:
     """The profile said in full: https://kubernetes.io/docs/concepts/security/pod-security-standards/."""
-    for value in distinct(rendered):
-        spec = value["spec"] if value["kind"] == "Pod" else None
-        if value["kind"] == "CronJob":
-            spec = value["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        if spec is None:
-            continue
-        assert spec["securityContext"]["runAsNonRoot"] is True
-        assert spec["securityContext"]["runAsUser"] > 0
-        assert spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
-        assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
-        assert all(
-            v.keys() & {"configMap", "persistentVolumeClaim", "emptyDir", "projected"} for v in spec.get("volumes", ())
-        )
-        for container in [*spec["containers"], *spec.get("initContainers", ())]:
-            security = container["securityContext"]
-            assert security["allowPrivilegeEscalation"] is False
-            assert security["capabilities"] == {"drop": ["ALL"]}
+    spec = value["spec"] if value["kind"] == "Pod" else None
+    if value["kind"] == "CronJob":
+        spec = value["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    if spec is None:
+        return []
+    inner = [each["securityContext"] for each in (*spec["containers"], *spec.get("initContainers", ()))]
+    passes = {
+        "runs as somebody else than root": spec["securityContext"]["runAsNonRoot"] is True
+        and spec["securityContext"]["runAsUser"] > 0,
+        "seccomp": spec["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault",
+        "no namespace of the host": not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(),
+        "volumes": all(v.keys() & VOLUMES for v in spec.get("volumes", ())),
+        "no escalation": all(each["allowPrivilegeEscalation"] is False for each in inner),
+        "no capabilities": all(each["capabilities"] == {"drop": ["ALL"]} for each in inner),
+    }
+    return [f"{value['metadata']['name']}: {what}" for what, held in passes.items() if not held]
+
+
+def test_every_pod_passes_pod_security_restricted(rendered: dict[str, Manifests]) -> None:
+    assert [fault for value in distinct(rendered) for fault in restricted_faults(value)] == []
 
 
 def test_only_the_head_and_the_launcher_hold_a_token(rendered: dict[str, Manifests]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from handmade import Made, make, make_spec
+from handmade import PARTITIONED, POOLS, Made, make, make_plan, make_spec
 
 ALL = {"launch": "cronjob", "gitops": "argocd", "metrics": "podmonitor"}
 QUEUE = {"kueue": "quant-prod", "priority": "nightly"}
@@ -22,5 +22,6 @@ def variants() -> dict[str, Made]:
         "fixed": replace(made, spec=make_spec(workers="fixed")),
         "everything": replace(made, spec=make_spec(queue=QUEUE, **ALL)),
         "remote": replace(made, spec=remote),
+        "partitioned": replace(made, plan=make_plan(pools=(*POOLS[:2], PARTITIONED)), spec=make_spec(queue=QUEUE)),
         "in pieces": replace(made, lock=random.Random(1).randbytes(800_000).hex().encode()),
     }

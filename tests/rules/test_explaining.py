@@ -67,8 +67,9 @@ def test_without_a_code_all_are_listed_room_by_room() -> None:
     answer = explain("--format", "json")
     told = json.loads(answer.stdout)["rooms"]
     assert [room["name"] for room in told] == [
-        *("reading", "shape", "meaning", "meaning_models", "meaning_operation", "data", "changing"),
-        *("capacity", "manifests", "lint_schema", "lint_operator", "lint_kueue", "lint_pods", "lint_traps", "running"),
+        *("reading", "shape", "meaning", "meaning_models", "meaning_operation", "data", "pricing", "changing"),
+        *("capacity", "manifests", "evaluation"),
+        *("lint_schema", "lint_operator", "lint_kueue", "lint_pods", "lint_traps", "running"),
         "calibration",
         *("revisions", "forges", "policies", "cluster"),
     ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,7 +21,7 @@ import pytest
 import toy_fleet
 
 from fleetspec.objects import ObjectPath, file_system
-from fleetspec.runtime.driver import RunRequest
+from fleetspec.runtime.request import RunRequest
 
 
 @dataclass
@@ -58,28 +60,48 @@ def trace(tmp_path: Path) -> Callable[[], list[str]]:
     return lambda: path.read_text().split() if path.exists() else []
 
 
-@pytest.fixture(scope="session")
-def object_store() -> Iterator[str]:
-    """The address of an object store on this machine that speaks S3: moto's server, from a venv of its own."""
-    own = Path(__file__).parents[2] / ".venv-moto" / "bin" / "moto_server"
-    server = os.environ.get("MOTO_SERVER") or (str(own) if own.exists() else shutil.which("moto_server"))
+@contextlib.contextmanager
+def _served(variable: str, program: str, *arguments: str) -> Iterator[str]:
+    """The address of an object store on this machine, from a venv of its own, which ``variable`` may name."""
+    own = Path(__file__).parents[2] / ".venv-moto" / "bin" / program
+    server = os.environ.get(variable) or (str(own) if own.exists() else shutil.which(program))
     if server is None:
-        pytest.skip("there is no moto_server, buckets are not tested: `make .venv-moto/stamp` installs it")
+        pytest.skip(f"there is no {program}, such buckets are not tested: `make .venv-moto/stamp` installs it")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
+    command = [server, *arguments, str(port)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     address = f"http://127.0.0.1:{port}"
     try:
         for _ in range(600):
-            with contextlib.suppress(OSError):
+            try:
                 urllib.request.urlopen(address, timeout=5).close()
+            except urllib.error.HTTPError:
                 break
-            time.sleep(0.1)
+            except OSError:
+                time.sleep(0.1)
+            else:
+                break
         yield address
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[str]:
+    """A store that speaks S3: moto's server."""
+    with _served("MOTO_SERVER", "moto_server", "-H", "127.0.0.1", "-p") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def google_store() -> Iterator[str]:
+    """A store that speaks Google Cloud Storage's JSON interface: gcp-storage-emulator."""
+    arguments = ("start", "--in-memory", "--host", "127.0.0.1", "--port")
+    with _served("GCS_EMULATOR", "gcp-storage-emulator", *arguments) as address:
+        yield address
 
 
 @pytest.fixture
@@ -96,4 +118,21 @@ def bucket(object_store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Objec
     name = f"lake-{uuid.uuid4().hex[:12]}"
     urllib.request.urlopen(urllib.request.Request(f"{object_store}/{name}", method="PUT"), timeout=30).close()
     yield ObjectPath(f"s3://{name}/store")
+    file_system.cache_clear()
+
+
+@pytest.fixture
+def google_bucket(google_store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectPath]:
+    """The same at ``gs://``."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", google_store)
+    file_system.cache_clear()
+    name = f"lake-{uuid.uuid4().hex[:12]}"
+    made = urllib.request.Request(
+        f"{google_store}/storage/v1/b?project=any",
+        data=json.dumps({"name": name}).encode(),
+        headers={"Content-Type": "application/json"},
+        method="POST",
+    )
+    urllib.request.urlopen(made, timeout=30).close()
+    yield ObjectPath(f"gs://{name}/store")
     file_system.cache_clear()

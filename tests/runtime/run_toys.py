@@ -8,7 +8,8 @@ from pathlib import Path
 
 import toy_fleet
 
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
+from fleetspec.runtime.request import RunRequest
 
 
 def main() -> int:

@@ -20,7 +20,8 @@ from fleetspec.families.average import FAMILY as AVERAGE
 from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts, Params, Profile, Registry, Rejection
 from fleetspec.planner.planning import make_plan
 from fleetspec.planner.pose import header_of, pose
-from fleetspec.runtime.driver import RunRequest, RunSummary, run
+from fleetspec.runtime.driver import RunSummary, run
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import done_keys
 from fleetspec.scalars import Number
 

@@ -21,9 +21,10 @@ from fleetspec.diagnostics import Rejected
 from fleetspec.objects import ObjectPath, as_path, is_object
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.collecting import collect
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.leases import leased
 from fleetspec.runtime.places import open_place
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store
 
 

@@ -40,7 +40,7 @@ def test_bundles_hold_every_job_once_at_about_a_second_each(
     assert sorted(np.concatenate([b.jobs for b in bundles])) == sorted(jobs)
     assert len({b.name for b in bundles}) == len(bundles)
     for bundle in bundles:
-        assert len(bundle) == 1 or bundle.seconds <= 1 + seconds
+        assert len(bundle) == 1 or bundle.seconds <= (4 if series * seconds > 100 * workers else 1) + seconds
         assert len(bundle) <= LARGEST_BUNDLE
     if series * seconds > 1 and seconds < 0.05:
         # Never so small that handing them out costs more than running them, unless all workers need one.
@@ -51,10 +51,35 @@ def test_bundles_hold_every_job_once_at_about_a_second_each(
 @pytest.mark.parametrize("seconds", [0.008, 0.03, 0.7])
 def test_workers_end_within_three_percent_of_the_least_there_could_be(workers: int, seconds: float) -> None:
     jobs = int(20 * workers / min(seconds, 0.2))
-    counts = sizes(jobs, seconds, workers, jobs * seconds)
+    (counts,) = sizes([(jobs, seconds)], workers)
     assert sum(counts) == jobs
     bound = max(jobs * seconds / workers, seconds)
     assert makespan([count * seconds for count in counts], workers) <= 1.03 * bound
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    parts=st.lists(st.tuples(st.integers(200, 20000), st.floats(1e-4, 0.05)), min_size=1, max_size=5),
+    workers=st.sampled_from([2, 16, 64, 256]),
+)
+def test_a_stage_of_several_classes_ends_within_a_job_of_an_even_share(
+    parts: list[tuple[int, float]], workers: int
+) -> None:
+    parts.sort(key=lambda part: -part[1])
+    dealt = sizes(parts, workers)
+    assert [sum(counts) for counts in dealt] == [jobs for jobs, _ in parts]
+    seconds = [count * each for (_, each), counts in zip(parts, dealt, strict=True) for count in counts]
+    least = max(sum(seconds) / workers, parts[0][1])
+    # As near as a list of single jobs could be sure to come (Graham 1966), in bundles of many.
+    assert makespan(seconds, workers) <= least + parts[0][1] + 1e-9
+
+
+def test_work_for_hours_goes_out_in_bundles_of_seconds() -> None:
+    (counts,) = sizes([(100_000, 0.02)], 2)
+    assert max(counts) == 200
+    assert counts[-1] * 0.02 < 0.1
+    (short,) = sizes([(1000, 0.02)], 2)
+    assert max(short) == 50
 
 
 def test_the_end_of_a_list_is_that_of_a_simulation_by_hand() -> None:

@@ -16,7 +16,8 @@ from fleetspec.diagnostics import Rejected
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.collecting import collect
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.retrying import release
 from fleetspec.runtime.store import Store
 

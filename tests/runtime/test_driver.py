@@ -14,9 +14,10 @@ from msgspec import structs
 from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 from fleetspec.runtime import store as stored
-from fleetspec.runtime.driver import Progress, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.measured import _spread, load_measured
 from fleetspec.runtime.store import Store
+from fleetspec.runtime.tallies import Progress
 
 
 def test_every_job_is_run_once_and_its_numbers_are_the_familys(toys, trace) -> None:

@@ -100,9 +100,9 @@ class Clumsy(InlineExecutor):
 
 
 def test_deaths_and_faults_are_told(toys, monkeypatch: pytest.MonkeyPatch) -> None:
-    from fleetspec.runtime import driver
+    from fleetspec.runtime import executor
 
-    monkeypatch.setattr(driver, "InlineExecutor", Clumsy)
+    monkeypatch.setattr(executor, "InlineExecutor", Clumsy)
     seen, summary = heard(toys.request("A", "B"))
     retries = of(seen, told.Retry)
     assert Counter(event.why for event in retries)["death"] >= 1

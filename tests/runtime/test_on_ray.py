@@ -82,12 +82,12 @@ def test_a_job_that_kills_its_worker_once_is_done_in_the_end(toys) -> None:
 
 
 def test_a_job_that_hangs_is_stopped_and_quarantined_alone(toys, trace, monkeypatch) -> None:
-    monkeypatch.setattr("fleetspec.runtime.on_ray._STUCK_SECONDS", 1.5)
+    monkeypatch.setattr("fleetspec.runtime.on_ray._STUCK_SECONDS", 4.0)
     request = replace(toys.request("A", "B", "HANG", "EAT"), executor="ray")
     summary = run(request)
     assert (summary.done, summary.failed) == (8, 0)
     reasons = {cause.address.split("/")[4]: cause.reason for cause in summary.causes}
-    assert reasons["hang"] == "worker died twice at this job: it was stopped after 2 s without progress"
+    assert reasons["hang"] == "worker died twice at this job: it was stopped after 4 s without progress"
     assert reasons["eat"].startswith("MemoryError: Unable to allocate")
     assert trace().count("HANG") == 2
 

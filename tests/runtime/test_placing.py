@@ -53,6 +53,20 @@ def test_slice_becomes_the_whole_gpu_of_an_own_machine() -> None:
     assert made.options(MIG) == {"num_cpus": 0, "num_gpus": 1.0}
 
 
+def test_a_partition_is_held_by_its_mode() -> None:
+    need = Need("amd", "cpx-nps4", "MI300X", 1, 2048)
+    made = placing([node(CPU=4), node(CPU=8, GPU=1, cpx_nps4=8)])
+    assert (made.width(need), made.options(need)["resources"]) == (8, {"cpx_nps4": 1})
+    labels = {"fleetspec.dev/pool": "amd", "fleetspec.dev/slot": "cpx-nps4"}
+    rendered = placing([node(labels, CPU=1, GPU=1, cpx_nps4=1)])
+    assert rendered.options(need) == {
+        "num_cpus": 1,
+        "num_gpus": 1.0,
+        "resources": {"cpx_nps4": 1},
+        "label_selector": labels,
+    }
+
+
 def test_declared_slices_are_held_one_by_one() -> None:
     made = placing([node(CPU=4), node(CPU=8, GPU=1, mig_1g_10gb=7)])
     assert made.station(MIG).slot == "mig-1g.10gb"

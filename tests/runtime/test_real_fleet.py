@@ -21,8 +21,9 @@ from fleetspec.families import registry
 from fleetspec.panel.series import stamp_text
 from fleetspec.panel.sources import SourceRequest, load
 from fleetspec.runtime import store as stored
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.reproducing import reproduce
+from fleetspec.runtime.request import RunRequest
 
 pytest.importorskip("arch")
 

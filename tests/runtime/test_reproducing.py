@@ -20,8 +20,9 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.pinning import make_lock
 from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.runtime import segments
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.reproducing import _apart, reproduce
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store
 
 

@@ -19,7 +19,8 @@ from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.diagnostics import Rejected
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.retrying import release
 from fleetspec.runtime.store import DONE, QUARANTINED, RELEASED, Store
 

@@ -170,7 +170,7 @@ def test_scores_are_pooled_and_one_set_for_each_cadence(tmp_path: Path) -> None:
     rows = stored.read_evaluations(tmp_path / "store", graph).to_pylist()
     scores = {(row["metric"], row["horizon"]): (row["value"], row["n"]) for row in rows}
     assert len(rows) == len(scores)
-    names = ("rmse", "mae", "rmse_ratio_to_zero", "rank_ic", "turnover", "mean_return")
+    names = ("rmse", "mae", "rmse_ratio_to_zero", "mase", "smape", "rank_ic", "turnover", "mean_return")
     assert set(scores) == {(f"{name}@{every}", h) for name in names for every in (1, 5) for h in (1, 3)}
     # RMSE over all series and origins whose next bar exists, from the forecasts as they are stored.
     errors = []

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from fleetspec.compiler.jobgraph import RunKind
-from fleetspec.runtime.driver import RunRequest, run
+from fleetspec.runtime.driver import run
 from fleetspec.runtime.ledger import Ledger
 from fleetspec.runtime.remedies import _ELSE, remedy
+from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store
 from fleetspec.runtime.why import explain, not_asked
 

@@ -2,7 +2,8 @@
 
 Importable by worker processes (pytest puts this folder on the path). Series whose names begin with a keyword
 misbehave: RAISE raises, FLAKY raises the first time, DIE kills its process, DIEONCE kills it the first time, SLEEP
-takes 0.15 s, HANG an hour, EAT runs out of memory. ``MANY`` is the family of means that takes whole bundles.
+takes 0.15 s, HANG an hour, EAT asks for more
+memory than there can be. ``MANY`` is the family of means that takes whole bundles.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def fit_mean(request: FitRequest) -> Fit:
     if name.startswith("HANG"):
         time.sleep(3600)
     if name.startswith("EAT"):
-        raise MemoryError("Unable to allocate 7.28 TiB for an array with shape (1000000, 1000000)")
+        # More than a process can address, so that it fails whatever the machine promises.
+        np.empty(2**50)
     if np.ptp(window.returns) == 0:
         raise Rejection("all returns are equal")
     assert request.horizon is None
@@ -136,7 +138,8 @@ MANY = replace(MEAN, fit_many=fit_many_means, forecast_many=forecast_many_means,
 
 
 def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int = 7) -> None:
-    """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, SHORT five rows, GAPS a fifth missing."""
+    """Long CSV of returns. EMPTY has only missing values, FLAT only zeros, LATE zeros in its first 40, SHORT five rows,
+    GAPS a fifth missing."""
     days = np.arange(np.datetime64("2024-01-01"), np.datetime64("2024-01-01") + bars)
     lines = ["ticker,date,ret"]
     for i, name in enumerate(names):
@@ -145,6 +148,8 @@ def write_prices(path: Path, names: tuple[str, ...], bars: int = 60, seed: int =
             values = [""] * bars
         elif name.startswith("FLAT"):
             values = ["0.0"] * bars
+        elif name.startswith("LATE"):
+            values[:TRAIN] = ["0.0"] * TRAIN
         elif name.startswith("SHORT"):
             values = values[:5]
         elif name.startswith("GAPS"):

@@ -51,7 +51,11 @@ ADVICE: dict[str, Any] = {
         {"what": "one node of gpu less than the 2 planned", "pool": "gpu", "holds": False, "again": True,
          "end_seconds": 60_000.0, "cost_usd": 3.0, "lost": [LOST, LOST | {"jobs": 70}]},
         {"what": "one node of cpu less than the 1 planned", "pool": "cpu", "holds": False, "again": True,
-         "end_seconds": 3723.0, "cost_usd": 70.0, "lost": []},
+         "end_seconds": 3723.0, "cost_usd": 70.0, "lost": [], "way_out": "budget.nightly: 70 USD"},
+    ],
+    "elsewhere": [
+        {"name": "u/g/f/fit", "group": "g", "family": "f", "pool": "cpu", "seconds": 217.0, "cost_usd": 0.48,
+         "gpu_seconds": 406.0, "gpu_cost_usd": 29.65, "basis": "measured", "n": 12},
     ],
     "fits": [{"name": f"u/g/f/{task}", "pool": "gpu-h100-mig", "need_mib": 9216, "slot": "mig-1g.10gb",
               "usable_mib": 9984, "per_gpu": 7} for task in ("fit", "forecast")],
@@ -116,6 +120,8 @@ def test_the_answers_come_in_the_order_of_the_questions() -> None:
         "· data 60 minutes late: in time, ends after 2h02m for 2.50 USD (planned again)",
         "82 jobs not done by the deadline (ends too late): u/g/f/fit 12 of 70, u/g/f/fit 70",
         "the run would cost 70.00 USD, over the budget of 60.00 USD",
+        "  way out: budget.nightly: 70 USD",
+        "· u/g/f/fit runs on GPUs because family f asks for one (6m46s a job, 29.65 USD): on the cores of cpu",
         "f          77  1.50 USD          25.0 %  n=120",
     ],
 )
@@ -179,7 +185,7 @@ def test_a_late_plan_is_drawn_whole() -> None:
 
 
 def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
-    figure = charts_plan.mig_strips(WHOLE["plan"])
+    figure = charts_plan.gpu_strips(WHOLE["plan"])
     assert figure is not None
     strips = [trace["y"][0] for trace in figure["data"]]
     # 2 nodes of 4 GPUs, 7 slices each.
@@ -189,10 +195,22 @@ def test_every_gpu_is_a_strip_coloured_by_its_main_class() -> None:
     assert "u/g/e/fit: 7 × 1s" in figure["data"][0]["hovertemplate"]
 
 
+def test_partitions_are_strips_of_their_dies() -> None:
+    use = WHOLE["plan"]["stages"][0]["pools"][0] | {"nodes": 1, "patterns": [["8xcpx-nps4", 1]]}
+    stages = [WHOLE["plan"]["stages"][0] | {"pools": [use]}]
+    lanes = [lane | {"slot": "cpx-nps4"} for lane in WHOLE["plan"]["lanes"]]
+    figure = charts_plan.gpu_strips(WHOLE["plan"] | {"stages": stages, "lanes": lanes})
+    assert figure is not None
+    # 4 GPUs a node, 8 partitions of one die each; what runs in them is told.
+    assert [trace["x"] for trace in figure["data"]] == [[1]] * 32
+    assert {trace["name"] for trace in figure["data"]} == {"u/g/f/fit"}
+    assert figure["data"][0]["text"] == ["cpx-nps4"]
+
+
 def test_of_many_gpus_the_first_are_drawn_and_the_others_counted() -> None:
     stages = [WHOLE["plan"]["stages"][0] | {"pools": [PLAN["stages"][0]["pools"][0] | {  # type: ignore[index]
         "nodes": 40, "patterns": [["7x1g.10gb", 40]]}]}]  # fmt: skip
-    figure = charts_plan.mig_strips(WHOLE["plan"] | {"stages": stages})
+    figure = charts_plan.gpu_strips(WHOLE["plan"] | {"stages": stages})
     assert figure is not None
     assert figure["data"][-1]["y"] == ["gpu-h100-mig, GPU 12 and 148 more"]
 

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from fleetspec.runtime.reporting import _reading, forecast_summary
+from fleetspec.runtime.readings import evaluation_rows, p_value_rows, reading, stretch_rows
+from fleetspec.runtime.reporting import forecast_summary
 from fleetspec.views import as_html, charts
 
 
@@ -82,17 +83,26 @@ def test_times_of_many_powers_do_not_crowd() -> None:
 
 def test_two_ways_to_cut_a_pool_are_two_strips() -> None:
     cuts = [["7x1g.10gb", 1], ["1x3g.40gb+1x2g.20gb", 1]]
-    figure = charts.mig_layouts(plan(stage(0, "fit", 1.0, cuts)))
+    figure = charts.gpu_layouts(plan(stage(0, "fit", 1.0, cuts)))
     assert figure is not None
     assert len({trace["y"][0] for trace in figure["data"]}) == 2
     shown = [trace["name"] for trace in figure["data"] if trace["showlegend"]]
     assert shown == ["1g.10gb", "3g.40gb", "2g.20gb"]
 
 
+def test_partitions_are_as_wide_as_their_dies() -> None:
+    figure = charts.gpu_layouts(plan(stage(0, "fit", 1.0, [["8xcpx-nps4", 2], ["2xdpx-nps1", 1], ["1xspx-nps1", 1]])))
+    assert figure is not None
+    widths: dict[str, list[int]] = {}
+    for trace in figure["data"]:
+        widths.setdefault(trace["text"][0], []).append(trace["x"][0])
+    assert widths == {"cpx": [1] * 8, "dpx": [4] * 2, "spx": [8]}
+
+
 def test_a_plan_without_work_has_no_charts() -> None:
     assert charts.cost_by_pool(plan()) is None
     assert charts.timeline(plan()) is None
-    assert charts.mig_layouts(plan()) is None
+    assert charts.gpu_layouts(plan()) is None
     assert charts.planned_against_actual([]) is None
 
 
@@ -147,15 +157,16 @@ def test_no_forecasts_make_no_rows() -> None:
 
 @pytest.mark.parametrize("metric", ["qlike", "rmse", "mae", "rmse_ratio_to_zero", "violations"])
 def test_readings_name_their_horizon(metric: str) -> None:
-    assert "5 bars" in _reading(metric, 5, None, [], None)
-    assert "1 bar" in _reading(metric, 1, None, [], None)
-    assert "1 bars" not in _reading(metric, 1, None, [], None)
+    assert "5 bars" in reading(metric, 5, None, [], None)
+    assert "1 bar" in reading(metric, 1, None, [], None)
+    assert "1 bars" not in reading(metric, 1, None, [], None)
 
 
 def page(**run: Any) -> str:
     words = {"rows": [], "total": {"models": 3, "fits": 3, "forecasts": 3, "evaluations": 0, "reused": 3}}
     section: dict[str, Any] = {"run_id": None, "plan": plan(), "words": words, "summary": None, "families": [],
-               "forecasts": [], "evaluations": [], "quarantine": [], "quarantine_more": 0}  # fmt: skip
+               "forecasts": [], "evaluations": [], "p_values": [], "stretches": [], "quarantine": [],
+               "quarantine_more": 0}  # fmt: skip
     fleet = {"fleet": "toy", "owner": "desk", "file": "toy.yaml", "data": [], "runs": [section | run]}
     return as_html.report(fleet, "")
 
@@ -174,3 +185,39 @@ def test_quarantine_says_what_to_do_and_hostile_reasons_stay_text() -> None:
     assert "--table quarantine" in text
     assert "<script>alert" not in text
     assert "What to do" not in page()
+
+
+def evaluations(*rows: tuple[str, float, str | None]) -> pa.Table:
+    """Metric, value and stretch of days of models of one family, each of its own series."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "address": f"toy/eq/g/garch/s{number}/_", "universe": "eq", "group": "g", "family": "garch",
+                "metric": metric, "horizon": 1, "level": NAN, "value": value, "n": 100, "period": period,
+            }
+            for number, (metric, value, period) in enumerate(rows)
+        ]
+    )  # fmt: skip
+
+
+def test_p_values_over_many_models() -> None:
+    values = [0.001, 0.004, 0.03, 0.2, 0.9]
+    table = evaluations(*(("kupiec_p_value", value, None) for value in values), ("kupiec_p_value", 0.0, "2008"))
+    (row,) = p_value_rows(table)
+    assert (row["test"], row["models"], row["below"]) == ("kupiec", 5, [0.4, 0.6, 0.6, 0.8])
+    # At 5 %: 0.001 and 0.004 lie below 1 and 2 fifths of it, and 0.03 is the last that lies at 3 fifths.
+    assert row["rejected"] == 3
+    assert p_value_rows(evaluations(("qlike", -8.0, None))) == []
+
+
+def test_stretches_say_what_the_data_lack() -> None:
+    from fleetspec.compiler.spec_models import Backtest
+
+    backtest = Backtest.model_construct(stress=("2008", "1987"), windows={})
+    table = evaluations(("qlike", -8.0, None), ("qlike", -6.0, "2008"), ("crps", 0.01, "2008"))
+    assert [(row["name"], row["models"]) for row in stretch_rows(table, backtest)] == [("1987", 0), ("2008", 2)]
+    told = [row["metric"] for row in evaluation_rows(table)]
+    assert told == ["crps, 1 bar, in 2008", "qlike, 1 bar", "qlike, 1 bar, in 2008"]
+    text = page(stretches=stretch_rows(table, backtest), p_values=p_value_rows(evaluations(("mcs_p_value", 0.2, None))))
+    assert "nothing, the data have no judged day in it" in text
+    assert "<h3>Tests over many models</h3>" in text

@@ -52,7 +52,7 @@ def test_a_step_of_the_waterfall_begins_where_the_last_one_ended() -> None:
 
 
 def test_slices_of_a_gpu_fill_it() -> None:
-    bars = rectangles(drawn(charts_plan.mig_strips(WHOLE["plan"])))
+    bars = rectangles(drawn(charts_plan.gpu_strips(WHOLE["plan"])))
     assert len(bars) == 56
     lefts = sorted({left for left, _ in bars})
     assert len(lefts) == 7

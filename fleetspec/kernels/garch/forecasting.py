@@ -274,3 +274,22 @@ def _deviations(
                 mm[a * m, b * m] = second[a][b] * square
         for i in range(3 * m - 1, -1, -1):
             e[i] = e[i - 1] if i % m else first[i // m] * mean
+
+
+def conditional_variances(
+    returns: Floats, specification: Specification, parameters: Floats, first_origin: int
+) -> tuple[Floats, Floats]:
+    """Residuals (T,) of a series and the variance (T,) of each given the bars before it.
+
+    The filter is that of :func:`cumulative_variances`: its presample values come from bars up to ``first_origin``.
+    """
+    process, _, means, p, o, q = codes(specification)
+    parameters = np.ascontiguousarray(parameters, dtype=np.float64)
+    resids = returns - parameters[0] if means else np.array(returns)
+    state, shocks, variance = np.empty(len(resids)), np.empty(len(resids)), np.empty(len(resids))
+    backcast, square = _backcast(resids, first_origin, process == SIZES)
+    filtered(
+        parameters, process, means, p, o, q, resids, backcast if process != LOGS else math.log(square),
+        np.full(1, _SMALLEST * square), np.full(1, _LARGEST * square), state, shocks, variance,
+    )  # fmt: skip
+    return resids, variance

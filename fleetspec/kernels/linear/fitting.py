@@ -179,8 +179,9 @@ def _checked(x: Floats, y: Floats, positions: Integers, problems: Problems, opti
 @cache
 def compiled() -> ModuleType:
     """``solving``, compiled: loaded from the user's cache, or made there in some seconds the first time."""
-    from fleetspec.kernels.linear import moments, solving
+    from fleetspec.kernels.linear import descending, moments, solving
 
-    # numba does not see changes of what a cached function calls, so the callee's text is part of the caller's.
-    callees = hashlib.sha256(Path(str(moments.__file__)).read_bytes()).hexdigest()
+    # numba does not see changes of what a cached function calls, so the callees' texts are part of the caller's.
+    texts = (Path(str(module.__file__)).read_bytes() for module in (moments, descending))
+    callees = hashlib.sha256(b"".join(texts)).hexdigest()
     return kept("linear", Path(str(solving.__file__)).read_text() + f'\nCALLEES = "{callees}"\n')

@@ -1,13 +1,8 @@
-"""Does a family keep the contract? For the tests of families, shipped or not.
-
-    from fleetspec.testing import check_family
-
-    def test_conformance():
-        check_family(FAMILY)
+"""Does a family keep the contract?
 
 What is checked is what the compiler, the planner and the runtime rely on: results that depend on nothing but the
-request, no look at later bars, reasons instead of nonsense, parameters that survive a lock, artifacts that are no code.
-:data:`CHECKS` has them one by one.
+request, no look at later bars, reasons instead of nonsense, parameters that survive a lock, artifacts that are no
+code. :data:`CHECKS` has them one by one.
 """
 
 from __future__ import annotations
@@ -26,6 +21,7 @@ import numpy as np
 from fleetspec.family import Family, Fit, FitRequest, ForecastRequest, Forecasts, Rejection, SeriesWindow, describe
 from fleetspec.panel import synthetic
 from fleetspec.panel.series import stamp_text
+from fleetspec.testing.breaches import Broken, NonConformance, require
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -34,14 +30,6 @@ FEATURES = ("momentum(5)", "momentum(20)", "rsi(14)", "bollinger(20)", "volume_r
 HORIZON, LEVELS, SEED = 2, (0.99,), 3
 BARS, TRAIN, FIRST_ORIGIN, CUT = 400, 250, 380, 390
 """Of the series of the checks: bars, those of a fit, where forecasts begin, where the future is changed."""
-
-
-class NonConformance(AssertionError):
-    """What a family does otherwise than its contract says, one line for each check it fails."""
-
-
-class _Broken(Exception):
-    """One check has failed; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +44,12 @@ class Trial:
     def windows(self) -> tuple[SeriesWindow, ...]:
         made = synthetic.market(3, BARS, seed=5).values()
         return tuple(SeriesWindow(s.name, s.dates, s.returns, s.volume, s.measures) for s in made)
+
+    def subject(self, number: int = 0) -> tuple[SeriesWindow, ...]:
+        """What one model is of: a series, or all three for a family that is of a universe only, ``number`` first."""
+        if "series" in self.family.per:
+            return (self.windows[number],)
+        return (*self.windows[number:], *self.windows[:number])
 
     @property
     def chosen(self) -> BaseModel:
@@ -92,10 +86,10 @@ class Trial:
         assert self.family.fit is not None
         return self.family.fit(self.fit_request(*windows))
 
-    def run(self, window: SeriesWindow, first_origin: int = FIRST_ORIGIN) -> tuple[Fit | None, Forecasts]:
+    def run(self, subject: tuple[SeriesWindow, ...], first_origin: int = FIRST_ORIGIN) -> tuple[Fit | None, Forecasts]:
         """A fit on the first bars, and forecasts from the last ones."""
-        fit = None if self.family.transforms else self.fitted(window.head(TRAIN))
-        return fit, self.family.forecast(self.forecast_request(fit, first_origin, window))
+        fit = None if self.family.transforms else self.fitted(*(window.head(TRAIN) for window in subject))
+        return fit, self.family.forecast(self.forecast_request(fit, first_origin, *subject))
 
 
 def check_family(family: Family, params: Mapping[str, Any] | None = None, features: tuple[str, ...] = FEATURES) -> None:
@@ -114,7 +108,7 @@ def _failures(trial: Trial) -> Iterator[tuple[str, str]]:
     for name, check in CHECKS.items():
         try:
             check(trial)
-        except _Broken as broken:
+        except Broken as broken:
             yield name, str(broken)
         except Rejection as rejection:
             yield name, f"sound data were rejected: {rejection.reason}"
@@ -124,66 +118,71 @@ def _failures(trial: Trial) -> Iterator[tuple[str, str]]:
 
 def _says_what_it_is(trial: Trial) -> None:
     family = trial.family
-    _require(bool(describe(family)["summary"]), "it has no summary")
-    _require(bool(family.targets) and bool(family.per), "it has no target, or is per nothing")
-    _require(family.profile.memory_mib > 0, "its profile needs no memory")
+    require(bool(describe(family)["summary"]), "it has no summary")
+    require(bool(family.targets) and bool(family.per), "it has no target, or is per nothing")
+    require(family.profile.memory_mib > 0, "its profile needs no memory")
     basis = family.profile.basis.startswith(("measured", "assumed"))
-    _require(basis, "the basis of its profile begins with neither 'measured' nor 'assumed'")
+    require(basis, "the basis of its profile begins with neither 'measured' nor 'assumed'")
     gpu = (family.profile.gpu_memory_mib > 0) == (family.profile.gpu != "never")
-    _require(gpu, "a profile has GPU memory if it may use a GPU, and only then")
+    require(gpu, "a profile has GPU memory if it may use a GPU, and only then")
 
 
 def _parameters_survive_plain_data(trial: Trial) -> None:
     defaults = trial.family.params()
     plain = defaults.model_dump(mode="json")
-    _require(trial.family.params(**plain) == defaults, "parameters read from JSON are others")
+    require(trial.family.params(**plain) == defaults, "parameters read from JSON are others")
     as_text = trial.family.params(**{key: str(value) for key, value in plain.items()})
-    _require(as_text == defaults, "parameters written as text, as a spec does, are others; use fleetspec.scalars")
+    require(as_text == defaults, "parameters written as text, as a spec does, are others; use fleetspec.scalars")
     try:
         trial.family.params(no_such_parameter="1")
     except ValueError:
         return
-    raise _Broken("an unknown parameter is accepted; derive from fleetspec.family.Params")
+    raise Broken("an unknown parameter is accepted; derive from fleetspec.family.Params")
 
 
 def _same_request_same_result(trial: Trial) -> None:
-    fit, forecasts = trial.run(trial.windows[0])
+    fit, forecasts = trial.run(trial.subject())
     np.random.seed(99)
-    again, repeated = trial.run(trial.windows[0])
+    again, repeated = trial.run(trial.subject())
     if fit is not None and again is not None:
-        _require(dict(fit.estimates) == dict(again.estimates), "a second fit has other estimates; use the seed")
-        _require(fit.artifact == again.artifact, "a second fit has another artifact; use the seed")
-    _require(_same(forecasts, repeated), "a second run has other forecasts; use the seed")
+        require(dict(fit.estimates) == dict(again.estimates), "a second fit has other estimates; use the seed")
+        require(fit.artifact == again.artifact, "a second fit has another artifact; use the seed")
+    require(_same(forecasts, repeated), "a second run has other forecasts; use the seed")
 
 
 def _forecasts_are_what_was_asked(trial: Trial) -> None:
-    window = trial.windows[0]
-    _, made = trial.run(window)
-    _require(bool(set(made.quantity) & trial.family.targets), f"forecasts of {set(made.quantity)} are of no target")
-    _require(set(made.series) == {window.series}, "forecasts are of another series")
-    _require(set(made.horizon) == set(trial.horizons), f"horizons {set(made.horizon)}, asked for {trial.horizons}")
-    _require(made.origin.dtype == np.dtype("datetime64[s]"), "origins are no stamps of the window")
+    subject = trial.subject()
+    window = subject[0]
+    _, made = trial.run(subject)
+    require(bool(set(made.quantity) & trial.family.targets), f"forecasts of {set(made.quantity)} are of no target")
+    named = {one.series for one in subject}
+    require(set(made.series) == named, "forecasts are of another series")
+    require(set(made.others) <= {*named, ""}, "forecasts are of another series")
+    require(set(made.horizon) == set(trial.horizons), f"horizons {set(made.horizon)}, asked for {trial.horizons}")
+    require(made.origin.dtype == np.dtype("datetime64[s]"), "origins are no stamps of the window")
     for quantity in sorted(set(made.quantity)):
         for horizon in trial.horizons:
             here = (made.quantity == quantity) & (made.horizon == horizon)
-            for level in np.unique(made.level[here]):
-                rows = here & ((made.level == level) | (np.isnan(made.level) & np.isnan(level)))
+            kinds = set(zip(made.series[here], made.others[here], made.level[here].tolist(), strict=True))
+            for name, other, level in {(*kind[:2], str(kind[2])): kind for kind in kinds}.values():
+                rows = here & (made.series == name) & (made.others == other)
+                rows &= (made.level == level) | (np.isnan(made.level) & np.isnan(level))
                 asked = np.array_equal(made.origin[rows], window.dates[FIRST_ORIGIN:])
-                _require(asked, f"{quantity} over {horizon} bars is not there once from each origin, in order")
-    _require(bool(np.isfinite(made.value[made.quantity != "nu"]).all()), "a forecast is not a finite number")
+                require(asked, f"{quantity} over {horizon} bars is not there once from each origin, in order")
+    require(bool(np.isfinite(made.value[made.quantity != "nu"]).all()), "a forecast is not a finite number")
 
 
 def _inputs_are_left_alone(trial: Trial) -> None:
     before = [(w.returns.copy(), w.dates.copy(), None if w.volume is None else w.volume.copy()) for w in trial.windows]
-    trial.run(trial.windows[0])
+    trial.run(trial.subject())
     for window, (returns, dates, volume) in zip(trial.windows, before, strict=True):
         same = np.array_equal(window.returns, returns) and np.array_equal(window.dates, dates)
         same &= volume is None or np.array_equal(window.volume, volume)  # type: ignore[arg-type]
-        _require(same, "it has written into the arrays of a window")
+        require(same, "it has written into the arrays of a window")
 
 
 def _no_look_at_later_bars(trial: Trial) -> None:
-    window = trial.windows[1]
+    window, *rest = trial.subject(1)
     returns, volume = window.returns.copy(), None if window.volume is None else window.volume.copy()
     returns[CUT:] = np.linspace(-0.5, 0.5, len(returns) - CUT)
     if volume is not None:
@@ -192,20 +191,19 @@ def _no_look_at_later_bars(trial: Trial) -> None:
     for values in measures.values():
         values[CUT:] *= 1000
     other = SeriesWindow(window.series, window.dates, returns, volume, measures)
-    before, after = trial.run(window)[1], trial.run(other)[1]
+    before, after = trial.run((window, *rest))[1], trial.run((other, *rest))[1]
     early = before.origin < window.dates[CUT]
-    _require(
-        np.array_equal(after.value[early], before.value[early]), "later bars change forecasts from earlier origins"
-    )
+    require(np.array_equal(after.value[early], before.value[early]), "later bars change forecasts from earlier origins")
     # The change is one that a forecast can see, or the check would prove nothing.
-    _require(bool((after.value[~early] != before.value[~early]).any()), "forecasts do not see the bars of their origin")
+    require(bool((after.value[~early] != before.value[~early]).any()), "forecasts do not see the bars of their origin")
 
 
 def _one_origin_as_many(trial: Trial) -> None:
-    window = trial.windows[0]
-    many, last = trial.run(window)[1], trial.run(window, len(window) - 1)[1]
+    subject = trial.subject()
+    window = subject[0]
+    many, last = trial.run(subject)[1], trial.run(subject, len(window) - 1)[1]
     at_end = many.origin == window.dates[-1]
-    _require(np.array_equal(many.value[at_end], last.value), "a forecast depends on which other origins are asked for")
+    require(np.array_equal(many.value[at_end], last.value), "a forecast depends on which other origins are asked for")
 
 
 def _unusable_series_are_rejected(trial: Trial) -> None:
@@ -225,29 +223,36 @@ def _unusable_series_are_rejected(trial: Trial) -> None:
         if len(series) and minimum <= len(series) <= 5:
             continue
         try:
-            trial.fitted(series)
+            trial.fitted(series, *trial.subject()[1:])
         except Rejection as rejection:
             said = reason in rejection.reason
-            _require(said, f"a series {what} is rejected for '{rejection.reason}'; call request.require(min_bars)")
+            require(said, f"a series {what} is rejected for '{rejection.reason}'; call request.require(min_bars)")
         else:
-            raise _Broken(f"a series {what} is fitted; call request.require(min_bars)")
+            raise Broken(f"a series {what} is fitted; call request.require(min_bars)")
 
 
 def _smallest_window(trial: Trial) -> None:
-    fit = trial.fitted(trial.windows[0].head(trial.family.min_bars))
-    _require(fit.observations > 0, f"a fit on min_bars ({trial.family.min_bars}) has no observations")
+    fit = trial.fitted(*(window.head(trial.family.min_bars) for window in trial.subject()))
+    require(fit.observations > 0, f"a fit on min_bars ({trial.family.min_bars}) has no observations")
 
 
 def _every_member_of_a_universe(trial: Trial) -> None:
     if "universe" not in trial.family.per:
         return
     heads = [window.head(TRAIN) for window in trial.windows]
-    fit, alone = trial.fitted(*heads), trial.fitted(heads[0])
-    pooled = fit.observations == len(heads) * alone.observations
-    _require(pooled, "observations of a fit on three series are not three times those on one")
+    fit = trial.fitted(*heads)
+    if "series" in trial.family.per:
+        pooled = fit.observations == len(heads) * trial.fitted(heads[0]).observations
+        require(pooled, "observations of a fit on three series are not three times those on one")
     made = trial.family.forecast(trial.forecast_request(fit, BARS - 2, *trial.windows))
+    if made.other is not None:
+        # Of every pair of members once, and of every member with itself.
+        pairs = {frozenset(pair) for pair in zip(made.series, made.others, strict=True)}
+        every = {frozenset((a.series, b.series)) for a in trial.windows for b in trial.windows}
+        require(pairs == every and len(made) == 2 * len(trial.horizons) * len(every), "forecasts are not of every pair")
+        return
     listed = [window.series for window in trial.windows for _ in range(2)]
-    _require(list(made.series) == listed, "forecasts are not of every series in order")
+    require(list(made.series) == listed, "forecasts are not of every series in order")
 
 
 def _leaves_nothing_behind(trial: Trial) -> None:
@@ -256,18 +261,18 @@ def _leaves_nothing_behind(trial: Trial) -> None:
         os.chdir(folder)
         try:
             with contextlib.redirect_stdout(said):
-                trial.run(trial.windows[0])
+                trial.run(trial.subject())
             left = os.listdir(folder)
         finally:
             os.chdir(home)
-    _require(not left, f"it leaves files where it runs: {left}")
-    _require(not said.getvalue(), "it prints on standard output")
+    require(not left, f"it leaves files where it runs: {left}")
+    require(not said.getvalue(), "it prints on standard output")
 
 
 def _artifacts_are_data(trial: Trial) -> None:
-    artifact = trial.fitted(trial.windows[0].head(TRAIN)).artifact
+    artifact = trial.fitted(*(window.head(TRAIN) for window in trial.subject())).artifact
     pickled = artifact is not None and artifact.startswith((b"\x80", b"PK"))
-    _require(not pickled, "its artifact is a pickle, which can run code when it is read; use a data format")
+    require(not pickled, "its artifact is a pickle, which can run code when it is read; use a data format")
 
 
 def _bundles_are_single_calls(trial: Trial) -> None:
@@ -277,13 +282,13 @@ def _bundles_are_single_calls(trial: Trial) -> None:
         together = family.fit_many([trial.fit_request(head) for head in heads])
         for one, other in zip(alone, together, strict=True):
             same = isinstance(other, Fit) and dict(one.estimates) == dict(other.estimates)
-            _require(same and one.artifact == getattr(other, "artifact", None), "fit_many differs from fit")
+            require(same and one.artifact == getattr(other, "artifact", None), "fit_many differs from fit")
     if family.forecast_many is not None:
         fits = [None if family.transforms else trial.fitted(head) for head in heads]
         asked = [trial.forecast_request(f, FIRST_ORIGIN, w) for f, w in zip(fits, trial.windows, strict=True)]
         for request, made in zip(asked, family.forecast_many(asked), strict=True):
             same = isinstance(made, Forecasts) and _same(family.forecast(request), made)
-            _require(same, "forecast_many differs from forecast")
+            require(same, "forecast_many differs from forecast")
 
 
 def _fitted_only(check: Callable[[Trial], None]) -> Callable[[Trial], None]:
@@ -325,9 +330,5 @@ def _moving(window: SeriesWindow, first_origin: int, span: int) -> Forecasts:
 
 
 def _same(one: Forecasts, other: Forecasts) -> bool:
-    return all(getattr(one, f).tobytes() == getattr(other, f).tobytes() for f in Forecasts.__struct_fields__)
-
-
-def _require(holds: bool, otherwise: str) -> None:
-    if not holds:
-        raise _Broken(otherwise)
+    columns = [(getattr(one, f), getattr(other, f)) for f in Forecasts.__struct_fields__ if f != "other"]
+    return all(a.tobytes() == b.tobytes() for a, b in (*columns, (one.others, other.others)))
