@@ -50,7 +50,7 @@ def test_powers_beyond_the_range_of_doubles_are_large_or_small_and_finite():
 
 def test_less_effort_ends_earlier_and_not_lower(rows):
     one = search(SMOOTH, rows)
-    begin = np.repeat(starts.grid(SMOOTH)[:1], len(rows), axis=0)
+    begin = np.repeat(starts.grid(SMOOTH)[0, :1], len(rows), axis=0)
     everyone = np.arange(len(rows))
     _, full, outcome, long = one.engine.minimise(one.batch, everyone, begin, 0, FULL)
     _, rough, _, short = one.engine.minimise(one.batch, everyone, begin, 0, ROUGH)
@@ -64,7 +64,7 @@ def test_less_effort_ends_earlier_and_not_lower(rows):
 
 def test_a_place_that_is_known_is_struck_unless_it_is_better():
     one = search(KINKED, np.array([series(200, 1)]))
-    known = starts.grid(KINKED)[:1]
+    known = starts.grid(KINKED)[0, :1]
     near, far = known[0].copy(), known[0].copy()
     near[2] += 0.5 * APART
     far[2] += 2.0 * APART

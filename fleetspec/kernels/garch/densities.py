@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from fleetspec.kernels.garch.statements import Statements
+from fleetspec.kernels.garch.statements import THINNED, Statements
 
 SMALLEST_SQUARE = 1e-24
 LARGEST_SKEW = 1.0 - 1e-6
@@ -23,6 +23,8 @@ class Densities(Statements):
             self.put("nu", "1.0 / eta")
             self.put("m", "nu - 2.0")
             self.put("up", "nu + 1.0")
+            self.put("half_up", "0.5 * up")
+            self.put("inv_m", "1.0 / m")
             self.put("c", f"{d.log_gamma}(0.5 * up) - {d.log_gamma}(0.5 * nu) - 0.5 * {d.log}({math.pi!r} * m)")
             if self.scored:
                 self.put("c_nu", f"0.5 * {d.digamma}(0.5 * up) - 0.5 * {d.digamma}(0.5 * nu) - 0.5 / m")
@@ -39,6 +41,7 @@ class Densities(Statements):
                 self.put("a_nu", "sa * (c_nu + 1.0 / m - 1.0 / (nu - 1.0))")
                 self.put("b_nu", "0.0 - sa * a_nu / sb")
                 self.put("b_lam", "(3.0 * lam - sa * a_lam) / sb")
+                self.put("b_over", "b_lam / sb")
         if self.spec.distribution == "ged":
             two = repr(math.log(2.0))
             self.put("inv", "1.0 / nu")
@@ -58,32 +61,63 @@ class Densities(Statements):
             self.put("sc", "0.5 * u - 0.5")
             self.put_mean_score("0.0 - e * r" if self.spec.process in ("garch", "gjr") else "0.0 - z * rs")
 
-    def t(self) -> None:
-        self.put("mq", "m + u")
-        self.put("tail", "tail * mq")
+    def joint_division(self) -> None:
+        """One division for 1 / h and for the tail: with Q = (m + v^2) times the variance, both follow from 1 / (h Q).
+
+        ``wide`` is v times the deviation; a value needs no division at all.
+        """
+        variance, wide = "h * h" if self.level else "h", "e2"
+        if self.spec.distribution == "skewt":
+            self.put("dev", "h" if self.level else f"{self.dialect.sqrt}(h)")
+            self.put("side", self.dialect.select("e < cut * dev", "left", "right"))
+            self.put("wide", "(sb * e + sa * dev) * side")
+            wide = "wide * wide"
+        self.put("Q", f"m * ({variance}) + {wide}")
+        self.put("tail", "tail * Q")
         if self.scored:
+            self.put("P", "1.0 / (h * Q)")
+            self.put("r", "Q * P")
+            self.put("iq", "h * P")
+
+    def t(self) -> None:
+        if not self.joined:
+            self.put("mq", "m + u")
+            self.put("tail", "tail * mq")
+        if not self.scored:
+            return
+        if self.joined:
+            self.put("uq", "e * iq")
+            self.put("part", "e * uq")
+            slope = "0.0 - up * uq"
+        else:
             self.put("q", "1.0 / mq")
-            self.add("squares", "u * q")
-            self.put("uq", "up * q")
-            self.put("sc", "0.5 * (uq * u) - 0.5")
-            self.put_mean_score(
-                "0.0 - uq * (e * r)" if self.spec.process in ("garch", "gjr") else "0.0 - uq * (z * rs)"
-            )
+            self.put("part", "u * q")
+            slope = "0.0 - up * q * (z * rs)"
+        self.add("squares", "part")
+        self.put("sc", "half_up * part - 0.5")
+        self.put_mean_score(slope)
 
     def skewt(self) -> None:
-        self.put("side", self.dialect.select("z < cut", "left", "right"))
-        self.put("v", "(sb * z + sa) * side")
-        self.put("mq", "m + v * v")
-        self.put("tail", "tail * mq")
-        if self.scored:
-            self.put("q", "1.0 / mq")
-            self.put("dv", "0.0 - up * v * q")
-            self.put("dz", "dv * sb * side")
-            self.put("sc", "-0.5 - 0.5 * (z * dz)")
-            self.put_mean_score("dz * rs")
-            self.add("squares", "0.5 * up * (v * v) * q / m + dv * side * (b_nu * z + a_nu)")
-            self.put("flip", self.dialect.select("z < cut", "0.0 - v", "v"))
-            self.put("dlam", "b_lam / sb + dv * side * (b_lam * z + a_lam - flip)")
+        """By pull = -(nu + 1) side v / (m + v^2), in units of a deviation where the division is joint."""
+        dev, e, wide = ("dev", "e", "wide") if self.joined else ("1.0", "z", "v")
+        left = f"{e} < cut * {dev}"
+        if not self.joined:
+            self.put("side", self.dialect.select(left, "left", "right"))
+            self.put("v", "(sb * z + sa) * side")
+            self.put("mq", "m + v * v")
+            self.put("tail", "tail * mq")
+        if not self.scored:
+            return
+        if not self.joined:
+            self.put("iq", "1.0 / mq")
+        self.put("part", f"{wide} * iq")
+        self.put("pull", "0.0 - up * side * part")
+        self.put("dz", "pull * sb")
+        self.put("sc", f"-0.5 - 0.5 * ({e} * dz)")
+        self.put_mean_score("dz" if self.joined else "dz * rs")
+        self.add("squares", f"half_up * ({wide} * part) * inv_m + pull * (b_nu * {e} + a_nu * {dev})")
+        self.put("flip", self.dialect.select(left, f"0.0 - {wide}", wide))
+        self.put("dlam", f"b_over + pull * (b_lam * {e} + a_lam * {dev} - flip)")
 
     def ged(self) -> None:
         d = self.dialect
@@ -131,8 +165,9 @@ class Densities(Statements):
         def place(n: str, m: str) -> str:
             return f"F[{at[n] * (at[n] + 1) // 2 + at[m]}]"
 
+        self.put("share", repr(float(THINNED)))
         kappa = {"normal": "0.5", "ged": "0.25 * nu"}.get(self.spec.distribution, "0.5 * nu / (nu + 3.0)")
-        self.put("kappa", kappa)
+        self.put("kappa", f"share * ({kappa})")
         for n, m in self.pairs():
             if n == "lam":
                 self.put(place(n, m), f"F{n}{m}")
@@ -145,12 +180,12 @@ class Densities(Statements):
             tri = f"{d.trigamma}(0.5 * nu) - {d.trigamma}(0.5 * up)"
             self.put("nn", f"0.25 * ({tri}) - 0.5 * (nu + 5.0) / (nu * (nu + 1.0) * (nu + 3.0))")
             self.put("ds", "1.0 / (nu * m)")
-            self.put("cross", "-0.5 * nu * nu * (sn + ss * ds)")
+            self.put("cross", "share * (-0.5 * nu * nu * (sn + ss * ds))")
             self.put("own", "(nu * nu * nu * nu) * (nn + 2.0 * sn * ds + ss * ds * ds)")
         elif self.spec.distribution == "ged":
             self.put("fixed", f"{math.log(2.0)!r} * inv - nu * logc_nu")
             self.put("psi", f"{d.digamma}(inv + 2.0)")
-            self.put("cross", "-0.5 * (fixed + inv * (psi + 1.0 - 1.0 / (inv + 1.0)))")
+            self.put("cross", "share * (-0.5 * (fixed + inv * (psi + 1.0 - 1.0 / (inv + 1.0))))")
             square = f"fixed * fixed + 2.0 * fixed * inv * psi + inv * inv * ({d.trigamma}(inv + 2.0) + psi * psi)"
             self.put("own", f"inv * (inv + 1.0) * ({square}) - c_nu * c_nu")
         if self.crossed:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from fleetspec.kernels.garch.statements import GROUP
+
 
 class Dialect(Protocol):
     """How a statement about float64 scalars (Python) or vectors of lanes (C++) is spelt."""
@@ -15,6 +17,8 @@ class Dialect(Protocol):
     quick_log: str
     """Of positive, finite numbers."""
     exp: str
+    small_exp: str
+    """For arguments that are mostly small, which it has sooner."""
     sqrt: str
     absolute: str
     maximum: str
@@ -26,8 +30,16 @@ class Dialect(Protocol):
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
     def assign(self, name: str, value: str) -> str: ...
-    def loop(self) -> str: ...
-    def every_eighth(self) -> str: ...
+    def loops(self, block: int) -> tuple[str, str, str]:
+        """Over groups of blocks, over the blocks ``k`` of a group, and over the observations ``t`` of a block."""
+        ...
+
+    def over_kept(self, block: int) -> str:
+        """Over the blocks ``k`` of a group."""
+        ...
+
+    def scratch(self, name: str, rows: int, width: int) -> str: ...
+    def slot(self, name: str, row: str, column: int, width: int) -> str: ...
     def end(self) -> str | None: ...
     def finish(self, value: str) -> str: ...
     def select(self, condition: str, yes: str, no: str) -> str: ...
@@ -40,8 +52,8 @@ class Python:
     """For numba: one series, scalars."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
-    log, quick_log, exp, sqrt, absolute, maximum, minimum = (
-        "math.log", "math.log", "math.exp", "math.sqrt", "abs", "max", "min",
+    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "math.log", "math.log", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
     apart = True
 
@@ -54,11 +66,21 @@ class Python:
     def assign(self, name: str, value: str) -> str:
         return f"{name} = {value}"
 
-    def loop(self) -> str:
-        return "for t in range(count):"
+    def loops(self, block: int) -> tuple[str, str, str]:
+        return (
+            f"for begin in range(0, count, {block * GROUP}):",
+            self.over_kept(block),
+            f"for t in range(begin + {block} * k, min(begin + {block} * k + {block}, count)):",
+        )
 
-    def every_eighth(self) -> str:
-        return "if t & 7 == 7:"
+    def over_kept(self, block: int) -> str:
+        return f"for k in range(min({GROUP}, (count - begin + {block - 1}) // {block})):"
+
+    def scratch(self, name: str, rows: int, width: int) -> str:
+        return f"{name} = np.empty(({rows}, {width}))"
+
+    def slot(self, name: str, row: str, column: int, width: int) -> str:
+        return f"{name}[{row}, {column}]"
 
     def end(self) -> str | None:
         return None
@@ -83,8 +105,8 @@ class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, quick_log, exp, sqrt, absolute, maximum, minimum = (
-        "log", "quick_log", "exp", "sqrt", "absolute", "maximum", "minimum",
+    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
     apart = False
 
@@ -101,11 +123,21 @@ class Cpp:
     def assign(self, name: str, value: str) -> str:
         return f"{name} = lanes({value});"
 
-    def loop(self) -> str:
-        return "for (int64_t t = 0; t < length; ++t) {"
+    def loops(self, block: int) -> tuple[str, str, str]:
+        return (
+            f"for (int64_t begin = 0; begin < length; begin += {block * GROUP}) {{",
+            self.over_kept(block),
+            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length); t < end; ++t) {{",
+        )
 
-    def every_eighth(self) -> str:
-        return "if ((t & 7) == 7) {"
+    def over_kept(self, block: int) -> str:
+        return f"for (int64_t k = 0, most = least({GROUP}, (length - begin + {block - 1}) / {block}); k < most; ++k) {{"
+
+    def scratch(self, name: str, rows: int, width: int) -> str:
+        return f"Lanes {name}[{rows * width}];"
+
+    def slot(self, name: str, row: str, column: int, width: int) -> str:
+        return f"{name}[{row} * {width} + {column}]"
 
     def end(self) -> str | None:
         return "}"

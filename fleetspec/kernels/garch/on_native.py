@@ -16,7 +16,7 @@ import numpy as np
 from fleetspec.kernels.garch.building import folders, key, library, runnable
 
 if TYPE_CHECKING:
-    from fleetspec.kernels.garch.preparation import Batch, Effort
+    from fleetspec.kernels.garch.preparation import Batch, Effort, Known
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
 
@@ -41,7 +41,7 @@ class NativeEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort, known: Known | None = None
     ) -> tuple[Floats, Floats, Integers, Integers]:
         given = np.ascontiguousarray(starts, dtype=np.float64)
         found, reached = np.empty(given.shape), np.empty(len(rows))
@@ -50,7 +50,7 @@ class NativeEngine:
         self._call(
             self._functions.garch_minimise, batch, rows, _floats(given), _floats(normals), _floats(bounds), len(bounds),
             frozen, batch.restarts(frozen), ctypes.c_double(effort.tolerance), effort.iterations,
-            _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
+            *_known(known), _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
         )  # fmt: skip
         return found, reached, outcomes, evaluations
 
@@ -89,6 +89,12 @@ def loaded(folder: Path) -> NativeEngine | None:
         return None
     paths = (folder / library(target) for target in runnable(cpu))
     return next((NativeEngine(ctypes.CDLL(str(path))) for path in paths if path.is_file()), None)
+
+
+def _known(known: Known | None) -> tuple[Any, ...]:
+    if known is None:
+        return None, None, 0, 0, ctypes.c_double(0.0)
+    return _floats(known.points), _floats(known.values), known.first, known.last, ctypes.c_double(known.radius)
 
 
 def _floats(array: Floats) -> Any:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fleetspec.kernels.garch.dialects import Python
+from fleetspec.kernels.garch.preparation import Known
 from fleetspec.kernels.garch.writing import written
 from fleetspec.kernels.keeping import kept
 
@@ -31,8 +32,8 @@ import math
 import numpy as np
 from numba import njit
 
-from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, advance
-from fleetspec.kernels.garch.special import digamma, powers, sum_of_powers, trigamma
+from fleetspec.kernels.garch.optimiser import BEGUN, COUNTS, OUT_OF_ITERATIONS, OUTCOME, REALS, VALUE, advance, leads
+from fleetspec.kernels.garch.special import digamma, powers, small_exp, sum_of_powers, trigamma
 
 CALLEES = "{callees}"
 MATHS = {{"contract", "arcp", "nsz", "reassoc"}}
@@ -51,7 +52,7 @@ def values(y, count, presample, rows, candidates, shared, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def minimise(y, count, presample, rows, starts, terms, region, out, reached, outcomes, evaluations):
+def minimise(y, count, presample, rows, starts, terms, region, known, out, reached, outcomes, evaluations):
     normals, bounds, work_rows = region
     n = out.shape[1]
     g, new, d, trial, active = np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(n + 1, np.int64)
@@ -71,6 +72,8 @@ def minimise(y, count, presample, rows, starts, terms, region, out, reached, out
                 found, new, packed, terms, out[i], g, hessian, kept, d, trial, normals, bounds,
                 reals, counts, active, work,
             )
+            if going and spent > BEGUN and leads(out[i], reals[VALUE], i, known):
+                going, counts[OUTCOME] = False, OUT_OF_ITERATIONS
         reached[i] = reals[VALUE]
         outcomes[i] = counts[OUTCOME]
         evaluations[i] = spent
@@ -100,7 +103,7 @@ class NumbaEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort, known: Known | None = None
     ) -> tuple[Floats, Floats, Integers, Integers]:
         from fleetspec.kernels.garch.optimiser import scratch_rows
 
@@ -111,7 +114,7 @@ class NumbaEngine:
         terms = (frozen, batch.restarts(frozen), *effort)
         _compiled(batch.specification).minimise(
             batch.y, batch.count, batch.presample, rows, np.ascontiguousarray(starts), terms, region,
-            found, reached, outcomes, evaluations,
+            tuple(known or Known(np.empty((0, 0)), np.empty(0), 0, 0, 0.0)), found, reached, outcomes, evaluations,
         )  # fmt: skip
         return found, reached, outcomes, evaluations
 

@@ -20,7 +20,7 @@ from fleetspec.kernels.garch.dialects import Python
 from fleetspec.kernels.garch.writing import written
 
 if TYPE_CHECKING:
-    from fleetspec.kernels.garch.preparation import Batch, Effort
+    from fleetspec.kernels.garch.preparation import Batch, Effort, Known
     from fleetspec.kernels.garch.statements import Mode
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
 
@@ -33,8 +33,11 @@ class Tensors(Python):
 
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
     log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
-    maximum, minimum = "maths.maximum", "maths.minimum"
+    small_exp, maximum, minimum = "maths.exp", "maths.maximum", "maths.minimum"
     apart = False
+
+    def scratch(self, name: str, rows: int, width: int) -> str:
+        return f"{name} = {{}}"
 
     def select(self, condition: str, yes: str, no: str) -> str:
         return f"maths.select({condition}, {yes}, {no})"
@@ -59,9 +62,19 @@ class TorchEngine:
         return out
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort, known: Known | None = None
     ) -> tuple[Floats, Floats, Integers, Integers]:
-        from fleetspec.kernels.garch.optimiser import COUNTS, OUTCOME, REALS, VALUE, packed_size, scratch_rows
+        from fleetspec.kernels.garch.optimiser import (
+            BEGUN,
+            COUNTS,
+            OUT_OF_ITERATIONS,
+            OUTCOME,
+            REALS,
+            VALUE,
+            leads,
+            packed_size,
+            scratch_rows,
+        )
 
         n, k = starts.shape
         score, y, presample = self._loaded(batch, rows, "score")
@@ -88,6 +101,13 @@ class TorchEngine:
             new, packed = (np.ascontiguousarray(t.cpu().numpy().T[columns]) for t in (gradient, information))
             evaluations[going] += 1
             going = _advanced(going, found[columns], new, packed, terms, state, loads, least, work)
+            if known is not None:
+                there = [
+                    evaluations[row] > BEGUN and leads(state.x[row], state.reals[row, VALUE], row, known)
+                    for row in going
+                ]
+                state.counts[going[there], OUTCOME] = OUT_OF_ITERATIONS
+                going = going[~np.array(there, dtype=bool)]
         return state.x, state.reals[:, VALUE].copy(), state.counts[:, OUTCOME].copy(), evaluations
 
     def checks(self, batch: Batch, rows: Integers, points: Floats) -> tuple[Floats, Floats]:

@@ -21,6 +21,10 @@ CONVERGED, STALLED, OUT_OF_ITERATIONS, NOT_FINITE = 0, 1, 2, 3
 """How a minimisation ended; ``STALLED``: no step along a descending direction descends, as on a kink."""
 
 SCORING_STEPS = 4
+BEGUN = 3
+"""After so many evaluations a minimisation that is near a known minimum leads there: see ``leads``."""
+ANEW = 10
+"""After so many steps curvature is begun anew: what was learnt far away, or where there was none, is in the way."""
 MOST_HALVINGS = 7
 
 # Places in the state arrays.
@@ -286,7 +290,7 @@ def advance(
         return True
     for i in range(len(packed)):
         kept[i] = packed[i]
-    if counts[SCORINGS] < SCORING_STEPS:
+    if counts[SCORINGS] < SCORING_STEPS or counts[ITERATIONS] % ANEW == 0:
         counts[SCORINGS] += 1
         spread(packed, hessian, frozen)
     else:
@@ -300,6 +304,18 @@ def advance(
         x[i] = trial[i]
         g[i] = new[i]
     return proposed(terms, x, g, hessian, d, trial, normals, bounds, reals, counts, active, work)
+
+
+@njit(cache=True, error_model="numpy")
+def leads(x: Any, value: float, at: int, known: Any) -> bool:
+    """Whether ``x`` is near the minimum that is known in row ``at``: see ``preparation.Known``."""
+    points, values, first, last, radius = known
+    if at >= len(values) or not value >= values[at]:
+        return False
+    for i in range(first, last):  # noqa: SIM110 - numba
+        if not abs(x[i] - points[at, i]) <= radius:
+            return False
+    return True
 
 
 def scratch_rows(parameters: int, constraints: int) -> int:

@@ -60,6 +60,20 @@ class Effort(NamedTuple):
     iterations: int
 
 
+class Known(NamedTuple):
+    """Minima that are known, ``points`` (rows, k) with their ``values`` (rows,); NaN where there is none.
+
+    A minimisation that comes within ``radius`` of its row's point in each of the parameters ``first`` to ``last`` and
+    is not below it leads there, and ends; not so in its first steps.
+    """
+
+    points: Floats
+    values: Floats
+    first: int
+    last: int
+    radius: float
+
+
 class Engine(Protocol):
     """Evaluates and minimises negative log-likelihoods of rows inside (``Batch``), row by row independent."""
 
@@ -72,11 +86,11 @@ class Engine(Protocol):
         ...
 
     def minimise(
-        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort
+        self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort, known: Known | None = None
     ) -> tuple[Floats, Floats, Integers, Integers]:
         """From starts (rows, k) to minima (rows, k), values, outcomes (``optimiser.CONVERGED`` ...), evaluations.
 
-        The first ``frozen`` parameters stay where they are.
+        The first ``frozen`` parameters stay where they are. One that leads to what is ``known`` is out of iterations.
         """
         ...
 

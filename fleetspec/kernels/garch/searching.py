@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fleetspec.kernels.garch import starts
-from fleetspec.kernels.garch.preparation import Effort
+from fleetspec.kernels.garch.preparation import Effort, Known
 from fleetspec.kernels.garch.types import Status
 
 if TYPE_CHECKING:
@@ -23,11 +23,15 @@ if TYPE_CHECKING:
 CONVERGED, STALLED = 0, 1
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
-FULL = Effort(1e-9, 100)
+FULL = Effort(1e-9, 60)
 ROUGH = Effort(1e-3, 50)
+LAST = Effort(1e-9, 25)
+"""For rows that have no fit from all starts together: few of them ever get one."""
 FEASIBLE_SLIP = 1e-9
-NEAR, APART, FINALISTS = 0.5, 0.05, 4
+NEAR, APART, FINALISTS = 0.5, 0.02, 4
 """What a rough end must be to be finished: less than this above the least, and this far from others in a parameter."""
+LEADS = 0.01
+"""A rough minimisation this near the row's minimum in every alpha, gamma and beta, and not below it, ends there too."""
 FAR = 25.0
 """In log-likelihood: another start this far below a minimum that is in some doubt is not begun from."""
 SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
@@ -58,6 +62,12 @@ class Search:
     def specification(self) -> Specification:
         return self.batch.specification
 
+    @property
+    def memory(self) -> slice:
+        """The places of alpha, gamma and beta."""
+        names = self.specification
+        return slice(len(names.mean_names) + 1, len(names.names) - len(names.shape_names))
+
     def run(self, given: Floats | None) -> None:
         """All of it; ``given`` (rows, k) are starts inside, with NaN where there is none."""
         everyone = np.arange(len(self.rows))
@@ -71,7 +81,7 @@ class Search:
     def offer_others(self) -> None:
         """The other starts, to rows in doubt; to those in some doubt only starts that are not far less likely.
 
-        Rows without a fit so far are minimised from each of them to the end; for the others they are raced.
+        They are raced; rows that have no fit even then are minimised from each of them to the end.
         """
         some, much = self.doubts()
         doubted = np.flatnonzero(some)
@@ -85,13 +95,11 @@ class Search:
         values = self.engine.values(self.batch, self.rows[doubted], begins)
         with np.errstate(invalid="ignore"):
             worth = (values < reached[:, None] + FAR) | much[doubted, None]
-        lost = self.fault[doubted] != 0
-        for number in range(len(others)):
-            at = worth[:, number] & lost
-            if at.any():
-                self.offer(doubted[at], begins[at, number])
-        if not lost.all():
-            self.race(doubted[~lost], begins[~lost], worth[~lost])
+        self.race(doubted, begins.copy(), worth)
+        lost = np.flatnonzero(self.fault[doubted] != 0)
+        if len(lost):
+            on, number = np.nonzero(worth[lost])
+            self.offer(doubted[lost[on]], begins[lost[on], number], LAST)
 
     def race(self, at: Integers, begins: Floats, worth: Flags) -> None:
         """Minimises roughly from ``begins`` (rows, c, k) where ``worth`` (rows, c), and from what leads to the end.
@@ -101,16 +109,18 @@ class Search:
         to the others, and twice as many steps are needed with it.
         """
         frozen = len(self.specification.mean_names) if self.batch.kinked else 0
-        begins[:, :, :frozen] = self.x[at, None, :frozen]
+        if frozen:
+            found = self.fault[at] == 0
+            begins[found, :, :frozen] = self.x[at[found], None, :frozen]
         reached = np.full(worth.shape, np.inf)
-        for number in range(worth.shape[1]):
-            on = np.flatnonzero(worth[:, number])
-            if len(on):
-                found, value, _, spent = self.engine.minimise(
-                    self.batch, self.rows[at[on]], begins[on, number], frozen, ROUGH
-                )
-                begins[on, number], reached[on, number] = found, np.where(np.isfinite(value), value, np.inf)
-                self.evaluations[at[on]] += spent
+        on, number = np.nonzero(worth)
+        memory = self.memory
+        known = Known(self.x[at[on]], self.value[at[on]], memory.start, memory.stop, LEADS)
+        x, value, _, spent = self.engine.minimise(
+            self.batch, self.rows[at[on]], begins[on, number], frozen, ROUGH, known
+        )
+        begins[on, number], reached[on, number] = x, np.where(np.isfinite(value), value, np.inf)
+        np.add.at(self.evaluations, at[on], spent)
         if self.specification.process == "egarch":
             self.strike_unforgetting(at, reached, begins)
         limit = np.minimum(self.value[at], reached.min(axis=1)) + NEAR
@@ -129,35 +139,41 @@ class Search:
 
     def strike_unforgetting(self, at: Integers, reached: Floats, points: Floats) -> None:
         """Makes infinite what of ``reached`` (rows, c) is no invertible filter at its point (rows, c, k)."""
-        for number in range(reached.shape[1]):
-            on = np.flatnonzero(np.isfinite(reached[:, number]))
-            if len(on):
-                _, growth = self.engine.checks(self.batch, self.rows[at[on]], points[on, number])
-                reached[on[~(growth < 0.0)], number] = np.inf
+        on, number = np.nonzero(np.isfinite(reached))
+        _, growth = self.engine.checks(self.batch, self.rows[at[on]], points[on, number])
+        keeps = ~(growth < 0.0)
+        reached[on[keeps], number[keeps]] = np.inf
 
     def strike(self, reached: Floats, points: Floats, known: Floats, least: Floats) -> None:
         """Makes infinite what of ``reached`` (rows, c) lies at a place that is known already (rows, k), or near it."""
-        means, shapes = len(self.specification.mean_names), len(self.specification.shape_names)
-        memory = slice(means + 1, points.shape[2] - shapes)
+        memory = self.memory
         with np.errstate(invalid="ignore"):
             apart = np.abs(points[:, :, memory] - known[:, None, memory]).max(axis=2)
             reached[(apart <= APART) & (reached >= least[:, None])] = np.inf
 
     def first_starts(self, given: Floats | None) -> Floats:
         grid = starts.grid(self.specification)
-        chosen = np.repeat(grid[:1], len(self.rows), axis=0)
+        chosen = np.repeat(grid[0, :1], len(self.rows), axis=0)
         missing = np.arange(len(self.rows))
         if given is not None:
             missing = np.flatnonzero(~self.feasible(given))
             chosen = given.copy()
         if len(missing):
-            candidates = grid
-            if self.specification.lags:
-                candidates = np.stack([self.with_mean(missing, np.repeat(p[None], len(missing), 0)) for p in grid], 1)
-            values = self.engine.values(self.batch, self.rows[missing], candidates)
-            best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
-            chosen[missing] = self.with_mean(missing, grid[best])
+            level, _ = self.likeliest(missing, grid[None, :, 0])
+            way = np.zeros_like(level)
+            if grid.shape[1] > 1:
+                way, _ = self.likeliest(missing, grid[level])
+            chosen[missing] = self.with_mean(missing, grid[level, way])
         return chosen
+
+    def likeliest(self, at: Integers, points: Floats) -> tuple[Integers, Floats]:
+        """Which of points (rows, c, k), or (1, c, k) for all rows, has the least value, and all values (rows, c)."""
+        if self.specification.lags:
+            shape = (len(at), points.shape[1], points.shape[2])
+            points = np.stack([self.with_mean(at, p) for p in np.broadcast_to(points, shape).transpose(1, 0, 2)], 1)
+        values = self.engine.values(self.batch, self.rows[at], points[0] if len(points) == 1 else points)
+        values = np.where(np.isnan(values), np.inf, values)
+        return np.argmin(values, axis=1), values
 
     def with_mean(self, at: Integers, points: Floats) -> Floats:
         """The least-squares mean where a start has none of its own; without lags that is zero already."""
@@ -168,14 +184,19 @@ class Search:
         return points
 
     def offer(self, at: Integers, begin: Floats, effort: Effort = FULL) -> None:
-        """Minimises rows ``at`` from ``begin`` and keeps what counts and is better."""
+        """Minimises rows ``at``, each as often as it is named, from ``begin``; keeps what counts and is better."""
         x, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, 0, effort)
-        self.evaluations[at] += spent
+        np.add.at(self.evaluations, at, spent)
         if self.batch.kinked:
             stalled = np.flatnonzero(outcome == STALLED)
             if len(stalled):
                 x[stalled], value[stalled], outcome[stalled] = self.settled(at[stalled], x[stalled])
-        self.keep(at, x, value, outcome)
+        rest = np.arange(len(at))
+        while len(rest):
+            _, first = np.unique(at[rest], return_index=True)
+            once = rest[first]
+            self.keep(at[once], x[once], value[once], outcome[once])
+            rest = np.delete(rest, first)
 
     def settled(self, at: Integers, x: Floats) -> tuple[Floats, Floats, Integers]:
         """From points where no step descends: on the nearest kink of the mean, the smooth rest is minimised."""
@@ -190,7 +211,7 @@ class Search:
         best = np.argmin(np.where(np.isnan(values), np.inf, values), axis=1)
         begin = candidates[np.arange(len(at)), best]
         found, value, outcome, spent = self.engine.minimise(self.batch, self.rows[at], begin, means, FULL)
-        self.evaluations[at] += spent
+        np.add.at(self.evaluations, at, spent)
         return found, value, outcome
 
     def scan_mean(self, at: Integers) -> None:
@@ -244,7 +265,8 @@ class Search:
         with np.errstate(invalid="ignore"):
             if spec.process == "egarch":
                 clear = (beta > 0.9) & (beta < 0.998) & (alpha > 0.07) & (self.fault == 0)
-                return ~clear, ~clear
+                likely = (beta > 0.85) & (beta < 0.9995) & (alpha > 0.04) & (self.fault == 0)
+                return ~clear, ~likely
             news = alpha + gamma / 2
             total = news + beta
             clear = (total > 0.94) & (total < 0.9995) & (news > 0.045) & (self.fault == 0)

@@ -97,3 +97,15 @@ def _exp(x: float) -> float:
     return np.uint64(
         np.float64(series).view(np.uint64) + np.uint64(np.float64(shifted).view(np.uint64) << _SHIFT)
     ).view(np.float64)
+
+
+@njit(cache=True, error_model="numpy", fastmath=_ORDER_KEPT)
+def small_exp(x: float) -> float:
+    """To 7e-14, soonest where the argument is small: interpolated at Chebyshev's nodes up to 0.75."""
+    if not abs(x) < 0.75:
+        return math.exp(x)
+    x2 = x * x
+    p01, p23 = 0.999999999999968 + x, 0.5000000000041129 + x * 0.1666666666668426
+    p45, p67 = 0.041666666581211126 + x * 0.00833333332861469, 0.0013888895386175977 + x * 0.00019841273910723838
+    p89, pab = 2.479935463313308e-05 + x * 2.755579487084594e-06, 2.7910587308710674e-07 + x * 2.5309719345315354e-08
+    return (p01 + x2 * p23) + x2 * x2 * ((p45 + x2 * p67) + x2 * x2 * (p89 + x2 * pab))

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from fleetspec.kernels.garch.types import Specification
 
 Mode = Literal["value", "score", "check"]
+THINNED = 8
+"""Of how many observations one counts in the information matrix, which is but the curvature of the first steps. After
+as many, products become logs."""
+GROUP = 8
+"""After how many of those the information is summed."""
 
 
 @dataclass
@@ -37,6 +42,8 @@ class Statements:
         self.depths = max(spec.p, spec.o, spec.q) if self.log_scale else spec.q
         self.tailed = spec.distribution in ("t", "skewt")
         self.crossed = spec.distribution != "normal"
+        self.joined = self.tailed and not self.log_scale
+        """Whether variance and tail share one division: see ``densities``."""
         self.apart = self.dialect.apart and spec.distribution == "ged" and self.mode != "check"
         self.summed = self.mode != "check" and not (self.apart and self.scored)
         """Whether the loop sums log variances: apart, the first pass has done so."""

@@ -16,6 +16,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fleetspec.kernels.garch.densities import Densities
+from fleetspec.kernels.garch.statements import GROUP, THINNED
 
 if TYPE_CHECKING:
     from fleetspec.kernels.garch.dialects import Dialect
@@ -74,8 +75,15 @@ class _Writer(Densities):
 
     def loop(self) -> None:
         """Over observations; names that it declares end with it."""
+        if self.scored:
+            for n in self.moving:
+                self.put(f"d{n}", "0.0")
+            self.lines.append("    " * self.depth + self.dialect.scratch("kept", GROUP, len(self.moving)))
         outside = set(self.declared)
-        self.open(self.dialect.loop())
+        groups, blocks, within = self.dialect.loops(THINNED)
+        self.open(groups)
+        self.open(blocks)
+        self.open(within)
         self.residual()
         if self.log_scale:
             self.log_variance()
@@ -87,7 +95,14 @@ class _Writer(Densities):
             getattr(self, self.spec.distribution)()
             self.accumulate()
         self.shift()
+        self.close()
+        if self.scored:
+            for index, n in enumerate(self.moving):
+                self.put(self.dialect.slot("kept", "k", index, len(self.moving)), f"d{n}")
         self.fold()
+        self.close()
+        if self.scored:
+            self.inform()
         self.close()
         self.declared = outside
 
@@ -171,22 +186,24 @@ class _Writer(Densities):
                     terms = ["1.0" if n == "w" else bases[n]]
                 terms += [f"{b} * D{j}{n}" for j, b in enumerate(self.betas)]
                 self.put(f"s{n}", " + ".join(terms))
-        self.put("r", "1.0 / h")
+        if not self.level or self.joined:
+            self.put("e2", "e * e")
+        if self.joined and self.mode != "check":
+            self.joint_division()
+        else:
+            self.put("r", "1.0 / h")
         if self.scored:
             if self.level:
                 self.put("r2", "r + r")
             for n in self.moving:
                 self.put(f"d{n}", f"s{n} * {'r2' if self.level else 'r'}")
-        if self.level:
-            self.put("rs", "r")
-            self.put("z", "e * r")
-            self.put("u", "z * z")
-        else:
-            self.put("e2", "e * e")
-            self.put("u", "e2 * r")
-            if self.spec.distribution == "skewt":
-                self.put("rs", f"{self.dialect.sqrt}(r)")
-                self.put("z", "e * rs")
+        if not self.joined:
+            if self.level:
+                self.put("rs", "r")
+                self.put("z", "e * r")
+                self.put("u", "z * z")
+            else:
+                self.put("u", "e2 * r")
         if self.summed:
             self.put("product", "product * h")
 
@@ -195,7 +212,13 @@ class _Writer(Densities):
         bases = {a: f"A{i}" for i, a in enumerate(self.alphas)}
         bases |= {c: f"Z{i}" for i, c in enumerate(self.gammas)}
         bases |= {b: f"H{j}" for j, b in enumerate(self.betas)}
-        self.put("h", self.recursion(bases))
+        # The deviation in two factors: of what is known before the last innovation, and of that innovation. The first
+        # exponential is then not waited for, and the second mostly has a small argument.
+        last = {c: base for c, base in bases.items() if c in ("a0", "c0")}
+        self.put("news", " + ".join(f"{c} * {bases.pop(c)}" for c in last))
+        self.put("base", self.recursion(bases))
+        self.put("h", "base + news")
+        bases |= last
         if self.mode != "value":
             for j in range(self.depths):
                 terms = [self.betas[j]] if j < spec.q else ["0.0"]
@@ -215,8 +238,11 @@ class _Writer(Densities):
                 self.put(f"d{n}", base + carried + "".join(f" - {term}" for term in direct))
         elif self.mode == "check":
             self.put("pulse", " + ".join(f"k{j} * P{j}" for j in range(self.depths)))
-        self.put("rs", f"{d.exp}(-0.5 * h)")
-        self.put("z", "e * rs")
+        self.put("far", f"{d.exp}(-0.5 * base)")
+        self.put("near", f"{d.small_exp}(-0.5 * news)")
+        self.put("z", "e * far * near")
+        if self.scored:
+            self.put("rs", "far * near")
         self.put("u", "z * z")
         if self.summed:
             self.add("logs", "h")
@@ -246,23 +272,30 @@ class _Writer(Densities):
         for n in self.moving:
             self.put(f"g{n}", f"sc * d{n}" + (f" - le{self.regressor(n)}" if n in self.means else ""))
             self.add(f"G{n}", f"g{n}")
-        moving = set(self.moving)
         for n, m in self.pairs():
-            if n in moving:
-                self.add(f"F{n}{m}", f"d{n} * d{m}")
-            elif m in moving:
-                self.put(f"F{n}{m}", f"F{n}{m} - d{n} * le{self.regressor(m)}")
-            else:
-                self.add(f"F{n}{m}", f"d{n} * d{m}")
+            if n == "lam":
+                product = f"d{n} * d{m}" if m == "lam" else f"d{n} * le{self.regressor(m)}"
+                self.put(f"F{n}{m}", f"F{n}{m} {'+' if m == 'lam' else '-'} {product}")
         for shape in self.shapes:
             if shape != "eta":
                 self.add(f"G{shape}", f"d{shape}")
         for row, regressor in enumerate(self.means):
             for column in range(row + 1):
                 self.add(f"M{row}{column}", "le * le" + self.regressor(regressor) + self.regressor(f"m{column}"))
+
+    def inform(self) -> None:
+        """Adds a group of kept derivatives to the information: an average over states that change slowly, which some of
+        them tell. Apart from the recursion, sums and states each have the registers to themselves."""
+        self.open(self.dialect.over_kept(THINNED))
+        for index, n in enumerate(self.moving):
+            self.put(f"d{n}", self.dialect.slot("kept", "k", index, len(self.moving)))
+        for n, m in self.pairs():
+            if n != "lam":
+                self.add(f"F{n}{m}", f"d{n} * d{m}")
         if self.crossed:
             for n in self.moving:
                 self.add(f"S{n}", f"d{n}")
+        self.close()
 
     def shift(self) -> None:
         spec, d = self.spec, self.dialect
@@ -328,12 +361,8 @@ class _Writer(Densities):
             folded.append("logs")
         if self.tailed and self.mode != "check":
             folded.append("tails")
-        if not folded:
-            return
-        self.open(self.dialect.every_eighth())
         for name in folded:
             self.fold_one(name)
-        self.close()
 
     def fold_logs(self) -> None:
         if not self.summed:
@@ -376,7 +405,9 @@ class _Writer(Densities):
             self.put("total", f"{logs} + 0.5 * squares - count * c")
         else:
             constant = "c" if self.spec.distribution == "t" else f"(c + {d.log}(sb))"
-            self.put("excess", f"tails - count * {d.log}(m)")
+            # Where the division is joint, tails sum the logs of m + z^2 and of the variance together.
+            less = ("2.0 * logs" if self.level else "logs") if self.joined else "0.0"
+            self.put("excess", f"tails - {less} - count * {d.log}(m)")
             self.put("total", f"{logs} + 0.5 * up * excess - count * {constant}")
         if self.scored:
             self.gradient()

@@ -72,6 +72,7 @@ EXPORTED int garch_values(int which, const double *y, int64_t length, int64_t co
 EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t count, const double *presample,
                             const int64_t *rows, int64_t row_count, const double *starts, const double *A,
                             const double *b, int constraints, int frozen, int restarts, double tolerance, int iterations,
+                            const double *known, const double *known_values, int first, int last, double radius,
                             double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
     const Likelihood &likelihood = LIKELIHOODS[which];
     const int n = likelihood.parameters;
@@ -93,6 +94,13 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         delete[] lanes_of;
         return 1;
     }
+    // Whether a lane is near the minimum that is known of its row: see preparation.Known.
+    const auto leads = [&](const Minimisation &lane) {
+        if (!known || lane.evaluations <= BEGUN || !(lane.value >= known_values[lane.row])) return false;
+        for (int i = first; i < last; ++i)
+            if (!(std::fabs(lane.x[i] - known[lane.row * n + i]) <= radius)) return false;
+        return true;
+    };
     Lanes before = lanes(1.0), x[MOST_PARAMETERS], g[MOST_PARAMETERS], F[MOST_PARAMETERS * (MOST_PARAMETERS + 1) / 2];
     int64_t next = 0;
     int live = 0;
@@ -120,7 +128,10 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
             double gradient[MOST_PARAMETERS], packed[MOST_PARAMETERS * (MOST_PARAMETERS + 1) / 2];
             for (int i = 0; i < n; ++i) gradient[i] = g[i][l];
             for (int i = 0; i < n * (n + 1) / 2; ++i) packed[i] = F[i][l];
-            if (lane.advance(value[l], gradient, packed, region)) continue;
+            if (lane.advance(value[l], gradient, packed, region)) {
+                if (!leads(lane)) continue;
+                lane.outcome = OUT_OF_ITERATIONS;
+            }
             for (int i = 0; i < n; ++i) out[lane.row * n + i] = lane.x[i];
             reached[lane.row] = lane.value;
             outcomes[lane.row] = lane.outcome;

@@ -9,6 +9,8 @@ constexpr int MOST_CONSTRAINTS = 32;
 
 enum Outcome { CONVERGED = 0, STALLED = 1, OUT_OF_ITERATIONS = 2, NOT_FINITE = 3 };
 constexpr int SCORING_STEPS = 4;
+constexpr int ANEW = 10;
+constexpr int BEGUN = 3;
 constexpr int MOST_HALVINGS = 7;
 constexpr int MOST_CHANGES = 60;
 constexpr double SUFFICIENT = 1e-4;
@@ -233,7 +235,7 @@ struct Minimisation {
             return true;
         }
         for (int i = 0; i < size; ++i) kept[i] = packed[i];
-        if (scorings < SCORING_STEPS) {
+        if (scorings < SCORING_STEPS || iterations % ANEW == 0) {
             ++scorings;
             spread(packed, region);
         } else {
