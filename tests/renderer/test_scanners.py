@@ -34,7 +34,7 @@ UNPINNED = {
 
 
 def scanner(name: str) -> str:
-    venv = os.environ.get("FLEETSPEC_SCANNERS", str(ROOT / ".venv-scanners"))
+    venv = ROOT / os.environ.get("FLEETSPEC_SCANNERS", ".venv-scanners")
     found = shutil.which(name, path=f"{venv}/bin") or shutil.which(name)
     if found is None:
         pytest.skip(f"NOT SCANNED: {name} is absent; `make scan` installs it and runs this file")
