@@ -52,7 +52,8 @@ def alone(call, request):
 
 def equal(one: object, other: object) -> bool:
     if isinstance(one, Forecasts) and isinstance(other, Forecasts):
-        return all(getattr(one, f).tobytes() == getattr(other, f).tobytes() for f in Forecasts.__struct_fields__)
+        pairs = [(getattr(one, name), getattr(other, name)) for name in Forecasts.__struct_fields__]
+        return all(a is b is None or a.tobytes() == b.tobytes() for a, b in pairs)
     if isinstance(one, Fit) and isinstance(other, Fit):
         return (list(one.estimates.items()), one.observations) == (list(other.estimates.items()), other.observations)
     return isinstance(one, Rejection) and isinstance(other, Rejection) and one.reason == other.reason
