@@ -102,12 +102,6 @@ def test_horizons_in_any_order_and_units():
     np.testing.assert_allclose(small, up * 1e-14, rtol=1e-9)
 
 
-def test_an_ar_mean_is_refused():
-    spec = Specification(mean="ar", lags=1)
-    with pytest.raises(ValueError, match="AR mean"):
-        cumulative_variances([series(200, 6)], spec, np.zeros((1, 5)), [150], (1,))
-
-
 @pytest.mark.parametrize("distribution", DISTRIBUTION)
 @pytest.mark.parametrize("orders", SPECIFICATIONS)
 def test_compiled_recursions_are_those_of_the_reference(orders, distribution):
