@@ -162,6 +162,19 @@ def test_filtered_variances_under_an_ar_mean_are_those_of_arch():
         np.testing.assert_allclose(variances[tail], np.asarray(oracle.conditional_volatility)[tail] ** 2, rtol=1e-9)
 
 
+def test_a_filter_begins_with_nothing_after_its_first_origin():
+    spec = Specification("gjr", o=1, mean="ar", lags=2)
+    row = real()[0].copy()
+    given = strong(spec, row, 4)
+    resids, variances = conditional_variances(row, spec, given, 20)
+    row[21:] *= 40
+    others, changed = conditional_variances(row, spec, given, 20)
+    known = slice(0, 21 - spec.lags)
+    np.testing.assert_array_equal(resids[known], others[known])
+    np.testing.assert_array_equal(variances[known], changed[known])
+    assert (resids[known.stop :] != others[known.stop :]).all()
+
+
 def test_company_and_the_future_do_not_matter():
     for process, o in (("garch", 0), ("tgarch", 1), ("egarch", 1)):
         spec = Specification(process, o=o, distribution="t", mean="ar", lags=2)
