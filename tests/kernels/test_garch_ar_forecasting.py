@@ -8,7 +8,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from garch_cases import DISTRIBUTION, arch_model, parameters_of
+from garch_cases import DISTRIBUTION, arch_model, parameters_of, simulations
 
 from fleetspec.kernels.garch import fit_many
 from fleetspec.kernels.garch.forecasting import conditional_variances, cumulative_variances, forecast_many
@@ -80,10 +80,7 @@ def test_where_arch_simulates_bars_agree(orders, distribution, lags):
     one = model.forecast(horizon=1, start=997, reindex=False)
     np.testing.assert_allclose(made.residual_variance[:, :1], one.residual_variance.to_numpy(), rtol=1e-9)
     np.testing.assert_allclose(made.variance[:, :1], one.variance.to_numpy(), rtol=1e-9)
-    oracle = model.forecast(
-        horizon=HORIZON, start=997, method="simulation", simulations=20_000,
-        random_state=np.random.RandomState(2), reindex=False,
-    )  # fmt: skip
+    oracle = simulations(row, spec, given, 997, 20_000, seed=2)
     assert_mean(made, oracle)
     paths = oracle.simulations
     assert_middle(made.residual_variance, paths.residual_variances)
@@ -105,15 +102,7 @@ def test_h_bar_returns_vary_as_sums_of_simulated_paths_do(orders, lags):
     given = strong(spec, row, 3)
     (found,) = cumulative_variances([row], spec, given[None], [998], HORIZONS)
     (bars,) = forecast_many([row], spec, given[None], HORIZON, [998])
-    paths = (
-        arch_model(row, spec)
-        .fix(list(given))
-        .forecast(
-            horizon=HORIZON, start=998, method="simulation", simulations=40_000,
-            random_state=np.random.RandomState(5), reindex=False,
-        )
-        .simulations.values
-    )  # fmt: skip
+    paths = simulations(row, spec, given, 998, 40_000, seed=5).simulations.values
     for column, horizon in enumerate(HORIZONS):
         middle = bars.mean[:, :horizon].sum(axis=1)
         squares = (paths[:, :, :horizon].sum(axis=2) - middle[:, None]) ** 2
