@@ -65,3 +65,16 @@ def arch_model(returns: np.ndarray, spec: Specification) -> Any:
         rescale=False,
         **orders,
     )
+
+
+def simulations(
+    returns: np.ndarray, spec: Specification, parameters: np.ndarray, start: int, count: int, seed: int
+) -> Any:
+    """Arch's forecast of 20 bars from ``count`` simulated paths.
+
+    The seed is the distribution's: ``random_state`` of arch's forecast seeds its bootstrap only.
+    """
+    model = arch_model(returns, spec)
+    model.distribution = type(model.distribution)(seed=np.random.default_rng(seed))
+    made = model.fix(list(parameters))
+    return made.forecast(horizon=20, start=start, method="simulation", simulations=count, reindex=False)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from garch_cases import DISTRIBUTION, SPECIFICATIONS, arch_model, parameters_of, series
+from garch_cases import DISTRIBUTION, SPECIFICATIONS, arch_model, parameters_of, series, simulations
 
 from fleetspec.kernels.garch import reference
 from fleetspec.kernels.garch.forecasting import cumulative_variances
@@ -15,15 +15,6 @@ from fleetspec.kernels.garch.types import Specification
 
 pytest.importorskip("scipy")
 HORIZONS = (1, 5, 20)
-
-
-def simulated(returns, spec, parameters, start, paths=20_000):
-    model = arch_model(returns, spec).fix(list(parameters))
-    state = np.random.RandomState(1)
-    made = model.forecast(
-        horizon=20, start=start, method="simulation", simulations=paths, random_state=state, reindex=False
-    )
-    return made.simulations.residual_variances
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTION)
@@ -59,7 +50,7 @@ def test_the_others_agree_with_simulation_by_arch(orders, distribution):
     row = series(502, 3)
     given = parameters_of(spec, row, 1)
     (found,) = cumulative_variances([row], spec, given[None], [499], HORIZONS)
-    variances = simulated(row, spec, given, 499)
+    variances = simulations(row, spec, given, 499, 20_000, seed=1).simulations.residual_variances
     for column, horizon in enumerate(HORIZONS):
         paths = variances[:, :, :horizon].sum(axis=2)
         error = paths.std(axis=1) / math.sqrt(paths.shape[1])
@@ -100,12 +91,6 @@ def test_horizons_in_any_order_and_units():
     np.testing.assert_array_equal(up, down[:, [1, 2, 0]])
     (small,) = cumulative_variances([row / 1e7], spec, (given * [1e-7, 1e-14, 1, 1, 1])[None], [150], (1, 5, 20))
     np.testing.assert_allclose(small, up * 1e-14, rtol=1e-9)
-
-
-def test_an_ar_mean_is_refused():
-    spec = Specification(mean="ar", lags=1)
-    with pytest.raises(ValueError, match="AR mean"):
-        cumulative_variances([series(200, 6)], spec, np.zeros((1, 5)), [150], (1,))
 
 
 @pytest.mark.parametrize("distribution", DISTRIBUTION)

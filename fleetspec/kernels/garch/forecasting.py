@@ -1,6 +1,8 @@
-"""Variance forecasts of many series from many origins, with fixed parameters.
+"""Forecasts of many series from many origins, with fixed parameters: variances, and the mean of each bar.
 
-The variance of the sum of the next h residuals is the sum of their expected variances. These are
+Residuals are uncorrelated, so a return h bars ahead has the variance of sum_j psi_j e_(h-j), with psi the response of
+returns to a residual j bars before (1, 0, 0, … but for an AR mean), and an h-bar return that of the sums of psi. The
+expected variances of residuals are
 
 * ``garch``, ``gjr``: the exact recursion, which is arch's ``analytic`` method;
 * ``tgarch``: exact too. Deviations are linear in the last deviations and the sizes of the last residuals, so their
@@ -19,9 +21,10 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from fleetspec.kernels.garch import innovations
-from fleetspec.kernels.garch.recursions import LOGS, MEAN_ABS_NORMAL, SIZES, codes, compiled, filtered
+from fleetspec.kernels.garch.recursions import LOGS, MEAN_ABS_NORMAL, SIZES, codes, compiled, filtered, residuals
 
 if TYPE_CHECKING:
     from fleetspec.kernels.garch.types import Floats, Integers, Specification
@@ -29,6 +32,61 @@ if TYPE_CHECKING:
 _BACKCAST_BARS, _BACKCAST_DECAY = 75, 0.94
 _SMALLEST, _LARGEST = 1e-12, 1e12
 """Bounds of a variance, relative to the first: arch's follow the whole sample, these only keep it finite."""
+
+
+class BarForecasts(Struct, frozen=True):
+    """Of one series, by origin and bar ahead, (origins, horizon); names as in arch's ``ARCHModelForecast``.
+
+    ``mean`` of the return of bar h, ``variance`` of that return, and ``residual_variance``, the expected variance of
+    its residual. The two variances differ for an AR mean only.
+    """
+
+    mean: Floats
+    variance: Floats
+    residual_variance: Floats
+
+
+def forecast_many(
+    returns: Floats | Sequence[Floats],
+    specification: Specification,
+    parameters: Floats,
+    horizon: int,
+    first_origins: Sequence[int] | None = None,
+) -> list[BarForecasts]:
+    """Mean and variances of the returns of each of the next ``horizon`` bars, in the units of the returns.
+
+    ``returns`` are n series: a 2-D array with one a row, or 1-D arrays of any lengths. ``parameters`` (n, k) as a fit
+    gives them; a row that is not finite gives NaN. Row ``i`` of a result is the forecast after bar
+    ``first_origin + i``, through the last bar; without ``first_origins`` there is one, after the last bar. Filters and
+    independence of series as in :func:`cumulative_variances`. Raises ValueError for a horizon below 1, parameters of
+    the wrong shape, and an origin that is no bar or has no residual: the first ``lags`` of an AR mean have none.
+    """
+    rows = [np.asarray(row, dtype=np.float64) for row in returns]
+    parameters = np.ascontiguousarray(parameters, dtype=np.float64)
+    if horizon < 1:
+        raise ValueError(f"horizon is {horizon}; it is 1 bar or more")
+    if parameters.shape != (len(rows), len(specification.names)):
+        wanted = (len(rows), len(specification.names))
+        raise ValueError(f"parameters are {parameters.shape}; these series need {wanted}")
+    last = [len(row) - 1 for row in rows]
+    first = last if first_origins is None else list(first_origins)
+    for row, (origin, end) in enumerate(zip(first, last, strict=True)):
+        if not specification.lags <= origin <= end:
+            raise ValueError(
+                f"series {row}: the first origin is {origin}; bars {specification.lags} to {end} have residuals"
+            )
+    weights = np.zeros((len(rows), horizon))
+    weights[:, 0] = 1.0
+    residual, places = _sums(rows, specification, parameters, first, tuple(range(1, horizon + 1)), weights)
+    counts = np.diff(places)
+    residual[np.repeat(~np.isfinite(parameters).all(axis=1), counts)] = np.nan
+    variance = residual.copy()
+    if specification.lags:
+        squares = np.repeat(_impulses(specification, parameters, horizon) ** 2, counts, axis=0)
+        for bar in range(horizon - 1):
+            variance[:, bar + 1 :] += residual[:, bar : bar + 1] * squares[:, 1 : horizon - bar]
+    mean = _means(rows, specification, parameters, first, horizon, counts)
+    return [BarForecasts(mean[i:j], variance[i:j], residual[i:j]) for i, j in pairwise(places)]
 
 
 def cumulative_variances(
@@ -41,15 +99,65 @@ def cumulative_variances(
     """Per series, the variance of the h-bar return in squared units of the returns, (origins, horizons).
 
     ``returns`` are n series (T,) of any lengths; ``parameters`` (n, k) as a fit gives them. Row ``i`` of a result is
-    the forecast after bar ``first_origin + i``, through the last bar. A filter starts at bar 0 and uses nothing after
-    the first origin for its presample values, and nothing after an origin for its forecasts. A series' result does
-    not depend on the others. Raises ValueError for an AR mean, whose h-bar variance is another.
+    the forecast after bar ``first_origin + i``, through the last bar. A filter starts at the first bar that has a
+    residual and uses nothing after the first origin for its presample values, and nothing after an origin for its
+    forecasts. A series' result does not depend on the others. Raises ValueError for an origin before the first
+    residual: an AR mean has none for its first ``lags`` bars.
     """
-    if specification.mean == "ar":
-        raise ValueError("the variance of an h-bar return under an AR mean is not a sum of variances")
     parameters = np.ascontiguousarray(parameters, dtype=np.float64)
+    weights = np.cumsum(_impulses(specification, parameters, max(horizons)), axis=1) ** 2
+    out, places = _sums(returns, specification, parameters, first_origins, horizons, weights)
+    return [out[low:high] for low, high in pairwise(places)]
+
+
+def _impulses(specification: Specification, parameters: Floats, steps: int) -> Floats:
+    """What a residual adds to the return of its bar, of the next bar, …, (n, steps)."""
+    psi = np.zeros((len(parameters), steps))
+    psi[:, 0] = 1.0
+    for bar in range(1, steps):
+        for lag in range(1, min(specification.lags, bar) + 1):
+            psi[:, bar] += parameters[:, lag] * psi[:, bar - lag]
+    return psi
+
+
+def _means(
+    rows: Sequence[Floats],
+    specification: Specification,
+    parameters: Floats,
+    first: Sequence[int],
+    horizon: int,
+    counts: Integers,
+) -> Floats:
+    """Expected returns of the bars after each origin of each series, (all origins, horizon)."""
+    lags = specification.lags
+    row = np.repeat(parameters, counts, axis=0)
+    path = np.zeros((len(row), lags + horizon))
+    for lag in range(1, lags + 1):
+        ends = [one[origin - lag + 1 : len(one) - lag + 1] for one, origin in zip(rows, first, strict=True)]
+        path[:, lags - lag] = np.concatenate(ends) if ends else 0.0
+    for bar in range(lags, lags + horizon):
+        if specification.mean != "zero":
+            path[:, bar] = row[:, 0]
+        for lag in range(1, lags + 1):
+            path[:, bar] += row[:, lag] * path[:, bar - lag]
+    path[~np.isfinite(row).all(axis=1)] = np.nan
+    return path[:, lags:]
+
+
+def _sums(
+    returns: Sequence[Floats],
+    specification: Specification,
+    parameters: Floats,
+    first_origins: Sequence[int],
+    horizons: tuple[int, ...],
+    weights: Floats,
+) -> tuple[Floats, Integers]:
+    """Of every origin, for each horizon h, the sum of the expected variances of residuals 1 … h bars ahead, each
+    times the weight (n, longest) of the bars from it to h; and where each series begins among the origins."""
     lengths = np.array([len(row) for row in returns], dtype=np.int64)
     first = np.asarray(first_origins, dtype=np.int64)
+    if specification.lags and (first < specification.lags).any():
+        raise ValueError(f"an AR mean of {specification.lags} lags has no residual before bar {specification.lags}")
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     places = np.concatenate([[0], np.cumsum(lengths - first)]).astype(np.int64)
     flat = np.concatenate(returns) if len(returns) else np.zeros(0)
@@ -74,13 +182,15 @@ def cumulative_variances(
             offsets,
             parameters,
             codes(specification),
+            specification.lags,
             first,
             np.array(horizons, dtype=np.int64),
             extra,
+            weights,
             places,
             out,
         )
-    return [out[low:high] for low, high in pairwise(places)]
+    return out, places
 
 
 def _growths(specification: Specification, parameters: Floats, shape: Floats, steps: int) -> Floats:
@@ -117,9 +227,11 @@ def _forecast(
     offsets: Integers,
     parameters: Floats,
     code: tuple[int, int, int, int, int, int],
+    lags: int,
     first_origins: Integers,
     horizons: Integers,
     extra: Floats,
+    weights: Floats,
     places: Integers,
     out: Floats,
 ) -> None:
@@ -130,9 +242,9 @@ def _forecast(
     resids, state, shocks, variance = np.empty(longest), np.empty(longest), np.empty(longest), np.empty(longest)
     ahead = np.empty(horizons.max())
     for i in range(len(first_origins)):
-        bars, row, first = offsets[i + 1] - offsets[i], parameters[i], first_origins[i]
-        for t in range(bars):
-            resids[t] = flat[offsets[i] + t] - (row[0] if means else 0.0)
+        # From here on bars are counted from the first that has a residual.
+        bars, row, first = offsets[i + 1] - offsets[i] - lags, parameters[i], first_origins[i] - lags
+        residuals(row, means, lags, flat[offsets[i] : offsets[i + 1]], resids[:bars])
         backcast, square = _backcast(resids, first, process == SIZES)
         filtered(
             row, process, means, p, o, q, resids[:bars], backcast if process != LOGS else math.log(square),
@@ -147,13 +259,13 @@ def _forecast(
                 _deviations(row, means, p, o, q, resids, state, backcast, origin, extra[i, 0], extra[i, 1], ahead)
             else:
                 _levels(row, means, p, o, q, resids, shocks, state, backcast, origin, ahead)
-            total, h = 0.0, 0
             for k in range(len(horizons)):
-                # Horizons may come in any order.
-                total, h = (0.0, 0) if horizons[k] < h else (total, h)
-                while h < horizons[k]:
-                    total += ahead[h]
-                    h += 1
+                total = 0.0
+                for h in range(horizons[k]):
+                    weight = weights[i, horizons[k] - 1 - h]
+                    # A variance that is infinite stays out of the bars that it is no part of.
+                    if weight != 0.0:
+                        total += weight * ahead[h]
                 out[places[i] + origin - first, k] = total
 
 
@@ -279,15 +391,17 @@ def _deviations(
 def conditional_variances(
     returns: Floats, specification: Specification, parameters: Floats, first_origin: int
 ) -> tuple[Floats, Floats]:
-    """Residuals (T,) of a series and the variance (T,) of each given the bars before it.
+    """Residuals of a series and the variance of each given the bars before it, (T - lags,) each.
 
     The filter is that of :func:`cumulative_variances`: its presample values come from bars up to ``first_origin``.
     """
     process, _, means, p, o, q = codes(specification)
     parameters = np.ascontiguousarray(parameters, dtype=np.float64)
-    resids = returns - parameters[0] if means else np.array(returns)
+    lags = specification.lags
+    resids = np.empty(len(returns) - lags)
+    residuals(parameters, means, lags, np.asarray(returns, dtype=np.float64), resids)
     state, shocks, variance = np.empty(len(resids)), np.empty(len(resids)), np.empty(len(resids))
-    backcast, square = _backcast(resids, first_origin, process == SIZES)
+    backcast, square = _backcast(resids, first_origin - lags, process == SIZES)
     filtered(
         parameters, process, means, p, o, q, resids, backcast if process != LOGS else math.log(square),
         np.full(1, _SMALLEST * square), np.full(1, _LARGEST * square), state, shocks, variance,
