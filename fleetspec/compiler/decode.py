@@ -236,7 +236,7 @@ def _tell(fault: _Fault, root: type[Shape], report: Report) -> None:
             f"'{name}' is not a key of {_dotted(fault.route[:-1]) or 'a spec'}",
             route=fault.route,
             key=True,
-            help=_VALUE_KEPT if fault.route == ("objective", "maximize") else did_you_mean(name, known),
+            help=did_you_mean(name, known),
         )
     elif fault.value is None:
         help = _example(fault.route) or "write a value, or delete the key"
@@ -261,12 +261,6 @@ def _tell(fault: _Fault, root: type[Shape], report: Report) -> None:
         )
 
 
-_VALUE_KEPT = (
-    "no plan leaves out models by itself: write minimize: cost with value: {GROUP: 5}; a plan that does not hold "
-    "then says what falls out so that most value stays, and on_miss.degrade is what a late night leaves out"
-)
-"""ADR 48: value weighs what falls out; it is not what a plan is chosen by."""
-
 _HALVING_ELSEWHERE = ("asha", "hyperband", "successive-halving")
 """What other tools call a search that gives the better candidates more."""
 
@@ -277,7 +271,7 @@ def _tell_choice(fault: _Fault, report: Report) -> None:
     if fault.route == ("kind",) and fault.value == "Defaults":
         help = "this file only holds defaults: give the command the fleet that extends it"
     elif fault.route == ("objective", "minimize") and fault.value == "value":
-        help = _VALUE_KEPT
+        help = "write maximize: value, and value: {GROUP: 5} for what a model of a group is worth"
     elif fault.route[-2:] == ("search", "method") and fault.value in _HALVING_ELSEWHERE:
         help = "write halving: the same idea rung by rung, which can be planned, priced and repeated"
     elif fault.of_union:

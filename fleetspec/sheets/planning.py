@@ -96,7 +96,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
-        verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
+        lines = len((plan.get("selection") or {}).get("left_out", ()))
+        without = f" WITHOUT {plural(lines, 'LINE').upper()} OF MODELS" if lines else ""
+        verdict = f"FEASIBLE{without}: ends {span(end)} after the start, {span(slack)} before the deadline"
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
     facts = [("window", f"{span(deadline)}, {plan['night']}")]
     if plan["stages"]:
@@ -110,7 +112,27 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
-    return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+    facts += _left_out(plan)
+    tone: Tone = "warn" if plan.get("selection") else _TONE[plan["verdict"]]
+    return [Line(head, "strong"), Line(verdict, tone), Facts(tuple(facts))]
+
+
+def _left_out(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a plan that maximises value does without. Plans of earlier versions leave nothing out."""
+    chosen = plan.get("selection")
+    if chosen is None:
+        return []
+    total = chosen["total_value"]
+    stays, most = (chosen[name] / total if total else 1.0 for name in ("kept_value", "most_value"))
+    proved = "no plan keeps more" if most - stays < 5e-4 else f"no plan keeps more than {percent(most)}"
+    return [
+        ("leaves out", f"{_named(chosen)}; they publish as models that have no result of tonight"),
+        ("value kept", f"{percent(stays)} of what all models are worth (objective.value); {proved}, proved"),
+    ]
+
+
+def _named(chosen: dict[str, Any]) -> str:
+    return ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in chosen["left_out"])
 
 
 def _beside_cost(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -264,14 +286,16 @@ def _aged(pool: dict[str, Any], session: str) -> str:
 
 
 def _help(plan: dict[str, Any]) -> list[Block]:
-    if plan["verdict"] == "feasible":
+    chosen = plan.get("selection")
+    if plan["verdict"] == "feasible" and not chosen:
         return []
-    blocks: list[Block] = [Heading("What would help")]
+    blocks: list[Block] = [Heading("What would keep every model" if chosen else "What would help")]
     if not plan["stages"] and plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
     blocks += _keep_both(plan)
     if not plan["suggestions"]:
-        blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
+        does = "keeps them all" if chosen else "makes it feasible"
+        blocks.append(Line(f"No single change of one pool, the deadline or the budget {does}.", "warn"))
         return blocks
     blocks.append(Line("Any one of these, each confirmed by planning again:"))
     rows = tuple(
@@ -292,14 +316,16 @@ def _keep_both(plan: dict[str, Any]) -> list[Block]:
     kept = plan.get("keep_both")
     if kept is None:
         return []
-    named = ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in kept["left_out"])
     groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
     stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
     ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
-    falls = f"what falls out is {named}; {percent(stays)} of the value stays, {ends}."
+    falls = f"what falls out is {_named(kept)}; {percent(stays)} of the value stays, {ends}."
     return [
         Line(f"Keep deadline and budget, both: {falls}"),
-        Line(f"A night leaves out by itself what it is told: schedule.on_miss.degrade: [{groups}].", "dim"),
+        Line(
+            f"objective: {{maximize: value}} plans that; a late night leaves out schedule.on_miss.degrade: [{groups}].",
+            "dim",
+        ),
     ]
 
 
