@@ -25,7 +25,6 @@ from fleetspec.panel.features import plugged_versions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fleetspec.compiler import identity
     from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
     from fleetspec.compiler.lineage import Ints, Mask
     from fleetspec.compiler.spec import FleetSpec
@@ -161,11 +160,11 @@ def _classes(base: Side, head: Side, partner: Ints) -> NDArray[np.int8]:
 
 def _contents(graph: JobGraph) -> list[NDArray[np.uint64]]:
     """Columns (m,) that are equal where a model's digest and all of its jobs' digests are, in whatever order."""
-    halves = halves(graph.digest)
+    split = halves(graph.digest)
     columns = list(halves(graph.models.digest).T)
     for half in (0, 1):
         total = np.zeros(len(graph.models), dtype=np.uint64)
-        np.add.at(total, graph.model, np.ascontiguousarray(halves[:, half]))
+        np.add.at(total, graph.model, np.ascontiguousarray(split[:, half]))
         columns.append(total)
     return columns
 

@@ -299,6 +299,8 @@ def _example(route: Route) -> str | None:
         return f"write {_NAMES_OR_NAME[words[0]]}"
     if len(words) > 1 and words[1] == "axes" and isinstance(route[-1], int):
         return f"write {words[0]}: [a, b], a single value each"
+    if len(words) == 3 and (words[0], words[-1]) == ("features", "models"):
+        return "write features: tech here, and features: {tech: [momentum(5), rsi(14)]} at the top of the spec"
     for word in words[1:]:
         if (word, words[0]) in _EXAMPLES_WITHIN:
             return f"write {_EXAMPLES_WITHIN[word, words[0]]}"

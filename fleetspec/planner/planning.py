@@ -79,9 +79,7 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     made = everything
     if kept is not None:
         problem, outcome = kept.problem, kept.outcome
-        made = replace(
-            _written(problem, header, outcome), selection=kept.selection, suggestions=everything.suggestions
-        )
+        made = replace(_written(problem, header, outcome), selection=kept.selection, suggestions=everything.suggestions)
     elif made.verdict in ("late", "infeasible") and not problem.maximize_value:
         made = replace(made, keep_both=keep_both(problem, solve))
     chance = judge(problem, made)

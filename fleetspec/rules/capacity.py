@@ -37,8 +37,8 @@ FALLS_OUT = Rule(
     code="FS305",
     severity=Severity.WARNING,
     title="a plan leaves models out to keep what is worth most",
-    why="Deadline and budget do not hold all models, and the spec says to maximise value: lines of models go so that most "
-    "value stays. They have no result of this run, and publish as on_miss.forecast says.",
+    why="Deadline and budget do not hold all models, and the spec says to maximise value: lines of models go so that "
+    "most value stays. They have no result of this run, and publish as on_miss.forecast says.",
     bad="objective: {maximize: value, value: {vol: 5}}    # and a deadline that holds half of the fleet",
     good="hardware: {cpu: {offer: gcp/n2-standard-32, max: 8}}    # nodes for all of it",
 )

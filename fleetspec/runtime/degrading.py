@@ -1,5 +1,5 @@
-"""What a late night leaves out so that the rest is in time: ``schedule.on_miss.degrade``, in the order written; and what
-a plan has left out before for its value.
+"""What a late night leaves out so that the rest is in time: ``schedule.on_miss.degrade``, in the order written; and
+what a plan has left out before for its value.
 
 What a name leaves out is not run tonight, nor is what rests on it. Its models forecast as any that have no result of
 tonight do, by ``on_miss.forecast``. A forecast whose fit is done is made all the same: its work is behind it.
@@ -143,8 +143,9 @@ def _of_line(ledger: Ledger, name: str) -> Mask:
     """First jobs (jobs,) of a line (universe/group/family) that are missing."""
     graph = ledger.graph
     codes = [code for code, klass in enumerate(graph.classes) if line_of(klass.name) == name]
-    found: Mask = np.isin(graph.klass, codes) & (ledger.first == np.arange(len(graph)))
-    return found & (ledger.state == State.MISSING)
+    found: Mask = np.isin(graph.klass, codes) & (ledger.state == State.MISSING)
+    found &= ledger.first == np.arange(len(graph))
+    return found
 
 
 def _models(ledger: Ledger, jobs: Mask) -> int:

@@ -366,6 +366,7 @@ class _Run:
         models = len(graph.models)
         wall, busy = time.perf_counter() - self.begun, sum(self.seconds.values())
         count = {s: int(np.sum(own & (state == s))) for s in State}
+        done, spoilt = (int(np.sum(ran & (state == s))) for s in (State.DONE, State.QUARANTINED))
         return RunSummary(
             fleet=graph.fleet,
             kind=str(graph.run),
@@ -375,10 +376,10 @@ class _Run:
             executor=self.request.executor,
             cores=self.cores,
             jobs=int(own.sum()),
-            done=int(np.sum(ran & (state == State.DONE))),
-            reused=int(own.sum()) - len(self.missing),
+            done=done,
+            reused=count[State.DONE] + count[State.QUARANTINED] - done - spoilt,
             quarantined=count[State.QUARANTINED],
-            newly_quarantined=int(np.sum(ran & (state == State.QUARANTINED))),
+            newly_quarantined=spoilt,
             failed=count[State.FAILED],
             remaining=count[State.MISSING],
             models=models,

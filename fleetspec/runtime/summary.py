@@ -66,8 +66,8 @@ class RunSummary:
     missing still for no fault of theirs. ``quarantined_share`` is over models: those with a quarantined job.
     ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
     passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
-    ``left_out`` is what the plan or a late night did without; its jobs are among the ``remaining``. ``slowest`` are the five
-    jobs of it that took longest.
+    ``left_out`` is what the plan or a late night did without; its jobs are among the ``remaining``. ``slowest`` are the
+    five jobs of it that took longest.
     """
 
     fleet: str

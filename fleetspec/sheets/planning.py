@@ -29,7 +29,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
     plan, told = data["plan"], data.get("advice")
     blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", [])), *policy_blocks(data.get("policies", []))]
-    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
+    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"], _lines_left_out(plan))]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
@@ -96,7 +96,7 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
-        lines = len((plan.get("selection") or {}).get("left_out", ()))
+        lines = len(_lines_left_out(plan))
         without = f" WITHOUT {plural(lines, 'LINE').upper()} OF MODELS" if lines else ""
         verdict = f"FEASIBLE{without}: ends {span(end)} after the start, {span(slack)} before the deadline"
     cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
@@ -129,6 +129,10 @@ def _left_out(plan: dict[str, Any]) -> list[tuple[str, str]]:
         ("leaves out", f"{_named(chosen)}; they publish as models that have no result of tonight"),
         ("value kept", f"{percent(stays)} of what all models are worth (objective.value); {proved}, proved"),
     ]
+
+
+def _lines_left_out(plan: dict[str, Any]) -> frozenset[str]:
+    return frozenset(one["name"] for one in (plan.get("selection") or {}).get("left_out", ()))
 
 
 def _named(chosen: dict[str, Any]) -> str:

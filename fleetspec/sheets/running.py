@@ -120,21 +120,21 @@ def _left_out(data: list[dict[str, Any]]) -> list[Block]:
     blocks: list[Block] = []
     if planned:
         columns: tuple[str, ...] = ("line", "jobs", "models")
-        rows = tuple((one["name"], count(one["jobs"]), count(one["models"])) for one in planned)
+        rows: list[tuple[str, ...]] = [(one["name"], count(one["jobs"]), count(one["models"])) for one in planned]
         blocks += [Heading("Left out by the plan, to keep what is worth most"), _numbers(columns, rows)]
     if late:
         columns = ("on_miss.degrade", "jobs", "models", "decided after", "would have ended after")
-        rows = tuple(
+        rows = [
             (one["name"], count(one["jobs"]), count(one["models"]), span(one["at_seconds"]), span(one["end_seconds"]))
             for one in late
-        )
+        ]
         blocks += [Heading("Left out to be in time"), _numbers(columns, rows)]
     return blocks
 
 
-def _numbers(columns: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
+def _numbers(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
     """A table whose columns but the first are numbers."""
-    return Table(columns, rows, frozenset(columns[1:]))
+    return Table(columns, tuple(rows), frozenset(columns[1:]))
 
 
 def _published(data: dict[str, Any]) -> list[Block]:
