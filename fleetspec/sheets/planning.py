@@ -21,6 +21,8 @@ _TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "
 
 MOST_CLASSES = 12
 """Classes listed by name, those that cost most; the JSON has all."""
+_IN_CENTS = 0.02
+"""USD of a run from which on its parts are told to the cent."""
 _WELL_MEASURED = 0.8
 """Share of a cost from which on its certainty needs no word beside it."""
 
@@ -99,16 +101,17 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
         lines = len(_lines_left_out(plan))
         without = f" WITHOUT {plural(lines, 'LINE').upper()} OF MODELS" if lines else ""
         verdict = f"FEASIBLE{without}: ends {span(end)} after the start, {span(slack)} before the deadline"
-    cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
+    cost = f"{usd(plan['cost_usd'])} for this run; " + ("no budget is set" if budget is None else
+                                                         f"its budget is {usd(budget)}")  # fmt: skip
     facts = [("window", f"{span(deadline)}, {plan['night']}")]
     if plan["stages"]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
-        facts.append(("cost", f"{cost}, this run"))
+        facts.append(("cost", cost))
         facts += _beside_cost(plan)
         facts += overlap_facts(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
-        facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
+        facts.append(("at least", f"{usd(plan['bound_usd'])}, proved: no plan on these pools costs less; this one is "
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
@@ -166,18 +169,20 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
         without = f"without it {percent(sure['share_without'])} of nights for {usd(sure['cost_usd_without'])}"
         asked = [("asked", f"{sure['asked'] * 100:g} % of nights: {extra}" + f"; {without}" * bool(sure["headroom"]))]
     return [
-        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}, "
-                    f"{count(chance['trials'])} replayed with chance)"),
+        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}), by "
+                    f"{count(chance['trials'])} simulated ones"),
         *asked,
-        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
-                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
+        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start"),
+        ("costs", f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
         *_rests_on(plan),
     ]  # fmt: skip
 
 
 def _over(plan: dict[str, Any], cost: float) -> str:
     budget = plan["budget_usd"]
-    return f", {usd(cost - budget)} over the budget" if budget is not None and cost > budget else ""
+    if budget is None or cost <= budget:
+        return ""
+    return f": one in twenty is {usd(cost - budget)} over the budget, or more"
 
 
 def _rests_on(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -199,11 +204,11 @@ def _bought(plan: dict[str, Any]) -> str:
             paid[use["pool"]] = paid.get(use["pool"], 0.0) + use["node_seconds"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
+    at_once = " at once" if any(peak[pool] > 1 for pool in order) else ""
+    hours = {pool: _hours(paid[pool]).removesuffix("h") + "node-hours" for pool in order}
     if len(order) == 1:
-        return f"at most {peak[order[0]]} × {order[0]}, {_hours(paid[order[0]])}"
-    return "at most " + "; ".join(
-        f"{peak[pool]} × {pool}, {_hours(paid[pool])} for {usd(spent[pool])}" for pool in order
-    )
+        return f"{peak[order[0]]} × {order[0]}{at_once}, {hours[order[0]]}"
+    return "; ".join(f"{peak[pool]} × {pool}{at_once}, {hours[pool]} for {usd(spent[pool])}" for pool in order)
 
 
 def _slack(steps: list[dict[str, Any]]) -> list[Block]:
@@ -215,7 +220,7 @@ def _slack(steps: list[dict[str, Any]]) -> list[Block]:
         late = step["kind"] == "slack" and step["seconds"] < 0
         what = "late by" if late else "slack" if step["kind"] == "slack" else step["kind"]
         rows.append((span(step["start_seconds"]), what, step["what"], span(abs(step["seconds"]))))
-    columns = ("after", "step", "of", "takes")
+    columns = ("after", "step", "what", "takes")
     table = Table(columns, tuple(rows), frozenset({"after", "takes"}), last_is_total=True)
     return [Heading("Where the time goes"), table]
 
@@ -223,16 +228,15 @@ def _slack(steps: list[dict[str, Any]]) -> list[Block]:
 def _capacity(plan: dict[str, Any]) -> list[Block]:
     if not plan["stages"]:
         return []
-    money = cents if plan["cost_usd"] >= 1 else usd
+    money = cents if plan["cost_usd"] >= _IN_CENTS else usd
     rows = []
     for stage in plan["stages"]:
         for number, use in enumerate(stage["pools"]):
-            cut = ", ".join(f"{nodes} × {pattern}" for pattern, nodes in use["patterns"])
             rows.append(
                 (
                     f"{stage['stage']} {stage['title']}" if number == 0 else "",
-                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}" if number == 0 else "",
-                    f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else "") + _waiting(use),
+                    _from_to(stage) if number == 0 else "",
+                    f"{use['nodes']} × {use['pool']}{_cut(use)}{_waiting(use)}",
                     _hours(use["node_seconds"]),
                     percent(use["busy_share"]),
                     money(use["cost_usd"]),
@@ -270,6 +274,20 @@ _TOLD = (
 def _hours(node_seconds: float) -> str:
     """Node-hours."""
     return f"{node_seconds / 3600:.2f} h" if node_seconds >= 36 or not node_seconds else "< 0.01 h"
+
+
+def _from_to(stage: dict[str, Any]) -> str:
+    """When a stage runs; one too short for two moments to differ in writing, with how long it takes."""
+    start, end = span(stage["start_seconds"]), span(stage["end_seconds"])
+    return f"{start} – {end}" if start != end else f"{start}, {span(stage['end_seconds'] - stage['start_seconds'])}"
+
+
+def _cut(use: dict[str, Any]) -> str:
+    """How the GPUs of a stage's nodes are cut."""
+    if len(use["patterns"]) == 1:
+        return f" cut {use['patterns'][0][0]}"
+    cuts = ", ".join(f"{nodes} cut {pattern}" for pattern, nodes in use["patterns"])
+    return f" ({cuts})" if cuts else ""
 
 
 def _waiting(use: dict[str, Any]) -> str:
@@ -334,7 +352,7 @@ def _keep_both(plan: dict[str, Any]) -> list[Block]:
 
 
 def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:
-    money = cents if plan["cost_usd"] >= 1 else usd
+    money = cents if plan["cost_usd"] >= _IN_CENTS else usd
     blocks: list[Block] = [
         Heading("Confidence"),
         Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
@@ -358,7 +376,8 @@ def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Bl
         )
     blocks += _dearest(plan, money)
     chance = (plan.get("chance") or {}).get("assumptions", [])
-    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
+    if supposed := [*plan["assumptions"], *chance]:
+        blocks += [Line("The plan supposes:"), *(Line(f"· {text}", "dim") for text in supposed)]
     return blocks
 
 
@@ -378,19 +397,23 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
         for line in shown
     )
     columns = ("class, dearest first", "jobs", "per job", "cost", "rests on")
-    told = "×/÷ 1.30: in two of three cases the class takes at most 1.30 times as long, and at least as long over 1.30."
-    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4])), Line(told, "dim")]
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4]))]
     if others:
-        rest = usd(sum(line["cost_usd"] for line in others))
+        rest = money(sum(line["cost_usd"] for line in others))
         more = plural(len(others), "class", "classes")
         blocks.append(Line(f"and {more} more for {rest} together; --format json lists them", "dim"))
+    error = next((line["error"] for line in shown if line.get("error")), None)
+    if error is not None:
+        off = f"{math.exp(error):.2f}"
+        told = f"×/÷ {off}: two times in three the class as a whole takes between 1/{off} and {off} times its figure."
+        blocks.append(Line(told, "dim"))
     return blocks
 
 
 def _basis(line: dict[str, Any]) -> str:
     """What a class's time rests on, and the factor by which all of it may be off: one standard deviation of its log."""
     basis = f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED"
-    return f"{basis}, ×/÷ {math.exp(line['error']):.2f}" if line.get("error") else basis
+    return f"{basis} ×/÷ {math.exp(line['error']):.2f}" if line.get("error") else basis
 
 
 def _measured_where(plan: dict[str, Any]) -> str:
