@@ -210,14 +210,14 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
 def _left_out(base: dict[str, Any], head: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Models that one of two plans does without."""
     was, now = base["left_out"], head["left_out"]
-    return [("left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
+    return [("of them left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
 
 
 def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("verdict", side["verdict"]),
         ("models", count(side["models"])),
-        *((("left out", count(side["left_out"])),) if side["left_out"] else ()),
+        *((("of them left out", count(side["left_out"])),) if side["left_out"] else ()),
         ("cost", usd(side["cost_usd"])),
         ("end", span(side["end_seconds"])),
         ("slack", span(side["slack_seconds"])),
