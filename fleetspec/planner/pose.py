@@ -65,6 +65,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     each[graph.klass] = fits_of_trials(graph)
     total = np.bincount(graph.klass, minlength=len(graph.classes))
     reused = np.bincount(graph.klass[done], minlength=len(graph.classes))
+    shared = _shared(graph, done)
     classes = tuple(
         _demand(
             klass,
@@ -74,8 +75,9 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             int(each[code]),
             pools,
             catalog,
-            tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
+            _waits_for(graph, code, shared),
             spec.objective.value.get(klass.group, 1.0),
+            tuple((graph.classes[maker].name, count) for maker, count in sorted(shared[code].items())),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -92,6 +94,32 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     )
     require_sound(posed)
     return posed
+
+
+def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
+    """By class the other classes that make some of its results, and how many.
+
+    Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
+    come for nothing, but not before it has ended.
+    """
+    found: list[dict[int, int]] = [{} for _ in graph.classes]
+    keys = np.ascontiguousarray(graph.digest).view("V16").ravel()
+    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
+    maker, made = graph.klass[first][which], ~done[first][which]
+    pairs = np.stack([graph.klass, maker])[:, made & (maker != graph.klass)]
+    if pairs.size:
+        columns, counts = np.unique(pairs, axis=1, return_counts=True)
+        for (code, other), count in zip(columns.T.tolist(), counts.tolist(), strict=True):
+            found[code][other] = count
+    return found
+
+
+def _waits_for(graph: JobGraph, code: int, shared: list[dict[int, int]]) -> tuple[str, ...]:
+    """The classes that must have ended before one begins: those it reads from, and those that make their results."""
+    read = graph.reads[code]
+    makers = {maker for other in read for maker in shared[other]}
+    stage = graph.classes[code].stage
+    return tuple(sorted(graph.classes[c].name for c in {*read, *makers} if c in read or graph.classes[c].stage < stage))
 
 
 def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
@@ -155,9 +183,10 @@ def _demand(
     catalog: Catalog,
     after: tuple[str, ...],
     value: float,
+    shared: tuple[tuple[str, int], ...],
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
-    the classes it reads from."""
+    the classes it waits for."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
@@ -191,6 +220,7 @@ def _demand(
         placements=tuple(placements),
         after=after,
         value=value,
+        shared=shared,
     )
 
 
