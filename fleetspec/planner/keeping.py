@@ -21,7 +21,7 @@ from fleetspec.planner.terrain import survey
 if TYPE_CHECKING:
     from fleetspec.planner.planning import Outcome
     from fleetspec.planner.plans import Plan
-    from fleetspec.planner.problem import CapacityProblem
+    from fleetspec.planner.problem import CapacityProblem, DemandClass
 
 LOOKED = 150
 """Sets of lines looked at in the order of what they are worth."""
@@ -92,26 +92,31 @@ def selected(problem: CapacityProblem, plan: Plan) -> CapacityProblem:
 
 def lines_of(problem: CapacityProblem) -> tuple[Line, ...]:
     """The lines of a problem that have jobs, in the order of their classes."""
-    classes = [one for one in problem.classes if one.jobs]
-    names = {one.name: line_of(one.name) for one in classes}
+    classes = [one for one in problem.classes if one.jobs or one.shared]
+    names = {one.name: _line(one) for one in classes}
     waits: dict[str, set[str]] = {line: set() for line in names.values()}
     for one in classes:
-        for before in one.after or ():
+        # What has its results from another line has none without it: they would have to be made anew.
+        for before in (*(one.after or ()), *(name for name, _ in one.shared)):
             if before in names and names[before] != names[one.name]:
                 waits[names[before]].add(names[one.name])
     found = []
     for name in dict.fromkeys(names.values()):
         mine = [one for one in classes if names[one.name] == name]
-        models = sum(one.jobs for one in mine if one.task == FORECAST) or max(one.jobs for one in mine)
-        work = sum(one.jobs * min(place.seconds for place in one.placements) for one in mine)
+        models = sum(_results(one) for one in mine if one.task == FORECAST) or max(map(_results, mine))
+        work = sum(one.jobs * min(place.seconds for place in one.placements) for one in mine if one.jobs)
         jobs = sum(one.jobs for one in mine)
         found.append(Line(name, models, jobs, models * mine[0].value, work, _closure(name, waits)))
     return tuple(found)
 
 
-def line_of(klass: str) -> str:
-    """universe/group/family of the name of a class, universe/group/family/task."""
-    return klass.rpartition("/")[0]
+def _line(one: DemandClass) -> str:
+    """All variants of a group and all rungs of its searches are one line: nothing less of a family can be left out."""
+    return f"{one.name.partition('/')[0]}/{one.group}/{one.family}"
+
+
+def _results(one: DemandClass) -> int:
+    return one.jobs + sum(count for _, count in one.shared)
 
 
 def _closure(name: str, waits: dict[str, set[str]]) -> frozenset[str]:
@@ -152,7 +157,7 @@ def _sets(lines: dict[str, Line]) -> Iterator[tuple[float, frozenset[str]]]:
 
 def without(problem: CapacityProblem, gone: frozenset[str]) -> CapacityProblem:
     """The problem without the jobs of some lines."""
-    classes = tuple(replace(one, jobs=0) if line_of(one.name) in gone else one for one in problem.classes)
+    classes = tuple(replace(one, jobs=0) if _line(one) in gone else one for one in problem.classes)
     return replace(problem, classes=classes)
 
 

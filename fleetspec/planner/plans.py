@@ -314,6 +314,11 @@ class Plan:
         return hashlib.blake2b(self.to_bytes(), digest_size=32).hexdigest()
 
 
+def window_of(run: str) -> tuple[str, str]:
+    """Where a spec says by when a run has to end."""
+    return ("schedule", "deadline") if run == "nightly" else (run, "within")
+
+
 def plain(value: Any) -> Any:
     """Dataclasses and what holds them as JSON has it; floats are rounded to a micro-unit."""
     if is_dataclass(value) and not isinstance(value, type):

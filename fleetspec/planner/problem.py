@@ -131,6 +131,8 @@ class DemandClass:
     after: tuple[str, ...] | None = None
     value: float = 1.0
     """What one model of it is worth where not all can be kept."""
+    shared: tuple[tuple[str, int], ...] = ()
+    """Classes that make some of its results, for they have jobs of the same content, and how many of them."""
 
 
 @dataclass(frozen=True)
