@@ -46,7 +46,7 @@ class Draft:
 
 
 def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | None = None) -> Draft:
-    """A spec for ``data`` (CSV or Parquet), or for sample data where there is none.
+    """A spec for ``data`` (CSV or Parquet, or a folder of them), or for sample data where there is none.
 
     ``root`` is the folder the spec will stand in; the data's path is written relative to it. ``named`` columns by role
     (key, time, price, returns, volume) are taken as they are. Raises Rejected when the file cannot be read, no column

@@ -56,3 +56,28 @@ def test_series_that_are_too_short_do_not_stop_the_first_run(tmp_path: Path) -> 
     assert answer.returncode == 0, answer.stderr
     assert "max_quarantined: 4%" in answer.stderr + answer.stdout
     assert yaml.safe_load((tmp_path / "fleet.yaml").read_text())["quality"]["max_quarantined"] == "4%"
+
+
+def test_a_folder_with_a_file_per_series(tmp_path: Path) -> None:
+    """From a vendor's folder to a lock of every series in it, and what is added later is seen by the next lock."""
+    days = [f"{2023 + month // 12}-{month % 12 + 1:02d}-{day:02d}" for month in range(12) for day in range(1, 28)]
+    (tmp_path / "prices").mkdir()
+
+    def series(name: str, first: int) -> None:
+        lines = [f"{day},{100 + (first * number) % 7},{number}" for number, day in enumerate(days)]
+        (tmp_path / "prices" / f"{name}.csv").write_text("Date,Close,Volume\n" + "\n".join(lines) + "\n")
+
+    series("AAPL", 3)
+    series("ON", 5)
+    answer = fleetspec("init", "prices", folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "each of 2 files is one series" in answer.stdout
+    assert "{from: prices, time: Date, price: Close, volume: Volume}" in (tmp_path / "fleet.yaml").read_text()
+    assert fleetspec("lock", "fleet.yaml", folder=tmp_path).returncode == 0
+    first = (tmp_path / "fleet.lock").read_text()
+    assert "AAPL" in first
+    series("MSFT", 4)
+    assert fleetspec("compile", "fleet.yaml", folder=tmp_path).returncode == 0
+    assert fleetspec("lock", "fleet.yaml", folder=tmp_path).returncode == 0
+    assert "MSFT" in (tmp_path / "fleet.lock").read_text()
+    assert "MSFT" not in first
