@@ -8,6 +8,7 @@ names the way out.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -96,7 +97,7 @@ class Money(Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         # Below half a cent two digits would read as nothing.
-        return f"{self.usd:.2g} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
+        return f"{Decimal(f'{self.usd:.2g}'):f} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
 
 
 class Rate(Struct, frozen=True, order=True):

@@ -37,6 +37,8 @@ def _saved(plan: dict[str, Any], cost: float, end: float) -> str:
     """Money and time; what is below a thousandth of either is not said."""
     money, time = cost - plan["cost_usd"], end - plan["end_seconds"]
     said = [usd(money)] if money > WORTH * cost else []
+    if money < -WORTH * cost:
+        said = [f"no money ({usd(-money)} more)"]
     if abs(time) > WORTH * end:
         said.append(span(time) if time > 0 else f"no time ({span(-time)} later)")
     return " and ".join(said) or "next to nothing"
