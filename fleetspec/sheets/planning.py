@@ -251,8 +251,8 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
 
 _PAID = ("paid", "in use", "cost")
 _TOLD = (
-    "Paid are node-hours, from boot until a node is given back; in use is the share of their cores, or of the slots of "
-    "their GPUs, that jobs take in that time."
+    "Paid are node-hours, from boot until a node is given back, which is at once when the run ends; in use is the "
+    "share of their cores, or of the slots of their GPUs, that jobs take in that time."
 )
 
 
