@@ -16,6 +16,9 @@ INDENT = "  "
 _SPACE = re.compile(r"(?<!×) (?!×|%|USD\b)")
 """Where a line may end: at a space, but never between a figure and its unit, or a number of nodes and what they are."""
 _PART = re.compile(r".*?(?:/|× )|.+")
+"""A part of a long name, up to where a reader would break it."""
+_PIECE = re.compile(r".*?(?:[/@]|× |\.(?=[a-z]))|.+")
+"""The same where that is not enough: mail addresses, routes and names of files are broken, too."""
 
 
 def fold(text: str, width: int) -> list[str]:
@@ -40,7 +43,10 @@ def fold(text: str, width: int) -> list[str]:
 def _broken(word: str, width: int) -> list[str]:
     """A word in pieces that fit."""
     lines, line = [], ""
-    for part in _PART.findall(word) or [""]:
+    parts = _PART.findall(word) or [""]
+    if any(cell_len(part) + len(INDENT) > width for part in parts):
+        parts = _PIECE.findall(word)
+    for part in parts:
         if cell_len(line + part) <= width:
             line += part
             continue
@@ -74,9 +80,13 @@ def widths(table: Table, room: int) -> list[int] | None:
     over = sum(wide) + GAP * (len(wide) - 1) - room
     if over <= 0:
         return None
-    least = [
-        wide[at] if name in table.right else max(map(_narrowest, columns[at])) for at, name in enumerate(table.columns)
-    ]
+    for way in (_PART, _PIECE):
+        least = [
+            wide[at] if name in table.right else max(_narrowest(cell, way) for cell in columns[at])
+            for at, name in enumerate(table.columns)
+        ]
+        if sum(wide) - sum(least) >= over:
+            break
     for _ in range(over):
         at = max(range(len(wide)), key=lambda at: (wide[at] - least[at] > 0, wide[at]))
         if wide[at] <= least[at]:
@@ -85,10 +95,10 @@ def widths(table: Table, room: int) -> list[int] | None:
     return wide
 
 
-def _narrowest(cell: str) -> int:
+def _narrowest(cell: str, way: re.Pattern[str]) -> int:
     """The width below which a cell could not be broken well."""
     found = 1
     for word in _SPACE.split(cell):
-        for at, part in enumerate(_PART.findall(word)):
+        for at, part in enumerate(way.findall(word)):
             found = max(found, cell_len(part) + (len(INDENT) if at else 0))
     return found
