@@ -70,6 +70,7 @@ class PlanSide:
     end_seconds: float
     slack_seconds: float
     nodes: tuple[tuple[str, int], ...]
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,4 +258,5 @@ def _side(plan: Plan) -> PlanSide:
         plan.end_seconds,
         plan.deadline_seconds - plan.end_seconds,
         tuple((pool.pool, pool.peak_nodes) for pool in plan.pools),
+        plan.budget_usd,
     )
