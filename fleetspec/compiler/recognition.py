@@ -61,8 +61,8 @@ class Recognised:
 
 def recognise(data: Path, location: str, root: Path, named: Mapping[str, str], max_missing: float) -> Recognised:
     """Look at a file, or a folder of files. ``named`` columns by role are taken as they are; ``sparse`` counts series
-    with a larger share of missing rows than ``max_missing``. Rejected (FS021) where a file cannot be read or leaves room
-    for doubt."""
+    with a larger share of missing rows than ``max_missing``. Rejected (FS021) where a file cannot be read or leaves
+    room for doubt."""
     files = _files(data, location, root)
     columns, notes = _columns(data, _header(files[0]), named)
     rows = _rows(data, location, root, columns, notes)
