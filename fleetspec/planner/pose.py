@@ -65,6 +65,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     each[graph.klass] = fits_of_trials(graph)
     total = np.bincount(graph.klass, minlength=len(graph.classes))
     reused = np.bincount(graph.klass[done], minlength=len(graph.classes))
+    shared = _shared(graph, done)
     classes = tuple(
         _demand(
             klass,
@@ -76,6 +77,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             catalog,
             tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
             spec.objective.value.get(klass.group, 1.0),
+            tuple((graph.classes[maker].name, count) for maker, count in sorted(shared[code].items())),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -89,9 +91,26 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
         objective=spec.objective.minimize,
+        maximize_value=spec.objective.maximize == "value",
     )
     require_sound(posed)
     return posed
+
+
+def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
+    """By class the other classes that make some of its results, and how many.
+
+    Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
+    come for nothing, but not before it has ended.
+    """
+    found: list[dict[int, int]] = [{} for _ in graph.classes]
+    maker, made = graph.klass[graph.first], ~done[graph.first]
+    pairs = np.stack([graph.klass, maker])[:, made & (maker != graph.klass)]
+    if pairs.size:
+        columns, counts = np.unique(pairs, axis=1, return_counts=True)
+        for (code, other), count in zip(columns.T.tolist(), counts.tolist(), strict=True):
+            found[code][other] = count
+    return found
 
 
 def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
@@ -155,9 +174,10 @@ def _demand(
     catalog: Catalog,
     after: tuple[str, ...],
     value: float,
+    shared: tuple[tuple[str, int], ...],
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
-    the classes it reads from."""
+    the classes it waits for."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
@@ -191,6 +211,7 @@ def _demand(
         placements=tuple(placements),
         after=after,
         value=value,
+        shared=shared,
     )
 
 

@@ -7,6 +7,7 @@ job of tonight's digest stays without a result.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +24,7 @@ from fleetspec.runtime.parents import read_given
 from fleetspec.runtime.spans import gate
 from fleetspec.runtime.store import DONE
 from fleetspec.runtime.tasks import ParentLost, Parents, run_job
-from fleetspec.runtime.worker import described, prepare
+from fleetspec.runtime.worker import described, prepare, threads
 from fleetspec.runtime.workload import Station
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ class Carrier:
             if bytes.fromhex(earlier.fit) in self._given.chosen:
                 chosen[key] = self._given.chosen[bytes.fromhex(earlier.fit)]
         prepare(self.work, job)
-        with warnings.catch_warnings():
+        # As many threads as on a worker: sums over another number end in other last digits.
+        cores = min(self.work.setting(job).family.profile.cores, os.cpu_count() or 1)
+        with threads(cores), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             answer = run_job(self.work, job, Parents(fits, {**forecasts, **self._made}, {}, chosen), _HERE)
         assert answer.forecasts is not None

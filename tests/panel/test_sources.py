@@ -159,7 +159,6 @@ def test_wrong_settings(csv, settings, message):
         ("nowhere/prices.csv", "there is no file", "folder of the spec"),
         ("s3://lake/bars/", "not a local file", "copy it beside the spec"),
         ("sample:archh", "no source 'sample:archh'", "did you mean 'sample:arch'"),
-        (".", "is a folder", ".parquet"),
     ],
 )
 def test_wrong_location(csv, location, message, help):
