@@ -105,8 +105,8 @@ class _Clock:
                 self.linear += spent
             return answer
 
-        def noted(*given: Any) -> Allocation | None:
-            found = whole(*given)
+        def noted(*given: Any, **named: Any) -> Allocation | None:
+            found = whole(*given, **named)
             if found is not None:
                 self.paper = min(self.paper, paper_usd(given[0], found))
             return found

@@ -218,11 +218,12 @@ class Allocation:
 
 
 def whole_nodes(
-    land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]] | None
+    land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]] | None, lanes: bool = True
 ) -> Allocation | None:
     """Cheapest whole nodes for given stage lengths (seconds); None where none was found.
 
-    ``patterns`` restricts GPU nodes to these; None allows all.
+    ``patterns`` restricts GPU nodes to these; None allows all. Without ``lanes`` jobs count as they are, as if lanes
+    need not hold whole ones.
     """
     program, u = Program(), land.unit
     p = even_prices(land)
@@ -258,7 +259,7 @@ def whole_nodes(
             (hours[kind.pool, name, s], -float(count)) for name, count in kind.count if (kind.pool, name, s) in hours
         ]
 
-    _room(land, program, share, supply, lengths)
+    _room(land, program, share, supply, lengths if lanes else None)
     for row, one in enumerate(land.classes):
         for index, _, column in share[row]:
             kind = land.kinds[index]

@@ -30,6 +30,7 @@ from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
+from fleetspec.planner.loose import loosened
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
@@ -177,6 +178,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     if best is None or best.end > problem.deadline_seconds:
         best, late = _faster(best, _fastest(land)), True
     if best is not None and not first and not rough:
+        if not late:
+            best = loosened(land, best, bound.cost_usd, lambda lengths, patterns: _loose(land, lengths, patterns))
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
@@ -258,13 +261,22 @@ def _replayed(land: Terrain, lengths: dict[int, float], patterns: frozenset[tupl
     return [] if found is None else [found]
 
 
+def _loose(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> Replay | None:
+    return _replay_of(land.timeless, tuple(lengths.items()), patterns, lanes=False)
+
+
 @lru_cache(maxsize=64)
 def _replay_of(
-    timeless: CapacityProblem, lengths: tuple[tuple[int, float], ...], patterns: frozenset[tuple[int, str]]
+    timeless: CapacityProblem,
+    lengths: tuple[tuple[int, float], ...],
+    patterns: frozenset[tuple[int, str]],
+    lanes: bool = True,
 ) -> Replay | None:
     """Neither whole nodes for given lengths nor their replay depend on the deadline: rounds and rungs share them."""
     land = survey(timeless)
-    allocation = whole_nodes(land, dict(lengths), patterns) or whole_nodes(land, dict(lengths), None)
+    allocation = whole_nodes(land, dict(lengths), patterns, lanes)
+    if allocation is None and lanes:
+        allocation = whole_nodes(land, dict(lengths), None)
     return None if allocation is None else replay(land, allocation)
 
 

@@ -12,8 +12,8 @@ second each. This one adds what is true of whole ones, and its own bound, proven
                            Σ_{κ of k} t_jκ f_jκ ≤ Σ_{p of j} Σ_π H_kπp
     the first job          Σ_κ (b_k + t_jκ) f_jκ ≤ Σ_{p up to the last of j} L_p
 
-All of it holds whatever the plan, so the larger of both bounds is one. It is sought where there are few columns: large
-fleets fill their nodes, and have nothing to gain.
+All of it holds whatever the plan, so the larger of both bounds is one. It is sought once a plan is made, and only of
+one that is not close to the first bound: large fleets fill their nodes, and have nothing to gain.
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ from fleetspec.planner.solver import Program
 from fleetspec.planner.terrain import Kind, Terrain
 
 COLUMNS = 600
-"""Classes times the rooms that each may run in, up to which it is sought."""
+"""Classes times the rooms that each may run in, up to which jobs and rounds are whole. Of more only nodes are."""
+MOST_COLUMNS = 20_000
+"""Those up to which it is sought at all."""
 FEW_JOBS = 12
 """Jobs of a class up to which each of them is a whole one."""
 ROUNDS = 24
@@ -53,7 +55,8 @@ def proved_usd(land: Terrain, fluid_usd: float, found: Replay | None) -> float:
 
 def least_whole(land: Terrain) -> float:
     """USD below which no plan is; 0 where the fleet is too large to look, inf where no plan ends in time."""
-    if not land.classes or sum(map(len, land.places)) > COLUMNS:
+    rooms = sum(map(len, land.places))
+    if not rooms or rooms > MOST_COLUMNS:
         return 0.0
     program, u = Program(), land.unit
     prices = [pool.usd_per_hour for pool in land.pools]
@@ -63,7 +66,7 @@ def least_whole(land: Terrain) -> float:
     share = shares_of(land, program, land.time)
     if share is None:
         return math.inf
-    rounds = _rounds(land, program, share)
+    rounds = _rounds(land, program, share) if rooms <= COLUMNS else []
     length, rows = dict[int, int](), LimitRows()
     caps = [pool.cap for pool in land.pools]
     for chain in land.order.chains(land.least):

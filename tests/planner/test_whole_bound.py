@@ -81,9 +81,13 @@ def test_cut_short_it_is_lower_and_still_a_bound(monkeypatch: pytest.MonkeyPatch
     assert found[-1] <= full * (1 + 1e-9)
 
 
-def test_large_fleets_are_not_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_large_fleets_only_nodes_are_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = problem([job_class(jobs=3, cpu=60.0)], [cpu_pool(price=3.6, cpu=2, cap=2, boot=50)], 400)
+    assert least_whole(survey(posed)) == pytest.approx(0.17, rel=1e-5)
+    monkeypatch.setattr(whole_bound, "COLUMNS", 0)
+    assert least_whole(survey(posed)) == pytest.approx(0.14, rel=1e-5)
     land = survey(production())
-    monkeypatch.setattr(whole_bound, "COLUMNS", 20)
+    monkeypatch.setattr(whole_bound, "MOST_COLUMNS", 20)
     assert least_whole(land) == 0.0
     assert least_whole(survey(problem([], [cpu_pool()]))) == 0.0
 
