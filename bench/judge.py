@@ -1,6 +1,6 @@
 """Does a stated chance come true? P(on time) of plans against how often nights of single jobs end in time.
 
-    python bench/judge.py [instances] [nights]
+    python bench/judge.py [instances] [nights] [--overlap]
 
 Each instance is a capacity problem drawn from a seed, with spreads and errors of its own. It is planned for 90, 95 and
 99 % of nights, and for none in particular, since a word that is always near one is easily kept. Of three instances one
@@ -10,6 +10,10 @@ held against nights of another simulation: every job has its own seconds and tak
 longest class first; nothing of the judge's code is in it, and its seeds are its own. Both use the figures of
 ``noise.USUAL``, once with its night shocks and once without. Printed are a coverage table, the Brier score beside that
 of always saying the mean frequency, and how far stated and seen lie apart.
+
+With ``--overlap`` classes wait for some of the classes of earlier stages, and plans count whose stages overlap: there a
+class of single jobs begins when what it waits for has ended in that night, on nodes that boot when they are called and
+are given back when they have been idle for as long as the autoscaler keeps them.
 """
 
 from __future__ import annotations
@@ -27,11 +31,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "planner"
 
 from capacity_problems import mig_pool, on_mig, with_spot
 
+from fleetspec.planner.judge import IDLE_SECONDS
 from fleetspec.planner.judge import nights as judged
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise
 from fleetspec.planner.offers import restart_seconds
 from fleetspec.planner.planning import make_plan
-from fleetspec.planner.plans import Inputs, Plan, PlanHeader, PoolUse
+from fleetspec.planner.plans import Inputs, Lane, Plan, PlanHeader, PoolUse
+from fleetspec.planner.precedence import precedence
 from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass, Placement
 
 HEADER = PlanHeader("bench", "nightly", "", "", Inputs("", "", "", "", "", ""), 0)
@@ -93,8 +99,20 @@ def _spotted(posed: CapacityProblem, rng: np.random.Generator) -> CapacityProble
     return with_spot(posed, float(rng.uniform(0.3, 0.6)), float(rng.uniform(0.02, 0.15)))
 
 
+def _waiting(posed: CapacityProblem, seed: int) -> CapacityProblem:
+    """Each class waits for each of those of earlier stages with a chance of 0.4."""
+    rng = np.random.default_rng([32, seed])
+    classes = [
+        replace(one, after=tuple(x.name for x in posed.classes if x.stage < one.stage and rng.random() < 0.4))
+        for one in posed.classes
+    ]
+    return replace(posed, classes=tuple(classes))
+
+
 def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Generator) -> float:
     """When one night ends: every job on its own."""
+    if plan.overlap is not None:
+        return Overlapped(problem, plan, shocks, rng).run()
     classes = {one.name: one for one in problem.classes}
     pools = {pool.name: pool for pool in problem.pools}
     slow = np.exp(shocks.night * rng.standard_normal())
@@ -136,6 +154,87 @@ def night(problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Ge
                     end = max(end, done)
         before, clock = now, end
     return clock
+
+
+class Overlapped:
+    """One night of a plan whose stages overlap, every job on its own."""
+
+    def __init__(self, problem: CapacityProblem, plan: Plan, shocks: Noise, rng: np.random.Generator) -> None:
+        self.pools, self.plan, self.shocks, self.rng = {pool.name: pool for pool in problem.pools}, plan, shocks, rng
+        self.classes = {one.name: one for one in problem.classes}
+        names = [one.name for one in problem.classes if one.jobs]
+        self.waits = {
+            name: {other for row, other in enumerate(names) if mask >> row & 1}
+            for name, mask in zip(names, precedence(problem.classes).before, strict=True)
+        }
+        self.uses = {(stage.stage, use.pool): use for stage in plan.stages for use in stage.pools}
+        self.slow = np.exp(shocks.night * rng.standard_normal())
+        self.off = {one.name: rng.standard_normal() for one in problem.classes}
+        self.clock = float(plan.overhead_seconds)
+        if rng.random() < shocks.late:
+            self.clock += rng.exponential(shocks.late_seconds)
+        self.up: dict[tuple[str, str, int], float] = {}
+        self.idle: dict[tuple[str, str, int], float] = {}
+        self.free: dict[tuple[str, str, int], dict[str, list[float]]] = {}
+        self.takings: dict[tuple[str, str, int], list[float]] = {}
+
+    def run(self) -> float:
+        ends: dict[str, float] = {}
+        waiting = {name: [lane for lane in self.plan.lanes if lane.klass == name] for name in self.waits}
+        while waiting:
+            released = [
+                (max((ends[other] for other in self.waits[name]), default=self.clock), -lanes[0].seconds_per_job, name)
+                for name, lanes in waiting.items()
+                if self.waits[name] <= ends.keys()
+            ]
+            moment, _, name = min(released)
+            ends[name] = max(self.lane(lane, moment) for lane in waiting.pop(name))
+        return max(ends.values())
+
+    def lane(self, lane: Lane, moment: float) -> float:
+        pool, one = self.pools[lane.pool], self.classes[lane.klass]
+        use = self.uses[lane.stage, lane.pool]
+        spare = dict(use.waiting)
+        mine = [
+            (lane.pool, name, at)
+            for name, count in use.patterns or (("", use.nodes),)
+            for at in range(count - spare.get(name, 0))
+        ]
+        self.call(mine, pool, moment)
+        place = next(p for p in one.placements if p.pool == lane.pool and p.slot == lane.slot)
+        factor = self.slow * np.exp(place.error * self.off[one.name]) / (1 + place.lost)
+        draws = self.rng.standard_normal(lane.jobs)
+        need, last = (one.cores if pool.gpu is None else 1), moment
+        restart = restart_seconds(pool.boot_seconds)
+        heads = [(_free(sorted(cores), need), key) for key in mine if len(cores := self.free[key][lane.slot]) >= need]
+        heapq.heapify(heads)
+        for took in lane.seconds_per_job * factor * np.exp(place.spread * draws - place.spread**2 / 2):
+            begin, key = heapq.heappop(heads)
+            done = _through(max(begin, moment), float(took), self.takings[key], restart)
+            cores = self.free[key][lane.slot]
+            heapq.heapify(cores)
+            for _ in range(need):
+                heapq.heapreplace(cores, done)
+            heapq.heappush(heads, (_free(cores, need), key))
+            last = max(last, done)
+        for key in mine:
+            self.idle[key] = max(self.idle[key], last)
+        return last
+
+    def call(self, nodes: list[tuple[str, str, int]], pool: CapacityPool, moment: float) -> None:
+        """Boot what is not up."""
+        short = (
+            self.rng.exponential(self.shocks.stock_out_seconds) if self.rng.random() < self.shocks.stock_out else 0.0
+        )
+        cuts = {pattern.name: dict(pattern.slots) for pattern in pool.patterns}
+        for key in nodes:
+            if self.idle.get(key, -np.inf) + IDLE_SECONDS >= moment:
+                continue
+            ready = moment + pool.boot_seconds * float(np.exp(self.shocks.boot * self.rng.standard_normal())) + short
+            rooms = {"cpu": pool.cpu} if pool.gpu is None else cuts[key[1]]
+            self.free[key] = {slot: [ready] * count for slot, count in rooms.items()}
+            self.idle[key] = ready
+            self.takings[key] = _takings(pool, 1, ready, self.rng)[0]
 
 
 def _rooms(pool: CapacityPool, use: PoolUse, ready: list[float]) -> dict[str, list[list[float]]]:
@@ -238,8 +337,9 @@ def show(words: list[Word], times: int, title: str) -> None:
 
 
 def main() -> None:
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 24
-    times = int(sys.argv[2]) if len(sys.argv) > 2 else 400
+    overlap = "--overlap" in sys.argv
+    given = [int(one) for one in sys.argv[1:] if one != "--overlap"]
+    count, times = (*given, *(24, 400)[len(given) :])
     plans, tried = [], 0
     for asked in ASKED:
         held = 0
@@ -247,9 +347,9 @@ def main() -> None:
             if held == count:
                 break
             tried += 1
-            problem = replace(instance(seed), on_time=asked)
+            problem = replace(_waiting(instance(seed), seed) if overlap else instance(seed), on_time=asked)
             plan = make_plan(problem, HEADER)
-            if plan.verdict == "feasible":
+            if plan.verdict == "feasible" and (plan.overlap is not None) == overlap:
                 plans.append((asked, seed, problem, plan))
                 held += 1
     kinds = Counter(KINDS[seed % len(KINDS)] for _, seed, _, _ in plans)

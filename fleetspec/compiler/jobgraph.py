@@ -18,6 +18,7 @@ import numpy as np
 from msgspec import Struct
 
 from fleetspec.compiler.addresses import slug
+from fleetspec.compiler.digests import first_equal
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -191,10 +192,16 @@ class JobGraph:
         return np.ascontiguousarray(self.digest).view("V16").ravel()
 
     @cached_property
+    def first(self) -> NDArray[np.int64]:
+        """By job the first job of the same digest, (n,): the one that runs for all of them."""
+        return first_equal(self.digest)
+
+    @cached_property
     def reads(self) -> tuple[tuple[int, ...], ...]:
-        """By class the classes of the jobs that its jobs read from, in order."""
+        """By class the classes of the jobs that its jobs read from, in order. A result that several ask for is of the
+        class whose job is the first."""
         child = np.repeat(self.klass.astype(np.int64), np.diff(self.parent_ptr))
-        parent = self.klass[self.parent_index].astype(np.int64)
+        parent = self.klass[self.first[self.parent_index]].astype(np.int64)
         size = max(len(self.classes), 1)
         found: list[list[int]] = [[] for _ in self.classes]
         for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():

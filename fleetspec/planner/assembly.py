@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from fleetspec.planner.formulation import IDLE_SECONDS, Fluid
@@ -28,6 +28,9 @@ from fleetspec.planner.terrain import NODE, Terrain
 METHOD = "free-length LP, whole-node MILP, replayed"
 CPU_PATTERN = "node"
 """What a worker line calls a node without a GPU."""
+
+MOST_NAMED = 2
+"""Groups named in the title of a stage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
     shares = {stage.stage: _shares(land, stage) for stage in replay.stages} if replay else {}
     costs: dict[tuple[int, int], float] = {}
     stages = tuple(_stage(land, stage, shares[stage.stage], costs) for stage in replay.stages) if replay else ()
+    stages = _titled(land, stages, shares)
     spent, certain = _attribute(shares, costs)
     cost = replay.cost_usd if replay else 0.0
     bound = min(found.bound.cost_usd, cost) if found.bound and replay else found.bound.cost_usd if found.bound else 0.0
@@ -187,8 +191,21 @@ def _stage(land: Terrain, stage: StageReplay, shares: list[Share], costs: dict[t
     return StagePlan(stage.stage, " and ".join(tasks), stage.start, stage.end, _boot(land, stage), tuple(uses))
 
 
+def _titled(land: Terrain, stages: tuple[StagePlan, ...], shares: dict[int, list[Share]]) -> tuple[StagePlan, ...]:
+    """Stages with titles that tell them apart: of two that would be called alike, one of few groups names them."""
+    seen = Counter(stage.title for stage in stages)
+    found = []
+    for stage in stages:
+        groups = sorted({land.classes[share.row].group for share in shares[stage.stage]})
+        if seen[stage.title] > 1 and len(groups) <= MOST_NAMED:
+            found.append(replace(stage, title=f"{stage.title} of {' and '.join(groups)}"))
+        else:
+            found.append(stage)
+    return tuple(found)
+
+
 def _boot(land: Terrain, stage: StageReplay) -> float:
-    """Seconds from the start of a stage until the node that works last in it begins."""
+    """How long the node that works last in a stage boots for it; 0 where it was up already."""
     begins: dict[tuple[int, str, int], float] = {}
     ends: dict[tuple[int, str, int], float] = {}
     for one in stage.segments:
@@ -198,7 +215,10 @@ def _boot(land: Terrain, stage: StageReplay) -> float:
             begins[key] = min(begins.get(key, start), start)
             ends[key] = max(ends.get(key, end), end)
     last = max(ends, key=lambda key: (ends[key], key))
-    return max(begins[last] - stage.start, 0.0)
+    if not stage.booted.get(last[:2]):
+        return 0.0
+    # A class that is released later, or queues, begins later than its node is up.
+    return min(max(begins[last] - stage.start, 0.0), float(land.pools[last[0]].boot_seconds))
 
 
 def _attribute(shares: dict[int, list[Share]], costs: dict[tuple[int, int], float]) -> tuple[dict[int, float], float]:
@@ -330,14 +350,16 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
         "the cluster's head and the driver are not part of the cost",
         f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler; "
         "it boots again when a later stage needs it",
-        "jobs take their mean time, no time is reserved for slower ones: exp(spread^2 / 2) above the median",
+        "jobs take their mean time, exp(spread^2 / 2) times their median; no time is set aside for slower nights but "
+        "what schedule.on_time asks for",
     ]
     used = {share.pool for listed in shares.values() for share in listed}
     for k, pool in enumerate(land.pools):
         if k in used:
             lines.append(f"{pool.boot_seconds} s until a node of {pool.name} works (hardware.{pool.name}.boot)")
             lines.append(
-                f"{pool.cpu} cores and {pool.memory_mib} MiB of a node of {pool.name} for jobs, the rest for the system"
+                f"{pool.cpu} cores and {pool.memory_mib:,} MiB of a node of {pool.name} for jobs, the rest for the "
+                "system"
             )
             lines += _terms(pool)
             if pool.gpu is not None:

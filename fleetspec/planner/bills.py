@@ -66,7 +66,7 @@ def steady(night: CapacityProblem, due: NDArray[np.float64]) -> Bill:
     classes = tuple(_shared(one, float(share)) for one, share in zip(night.classes, due, strict=True))
     found = solve(replace(night, classes=classes))
     jobs = round(sum(one.jobs * float(share) for one, share in zip(night.classes, due, strict=True)))
-    note = "a mean: fits and searches shared out evenly over the sessions between them"
+    note = "a mean: every forecast that is due, and one night's share of fits and searches"
     return Bill("steady", "nightly", found.verdict, _cost(found), night.budget_usd, jobs, None, None, note)
 
 

@@ -115,14 +115,13 @@ def _run(
         if len(stages) > 1:
             together = Together(problem, plan, stages, before, rng, trials, noise, factors)
             found.append(_Part(stages, together.run(), together.paid(IDLE_SECONDS)))
-            before = {key: count for use in stages[-1].pools for key, count in nodes_of(use)}
+            before = _still_up(stages)
             continue
         (stage,) = stages
-        now: dict[tuple[str, str], int] = {}
         ends: dict[str, Floats] = {}
         for use in stage.pools:
             lanes = [lane for lane in plan.lanes if lane.stage == stage.stage and lane.pool == use.pool]
-            ready = _ready(pools[use.pool], use, before, now, rng, trials, noise)
+            ready = _ready(pools[use.pool], use, before, rng, trials, noise)
             # A pool whose nodes only wait to be given back has no end to wait for.
             ends[use.pool] = np.zeros(trials)
             if lanes:
@@ -130,7 +129,7 @@ def _run(
         length = np.maximum.reduce(list(ends.values()))
         paid = {(stage.stage, name): np.minimum(end + IDLE_SECONDS, length) for name, end in ends.items()}
         found.append(_Part(stages, length, paid))
-        before = now
+        before = _still_up(stages)
     return tuple(found)
 
 
@@ -142,11 +141,24 @@ def _parts(problem: CapacityProblem, plan: Plan) -> list[tuple[StagePlan, ...]]:
     return [tuple(by_number[s] for s in block) for block in precedence(problem.classes).blocks]
 
 
+def _still_up(stages: tuple[StagePlan, ...]) -> dict[tuple[str, str], int]:
+    """Nodes, by (pool, pattern), that are up when the last of stages that run together ends: those that had work until
+    shortly before, and those that only waited to be given back where there was no time for it."""
+    end = max(stage.end_seconds for stage in stages)
+    short = end - min(stage.start_seconds for stage in stages) <= IDLE_SECONDS
+    found: dict[tuple[str, str], int] = {}
+    for use in (use for stage in stages for use in stage.pools):
+        if use.end_seconds + IDLE_SECONDS < end:
+            continue
+        for key, nodes in nodes_of(use) if short else working_of(use):
+            found[key] = max(found.get(key, 0), nodes)
+    return found
+
+
 def _ready(
     pool: CapacityPool,
     use: PoolUse,
     before: dict[tuple[str, str], int],
-    now: dict[tuple[str, str], int],
     rng: np.random.Generator,
     trials: int,
     noise: Noise,
@@ -159,7 +171,6 @@ def _ready(
     part, spare = min(MOST_NODES / use.nodes, 1.0), dict(use.waiting)
     short = (rng.random(trials) < noise.stock_out) * rng.exponential(max(noise.stock_out_seconds, 1e-9), trials)
     for (_, name), present in nodes_of(use):
-        now[pool.name, name] = present
         nodes = present - spare.get(name, 0)
         if nodes == 0:
             continue

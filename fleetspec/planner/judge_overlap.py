@@ -3,7 +3,7 @@
 Lanes of the lane table are gone through as the plan begins them. One is released, in each trial, at the latest end of
 the classes it waits for; its nodes boot when the first lane that needs them is released; its jobs queue behind those of
 the lanes before it in the same room (:mod:`judge_rooms`). Nodes that the plan gives back and boots again within
-such a part of the night stay up here, with chance and without.
+such a part of the night stay up here, with chance and without. Nodes that only wait to be given back run nothing.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Together:
         # Of very many nodes a part is drawn: when single ones of so many are up does not matter.
         most: dict[str, int] = {}
         for (_, name), use in self._uses.items():
-            most[name] = max(most.get(name, 1), use.nodes)
+            most[name] = max(most.get(name, 1), sum(nodes for _, nodes in working_of(use)))
         self._part = {name: min(MOST_NODES / nodes, 1.0) for name, nodes in most.items()}
         self._gone = {key: taken_of(self._pools[key[1]], use, rng, trials, noise) for key, use in self._uses.items()}
         self._up: dict[tuple[str, str], list[Floats]] = {}

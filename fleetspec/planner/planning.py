@@ -9,7 +9,8 @@
 5. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
 6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-8. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+8. What does not hold gets suggestions (:mod:`relax`), each of them planned again; where the problem maximises value, a
+   plan of the lines that are worth most (:mod:`keeping`).
 9. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
@@ -25,7 +26,7 @@ from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
-from fleetspec.planner.keeping import keep_both
+from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.overlap import overlapped
@@ -72,14 +73,20 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
-    made = _written(problem, header, outcome)
-    if made.verdict in ("late", "infeasible"):
+    everything, kept = _written(problem, header, outcome), None
+    if outcome.verdict != "feasible" and problem.maximize_value:
+        kept = most_value(problem, solve)
+    made = everything
+    if kept is not None:
+        problem, outcome = kept.problem, kept.outcome
+        made = replace(_written(problem, header, outcome), selection=kept.selection, suggestions=everything.suggestions)
+    elif made.verdict in ("late", "infeasible") and not problem.maximize_value:
         made = replace(made, keep_both=keep_both(problem, solve))
     chance = judge(problem, made)
     if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
         # The seeds of planning were kinder than those of the judge, whose word counts.
         outcome = replace(outcome, verdict="unsure", reason="on_time")
-        made = _written(problem, header, outcome)
+        made = replace(_written(problem, header, outcome), selection=made.selection)
     proved = soonest_end(problem) if problem.objective == "time" else 0.0
     return replace(made, chance=chance, assurance=outcome.assurance, soonest_seconds=proved)
 

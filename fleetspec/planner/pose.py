@@ -91,6 +91,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
         objective=spec.objective.minimize,
+        maximize_value=spec.objective.maximize == "value",
     )
     require_sound(posed)
     return posed

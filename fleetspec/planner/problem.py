@@ -148,6 +148,9 @@ class CapacityProblem:
     """Before the first job: admission and image pull, the same for every plan."""
     on_time: float | None = None
     objective: Objective = "cost"
+    maximize_value: bool = False
+    """Whether what deadline and budget do not hold is left out, so that most value stays; then ``objective`` chooses
+    between plans of what stays."""
 
     @property
     def stages(self) -> int:

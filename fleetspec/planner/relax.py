@@ -148,8 +148,8 @@ def _deadline(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, so
     limit, now = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN, problem.deadline_seconds
 
     def moved(seconds: float) -> int:
-        """A deadline that is some whole minutes later than the one there is."""
-        return now + max(_minutes(seconds - now), 60)
+        """A later deadline: a moment moves by whole minutes, a span ends with one."""
+        return now + max(_minutes(seconds - now), 60) if header.run == "nightly" else _minutes(max(seconds, now + 60))
 
     seconds = moved(problem.overhead_seconds + sum(fastest.lengths.values()))
     if outcome.replay is not None and outcome.reason == "deadline":
@@ -224,11 +224,17 @@ def _span(seconds: float) -> str:
 
 
 def report_verdict(plan: Plan, report: Report) -> None:
-    """Add what a plan that does not hold has to say (FS301, FS302, FS304) at the line of the spec to blame."""
-    if plan.verdict == "feasible":
-        return
+    """Add what a plan that does not hold has to say (FS301, FS302, FS304) at the line of the spec to blame; of one that
+    leaves models out, which (FS305)."""
     ways = " | ".join(f"{'.'.join(one.route)} {one.current} → {one.proposed}" for one in plan.suggestions)
     help = f"any one of: {ways}" if ways else "no single change of a pool, the deadline or the budget is enough"
+    if plan.left_out:
+        models = sum(one.models for one in plan.left_out)
+        named = ", ".join(one.name for one in plan.left_out)
+        said = f"the plan leaves out {models:,} of {plan.models:,} models: {named}"
+        report.add(rules.FALLS_OUT, said, route=("objective", "maximize"), help=f"to keep them, {help}")
+    if plan.verdict == "feasible":
+        return
     window = window_of(plan.run)
     late = plan.end_seconds > plan.deadline_seconds
     numbers = f"it ends after {_span(plan.end_seconds)}, the deadline is after {_span(plan.deadline_seconds)}"

@@ -66,8 +66,8 @@ class RunSummary:
     missing still for no fault of theirs. ``quarantined_share`` is over models: those with a quarantined job.
     ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
     passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
-    ``left_out`` is what a late night did without; its jobs are among the ``remaining``. ``slowest`` are the five
-    jobs of it that took longest.
+    ``left_out`` is what the plan or a late night did without; its jobs are among the ``remaining``. ``slowest`` are the
+    five jobs of it that took longest.
     """
 
     fleet: str
@@ -144,12 +144,12 @@ class RunSummary:
                 help="run the same command again: what is missing runs",
             )
         for one in self.left_out:
-            report.add(
-                running.LEFT_OUT,
-                f"'{one.name}' was left out: {one.jobs} jobs of {one.models} models did not run, since at second "
-                f"{one.at_seconds:.0f} the night was to end {one.end_seconds:.0f} s after its start",
-                help="the same command later runs them",
-            )
+            said = f"'{one.name}' was left out: {one.jobs} jobs of {one.models} models did not run, since "
+            if one.at_seconds is None or one.end_seconds is None:
+                said += "the plan keeps what is worth most within deadline and budget"
+            else:
+                said += f"at second {one.at_seconds:.0f} the night was to end {one.end_seconds:.0f} s after its start"
+            report.add(running.LEFT_OUT, said, help="the same command later runs them")
         self.publication.tell(report)
 
 

@@ -150,7 +150,7 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     blocks += [Line(f"· {_shadow(one)}") for one in helpful]
     blocks += [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if helpful:
-        said = "These are bounds, for jobs that could be cut at will; executed plans: --frontier, --what-if."
+        said = "At most so much: reckoned as if jobs could be cut at will. --what-if and --frontier plan it in full."
         blocks.append(Line(said, "dim"))
     return blocks
 

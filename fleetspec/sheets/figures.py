@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 
 def usd(amount: float) -> str:
-    """``1,234.50 USD``; small amounts keep two significant digits instead of reading as zero."""
+    """``1,234.50 USD``; small amounts keep two significant digits instead of reading as zero: ``0.000048 USD``."""
     if 0 < amount < 0.005:
-        return f"{amount:.2g} USD"
+        return f"{Decimal(f'{amount:.2g}'):f} USD"
     return f"{amount:,.2f} USD"
 
 

@@ -12,19 +12,23 @@ WORTH = 1e-3
 
 
 def overlap_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
-    """A line of the verdict; none where stages follow each other."""
+    """A line of the verdict; none where stages follow each other, or as good as that."""
     # Runs of earlier versions, whose records a store may hold, know nothing of it.
     found = plan.get("overlap")
     if found is None:
         return []
-    longest = sorted(found["together"], key=lambda pair: (-pair[2], pair[:2]))
-    named = [f"{one} and {other} for {span(seconds)}" for one, other, seconds in longest[:MOST]]
+    titles = {stage["stage"]: f"{stage['stage']} {stage['title']}" for stage in plan["stages"]}
+    pairs = [pair for pair in found["together"] if pair[2] > WORTH * plan["end_seconds"]]
+    longest = sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+    named = [f"{titles[one]} with {titles[other]} for {span(seconds)}" for one, other, seconds in longest[:MOST]]
     more = f" and {len(longest) - MOST} more" if len(longest) > MOST else ""
-    which = f"stages {', '.join(named)}{more}" if named else "classes wait for what they read from and nothing else"
+    if not named:
+        return []
+    which = f"stages run together: {', '.join(named)}{more}"
     cost, end = found["barrier_cost_usd"], found["barrier_end_seconds"]
     late = ", after the deadline" if end > plan["deadline_seconds"] else ""
     return [
-        ("overlap", f"{which}; one after the other they cost {usd(cost)} and end after {span(end)}{late}: "
+        ("overlap", f"{which}. One after the other they would cost {usd(cost)} and end after {span(end)}{late}: "
                     f"overlap saves {_saved(plan, cost, end)}"),
     ]  # fmt: skip
 

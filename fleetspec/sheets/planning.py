@@ -12,6 +12,7 @@ from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
 from fleetspec.sheets.overlapping import overlap_facts
 from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import words_table
+from fleetspec.sheets.selecting import left_out_facts, lines_left_out, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,8 @@ _TONE: dict[str, Tone] = {"feasible": "good", "unsure": "warn", "late": "bad", "
 
 MOST_CLASSES = 12
 """Classes listed by name, those that cost most; the JSON has all."""
+_IN_CENTS = 0.02
+"""USD of a run from which on its parts are told to the cent."""
 _WELL_MEASURED = 0.8
 """Share of a cost from which on its certainty needs no word beside it."""
 
@@ -29,7 +32,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
     plan, told = data["plan"], data.get("advice")
     blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", [])), *policy_blocks(data.get("policies", []))]
-    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
+    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"], lines_left_out(plan))]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
@@ -37,7 +40,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     blocks += advice.bills(told) if told else []
     blocks += _capacity(plan)
     blocks += advice.layouts(plan, told) if told else []
-    blocks += _help(plan)
+    blocks += way_out(plan)
     blocks += advice.would_help(plan, told) + advice.falls_first(plan, told) if told else []
     blocks += _confidence(plan, data.get("families", []))
     return blocks
@@ -96,21 +99,26 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
-        verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
-    cost = usd(plan["cost_usd"]) + (f" of a budget of {usd(budget)}" if budget is not None else ", no budget set")
+        lines = len(lines_left_out(plan))
+        without = f" WITHOUT {plural(lines, 'LINE').upper()} OF MODELS" if lines else ""
+        verdict = f"FEASIBLE{without}: ends {span(end)} after the start, {span(slack)} before the deadline"
+    cost = f"{usd(plan['cost_usd'])} for this run; " + ("no budget is set" if budget is None else
+                                                         f"its budget is {usd(budget)}")  # fmt: skip
     facts = [("window", f"{span(deadline)}, {plan['night']}")]
     if plan["stages"]:
         facts.append(("buys" if plan["verdict"] == "feasible" else "would buy", _bought(plan)))
-        facts.append(("cost", f"{cost}, this run"))
+        facts.append(("cost", cost))
         facts += _beside_cost(plan)
         facts += overlap_facts(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
-        facts.append(("at least", f"{usd(plan['bound_usd'])} on these pools, proved; this plan is "
+        facts.append(("at least", f"{usd(plan['bound_usd'])}, proved: no plan on these pools costs less; this one is "
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
-    return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+    facts += left_out_facts(plan)
+    tone: Tone = "warn" if plan.get("selection") else _TONE[plan["verdict"]]
+    return [Line(head, "strong"), Line(verdict, tone), Facts(tuple(facts))]
 
 
 def _beside_cost(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -140,18 +148,20 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
         without = f"without it {percent(sure['share_without'])} of nights for {usd(sure['cost_usd_without'])}"
         asked = [("asked", f"{sure['asked'] * 100:g} % of nights: {extra}" + f"; {without}" * bool(sure["headroom"]))]
     return [
-        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}, "
-                    f"{count(chance['trials'])} replayed with chance)"),
+        ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}), by "
+                    f"{count(chance['trials'])} simulated ones"),
         *asked,
-        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start; "
-                 f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
+        ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start"),
+        ("costs", f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
         *_rests_on(plan),
     ]  # fmt: skip
 
 
 def _over(plan: dict[str, Any], cost: float) -> str:
     budget = plan["budget_usd"]
-    return f", {usd(cost - budget)} over the budget" if budget is not None and cost > budget else ""
+    if budget is None or cost <= budget:
+        return ""
+    return f": one in twenty is {usd(cost - budget)} over the budget, or more"
 
 
 def _rests_on(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -173,11 +183,11 @@ def _bought(plan: dict[str, Any]) -> str:
             paid[use["pool"]] = paid.get(use["pool"], 0.0) + use["node_seconds"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
+    at_once = " at once" if any(peak[pool] > 1 for pool in order) else ""
+    hours = {pool: _hours(paid[pool]).removesuffix("h") + "node-hours" for pool in order}
     if len(order) == 1:
-        return f"at most {peak[order[0]]} × {order[0]}, {_hours(paid[order[0]])}"
-    return "at most " + "; ".join(
-        f"{peak[pool]} × {pool}, {_hours(paid[pool])} for {usd(spent[pool])}" for pool in order
-    )
+        return f"{peak[order[0]]} × {order[0]}{at_once}, {hours[order[0]]}"
+    return "; ".join(f"{peak[pool]} × {pool}{at_once}, {hours[pool]} for {usd(spent[pool])}" for pool in order)
 
 
 def _slack(steps: list[dict[str, Any]]) -> list[Block]:
@@ -189,7 +199,7 @@ def _slack(steps: list[dict[str, Any]]) -> list[Block]:
         late = step["kind"] == "slack" and step["seconds"] < 0
         what = "late by" if late else "slack" if step["kind"] == "slack" else step["kind"]
         rows.append((span(step["start_seconds"]), what, step["what"], span(abs(step["seconds"]))))
-    columns = ("after", "step", "of", "takes")
+    columns = ("after", "step", "what", "takes")
     table = Table(columns, tuple(rows), frozenset({"after", "takes"}), last_is_total=True)
     return [Heading("Where the time goes"), table]
 
@@ -197,16 +207,15 @@ def _slack(steps: list[dict[str, Any]]) -> list[Block]:
 def _capacity(plan: dict[str, Any]) -> list[Block]:
     if not plan["stages"]:
         return []
-    money = cents if plan["cost_usd"] >= 1 else usd
+    money = cents if plan["cost_usd"] >= _IN_CENTS else usd
     rows = []
     for stage in plan["stages"]:
         for number, use in enumerate(stage["pools"]):
-            cut = ", ".join(f"{nodes} × {pattern}" for pattern, nodes in use["patterns"])
             rows.append(
                 (
                     f"{stage['stage']} {stage['title']}" if number == 0 else "",
-                    f"{span(stage['start_seconds'])} – {span(stage['end_seconds'])}" if number == 0 else "",
-                    f"{use['nodes']} × {use['pool']}" + (f" ({cut})" if cut else "") + _waiting(use),
+                    _from_to(stage) if number == 0 else "",
+                    f"{use['nodes']} × {use['pool']}{_cut(use)}{_waiting(use)}",
                     _hours(use["node_seconds"]),
                     percent(use["busy_share"]),
                     money(use["cost_usd"]),
@@ -246,6 +255,20 @@ def _hours(node_seconds: float) -> str:
     return f"{node_seconds / 3600:.2f} h" if node_seconds >= 36 or not node_seconds else "< 0.01 h"
 
 
+def _from_to(stage: dict[str, Any]) -> str:
+    """When a stage runs; one too short for two moments to differ in writing, with how long it takes."""
+    start, end = span(stage["start_seconds"]), span(stage["end_seconds"])
+    return f"{start} – {end}" if start != end else f"{start}, {span(stage['end_seconds'] - stage['start_seconds'])}"
+
+
+def _cut(use: dict[str, Any]) -> str:
+    """How the GPUs of a stage's nodes are cut."""
+    if len(use["patterns"]) == 1:
+        return f" cut {use['patterns'][0][0]}"
+    cuts = ", ".join(f"{nodes} cut {pattern}" for pattern, nodes in use["patterns"])
+    return f" ({cuts})" if cuts else ""
+
+
 def _waiting(use: dict[str, Any]) -> str:
     """Nodes of a stage that have nothing to do in it. Plans of earlier versions do not say."""
     spare = sum(nodes for _, nodes in use.get("waiting", ()))
@@ -263,48 +286,8 @@ def _aged(pool: dict[str, Any], session: str) -> str:
     return f", {plural(abs(days), 'day')} {'before' if days > 0 else 'after'} the session"
 
 
-def _help(plan: dict[str, Any]) -> list[Block]:
-    if plan["verdict"] == "feasible":
-        return []
-    blocks: list[Block] = [Heading("What would help")]
-    if not plan["stages"] and plan["binding"]:
-        blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
-    blocks += _keep_both(plan)
-    if not plan["suggestions"]:
-        blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
-        return blocks
-    blocks.append(Line("Any one of these, each confirmed by planning again:"))
-    rows = tuple(
-        (
-            ".".join(suggestion["route"]),
-            f"{suggestion['current']} → {suggestion['proposed']}",
-            span(suggestion["end_seconds"]),
-            usd(suggestion["cost_usd"]),
-        )
-        for suggestion in plan["suggestions"]
-    )
-    blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
-    return blocks
-
-
-def _keep_both(plan: dict[str, Any]) -> list[Block]:
-    """What to leave out instead of moving a limit. Plans of earlier versions do not say."""
-    kept = plan.get("keep_both")
-    if kept is None:
-        return []
-    named = ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in kept["left_out"])
-    groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
-    stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
-    ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
-    falls = f"what falls out is {named}; {percent(stays)} of the value stays, {ends}."
-    return [
-        Line(f"Keep deadline and budget, both: {falls}"),
-        Line(f"A night leaves out by itself what it is told: schedule.on_miss.degrade: [{groups}].", "dim"),
-    ]
-
-
 def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:
-    money = cents if plan["cost_usd"] >= 1 else usd
+    money = cents if plan["cost_usd"] >= _IN_CENTS else usd
     blocks: list[Block] = [
         Heading("Confidence"),
         Line(f"{percent(plan['measured_share'])} of the cost rests on measured runtimes{_measured_where(plan)}."),
@@ -328,7 +311,8 @@ def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Bl
         )
     blocks += _dearest(plan, money)
     chance = (plan.get("chance") or {}).get("assumptions", [])
-    blocks += [Line(f"· {text}", "dim") for text in [*plan["assumptions"], *chance]]
+    if supposed := [*plan["assumptions"], *chance]:
+        blocks += [Line("The plan supposes:"), *(Line(f"· {text}", "dim") for text in supposed)]
     return blocks
 
 
@@ -348,19 +332,23 @@ def _dearest(plan: dict[str, Any], money: Callable[[float], str]) -> list[Block]
         for line in shown
     )
     columns = ("class, dearest first", "jobs", "per job", "cost", "rests on")
-    told = "×/÷ 1.30: in two of three cases the class takes at most 1.30 times as long, and at least as long over 1.30."
-    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4])), Line(told, "dim")]
+    blocks: list[Block] = [Table(columns, rows, frozenset(columns[1:4]))]
     if others:
-        rest = usd(sum(line["cost_usd"] for line in others))
+        rest = money(sum(line["cost_usd"] for line in others))
         more = plural(len(others), "class", "classes")
         blocks.append(Line(f"and {more} more for {rest} together; --format json lists them", "dim"))
+    error = next((line["error"] for line in shown if line.get("error")), None)
+    if error is not None:
+        off = f"{math.exp(error):.2f}"
+        told = f"×/÷ {off}: two times in three the class as a whole takes between 1/{off} and {off} times its figure."
+        blocks.append(Line(told, "dim"))
     return blocks
 
 
 def _basis(line: dict[str, Any]) -> str:
     """What a class's time rests on, and the factor by which all of it may be off: one standard deviation of its log."""
     basis = f"n={count(line['n'])}" if line["basis"] == "measured" else "ASSUMED"
-    return f"{basis}, ×/÷ {math.exp(line['error']):.2f}" if line.get("error") else basis
+    return f"{basis} ×/÷ {math.exp(line['error']):.2f}" if line.get("error") else basis
 
 
 def _measured_where(plan: dict[str, Any]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from fleetspec.sheets import Block, Example, Facts, Heading, Line, Snippet, Table, sheet
 
 _STYLES = {"plain": "", "strong": "bold", "good": "green", "bad": "bold red", "warn": "yellow", "dim": "dim"}
+_BULLET = "· "
+"""How a sheet begins a line that is one of several."""
 
 
 def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
@@ -18,6 +20,8 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
         return "".join(f"{block.text}\n" for block in blocks if isinstance(block, Line))
     from rich.console import Console
     from rich.text import Text
+
+    from fleetspec.views.columns import fold
 
     out = io.StringIO()
     console = Console(
@@ -31,9 +35,13 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
         markup=False,
     )
     before: Block | None = None
+    told = False
     for block in blocks:
-        if isinstance(before, Table) and not isinstance(block, Heading):
+        # A second table below a line of the first one would read as that line's.
+        second = isinstance(block, Table) and isinstance(before, Line) and told
+        if second or (isinstance(before, Table) and not isinstance(block, Heading)):
             console.print()
+        told = not isinstance(block, Heading) and (told or isinstance(block, Table))
         before = block
         match block:
             case Heading(text):
@@ -41,37 +49,55 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
                 console.print(Text(text, style="bold"))
             case Line(text, tone):
                 # Findings keep long lines whole: a terminal wraps them, a log or grep must not see them cut.
-                console.print(Text(text, style=_STYLES[tone]), soft_wrap=name == "findings")
+                shown = text if name == "findings" else _hanging(text, width)
+                console.print(Text(shown, style=_STYLES[tone]), soft_wrap=True)
             case Facts(rows):
                 pad = max((len(label) for label, _ in rows), default=0)
                 for label, value in rows:
-                    lines = Text(value).wrap(console, max(20, width - pad - 2))
-                    for number, line in enumerate(lines):
-                        console.print(Text(f"{label if number == 0 else '':<{pad}}  "), line, sep="", end="")
-                        console.print()
+                    for number, line in enumerate(fold(value, max(20, width - pad - 2))):
+                        console.print(Text(f"{label if number == 0 else '':<{pad}}  {line}"), soft_wrap=True)
             case Snippet():
                 _snippet(console, block)
             case Example(text, tone):
                 indented = "\n".join(f"    {line}" for line in text.split("\n"))
                 console.print(Text(indented, style=_STYLES[tone]), soft_wrap=True)
             case Table():
-                console.print(_table(block))
+                console.print(_table(block, width))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
 
 
-def _table(block: Table) -> Any:
+def _hanging(text: str, width: int) -> str:
+    """A line in lines: what begins with a bullet, or is indented, stays so."""
+    from fleetspec.views.columns import fold
+
+    begin = text.startswith(_BULLET)
+    lead = " " * (len(_BULLET) if begin else len(text) - len(text.lstrip(" ")))
+    first, *others = fold(text[len(lead) :], max(20, width - len(lead)))
+    return "\n".join([text[: len(lead)] + first, *(lead + line for line in others)])
+
+
+def _table(block: Table, width: int) -> Any:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    from fleetspec.views.columns import fold, widths
+
+    wide = widths(block, width)
     table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="dim", padding=(0, 1, 0, 0))
-    for column in block.columns:
+    for at, column in enumerate(block.columns):
         right = column in block.right
-        table.add_column(column, justify="right" if right else "left", no_wrap=right, overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if right else "left",
+            no_wrap=right,
+            overflow="fold",
+            width=None if wide is None else wide[at],
+        )
     for number, row in enumerate(block.rows):
         if block.last_is_total and number == len(block.rows) - 1:
             table.add_section()
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(cell if wide is None else "\n".join(fold(cell, wide[at]))) for at, cell in enumerate(row)))
     return table
 
 

@@ -187,6 +187,51 @@ def test_a_node_that_only_waits_does_not_work() -> None:
     assert fewer_nodes_later(2)[1].stages[1].pools[0].waiting == ()
 
 
+def waiting_beside_overlap() -> tuple[CapacityProblem, Plan]:
+    """Twelve jobs on three nodes; then two classes that overlap, on one node while the other two wait."""
+    classes = [
+        job_class("u/g/a/fit", 12, 0, cpu=60.0),
+        replace(job_class("u/g/b/fit", 12, 1, cpu=60.0), after=("u/g/a/fit",)),
+        replace(job_class("u/g/c/fit", 8, 2, cpu=60.0), after=("u/g/a/fit",)),
+    ]
+    posed = problem(classes, [cpu_pool(cap=3, boot=30)], 3600)
+    nodes = {(0, "", 0): 3, (0, "", 1): 1, (0, "", 2): 1}
+    land = survey(posed)
+    made = replay(
+        land, Allocation({0: 90.0, 1: 180.0, 2: 120.0}, nodes, {(0, 0): 1, (1, 0): 1, (2, 0): 1}, ""), barriers=False
+    )
+    return posed, assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+
+
+def test_a_node_that_only_waits_does_not_work_beside_stages_that_overlap() -> None:
+    posed, plan = waiting_beside_overlap()
+    assert plan.overlap is not None
+    use = plan.stages[1].pools[0]
+    assert (use.nodes, use.waiting) == (3, (("", 2),))
+    gone = replace(plan.stages[1], pools=(replace(use, nodes=1, waiting=()),))
+    alone = replace(plan, stages=(plan.stages[0], gone, plan.stages[2]))
+    noise = Noise(0.1, 0.25, 0.0, 0.0, 0.0, 0.0)
+    assert nights(posed, plan, 4, 500, noise).ends == pytest.approx(nights(posed, alone, 4, 500, noise).ends)
+
+
+def test_nodes_given_back_in_a_long_stage_boot_again_in_the_next() -> None:
+    """Two nodes, then one for longer than an idle node is kept, then two: one boots, and its boot varies."""
+    jobs = [("u/g/a/fit", 8), ("u/g/b/fit", 12), ("u/g/c/fit", 8)]
+    posed = problem([job_class(name, count, at, cpu=60.0) for at, (name, count) in enumerate(jobs)],
+                    [cpu_pool(boot=30)], 3600)  # fmt: skip
+    land = survey(posed)
+    nodes = {(0, "", 0): 2, (0, "", 1): 1, (0, "", 2): 2}
+    made = replay(land, Allocation({0: 90.0, 1: 180.0, 2: 90.0}, nodes, {(0, 0): 1, (1, 0): 1, (2, 0): 1}, ""))
+    plan = assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+    boots = replace(NONE, boot=1.0)
+    # Stage 0 ends with the slower of two boots; stage 2 with the one that is booted again, a boot of 30 s beside 60 s
+    # of jobs on the other node.
+    varied = nights(posed, plan, 6, 4000, boots).ends - nights(posed, plan, 6, 4000, NONE).ends
+    once = replace(plan, stages=plan.stages[:2], lanes=tuple(lane for lane in plan.lanes if lane.stage < 2))
+    before = nights(posed, once, 6, 4000, boots).ends - nights(posed, once, 6, 4000, NONE).ends
+    assert np.std(varied) > 1.1 * np.std(before)
+
+
 def test_boots_of_very_many_nodes_are_drawn_for_some() -> None:
     """A stage of 4,000 nodes ends when one of 256 times fewer jobs on 256 nodes does, and takes no more memory."""
     ends = []

@@ -51,8 +51,8 @@ def test_two_chains_that_cross_by_hand() -> None:
 def test_the_waterfall_of_stages_that_overlap_fills_the_window() -> None:
     steps = waterfall(make_plan(crossing(), HEADER))
     assert [(step.kind, step.what, step.seconds) for step in steps[1:]] == [
-        ("run", "0 fit", pytest.approx(100)),
-        ("run", "1 forecast", pytest.approx(20)),
+        ("run", "0 fit, a/g/f", pytest.approx(100)),
+        ("run", "1 forecast, mostly b/g/f", pytest.approx(20)),
         ("slack", "until the deadline", pytest.approx(30)),
     ]
 

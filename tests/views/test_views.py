@@ -67,9 +67,10 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
     assert lines[1] == "FEASIBLE: ends 1h02m after the start, 14h13m before the deadline"
     text = "\n".join(lines)
     for figure in (
-        "1.50 USD of a budget of 60.00 USD",
-        "1.20 USD on these pools, proved; this plan is 25.0 % above",
-        "at most 2 × gpu-h100-mig",
+        "1.50 USD for this run; its budget is 60.00 USD",
+        "1.20 USD, proved: no plan on these pools costs less; this one is 25.0 % above",
+        "2 × gpu-h100-mig at once, 2.00 node-hours",
+        "2 × gpu-h100-mig cut 7x1g.10gb",
         "87.5 %",
         "62.5 %",
         "11.06 USD/h",
@@ -152,6 +153,15 @@ def test_spans_have_two_units_at_most(seconds: float, text: str) -> None:
     assert figures.span(seconds) == text
 
 
-@pytest.mark.parametrize(("amount", "text"), [(0, "0.00 USD"), (0.0012, "0.0012 USD"), (1234.5, "1,234.50 USD")])
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0, "0.00 USD"),
+        (0.0012, "0.0012 USD"),
+        (4.8e-05, "0.000048 USD"),
+        (2e-6, "0.000002 USD"),
+        (1234.5, "1,234.50 USD"),
+    ],
+)
 def test_small_amounts_do_not_read_as_nothing(amount: float, text: str) -> None:
     assert figures.usd(amount) == text
