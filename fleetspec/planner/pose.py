@@ -75,7 +75,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             int(each[code]),
             pools,
             catalog,
-            _waits_for(graph, code, shared),
+            tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
             spec.objective.value.get(klass.group, 1.0),
             tuple((graph.classes[maker].name, count) for maker, count in sorted(shared[code].items())),
         )
@@ -101,26 +101,16 @@ def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
     """By class the other classes that make some of its results, and how many.
 
     Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
-    come for nothing, but not before it has ended.
+    come for nothing.
     """
     found: list[dict[int, int]] = [{} for _ in graph.classes]
-    keys = np.ascontiguousarray(graph.digest).view("V16").ravel()
-    _, first, which = np.unique(keys, return_index=True, return_inverse=True)
-    maker, made = graph.klass[first][which], ~done[first][which]
+    maker, made = graph.klass[graph.first], ~done[graph.first]
     pairs = np.stack([graph.klass, maker])[:, made & (maker != graph.klass)]
     if pairs.size:
         columns, counts = np.unique(pairs, axis=1, return_counts=True)
         for (code, other), count in zip(columns.T.tolist(), counts.tolist(), strict=True):
             found[code][other] = count
     return found
-
-
-def _waits_for(graph: JobGraph, code: int, shared: list[dict[int, int]]) -> tuple[str, ...]:
-    """The classes that must have ended before one begins: those it reads from, and those that make their results."""
-    read = graph.reads[code]
-    makers = {maker for other in read for maker in shared[other]}
-    stage = graph.classes[code].stage
-    return tuple(sorted(graph.classes[c].name for c in {*read, *makers} if c in read or graph.classes[c].stage < stage))
 
 
 def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
@@ -187,7 +177,7 @@ def _demand(
     shared: tuple[tuple[str, int], ...],
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
-    the classes it waits for."""
+    the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else profile.gpu

@@ -122,7 +122,7 @@ def drawn(seed: int, folder: Path) -> tuple[Written, int, float]:
 
 
 def _done(compiled: Compiled) -> Any:
-    from fleetspec.compiler.changes import contained
+    from fleetspec.compiler.digests import contained
 
     done = pipeline.finished(compiled.graph, None)
     if compiled.base is not None:
