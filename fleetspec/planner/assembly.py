@@ -154,7 +154,7 @@ def _shares(land: Terrain, stage: StageReplay) -> list[Share]:
         per_job = one.cores if slot == CPU_SLOT else _share(land.pools[pool], slot)
         weight = jobs * placement.seconds * per_job
         found.append(Share(row, pool, placement, jobs, width, weight, start, end))
-    return sorted(found, key=lambda share: (land.classes[share.row].name, share.pool, share.placement.slot))
+    return sorted(found, key=lambda share: (share.row, share.pool, share.placement.slot))
 
 
 def _share(pool: CapacityPool, slot: str) -> float:

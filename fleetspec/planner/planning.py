@@ -31,6 +31,7 @@ from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.loose import loosened
+from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
@@ -73,6 +74,11 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
 
     Raises Rejected for one that is not sound (:mod:`soundness`)."""
     require_sound(problem)
+    return as_written(_made(canonical(problem), header), problem)
+
+
+def _made(problem: CapacityProblem, header: PlanHeader) -> Plan:
+    """The plan of a sound problem, in the order of its figures."""
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
@@ -117,6 +123,7 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
     holds."""
+    problem = canonical(problem)
     if problem.objective == "time" and not first:
         return soonest(problem, solve)
     found = _sized(problem, first=True) if first else _cheapest(problem)

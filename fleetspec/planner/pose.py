@@ -101,7 +101,7 @@ def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
     """By class the other classes that make some of its results, and how many.
 
     Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
-    come for nothing, but not before it has ended.
+    come for nothing.
     """
     found: list[dict[int, int]] = [{} for _ in graph.classes]
     maker, made = graph.klass[graph.first], ~done[graph.first]
@@ -177,7 +177,7 @@ def _demand(
     shared: tuple[tuple[str, int], ...],
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
-    the classes it waits for."""
+    the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
     gpu = "never" if klass.task is Task.EVALUATE else setting.gpu or profile.gpu
