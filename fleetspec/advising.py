@@ -41,13 +41,14 @@ def advice(
     """
     from fleetspec.planner import cuts
     from fleetspec.planner.elsewhere import cheaper_on_cpu
+    from fleetspec.planner.keeping import selected
     from fleetspec.planner.mishaps import mishaps
     from fleetspec.planner.plans import plain
     from fleetspec.planner.shadow import shadow_prices
 
     compiled = made.compiled
     around = world() if store is None else world(store, compiled.read.spec.name)
-    problem, ours = posed(compiled, around, made.done), made.plan
+    problem, ours = selected(posed(compiled, around, made.done), made.plan), made.plan
     holds = ours.verdict == "feasible"
     answers: dict[str, Callable[[], Any]] = {
         "bills": lambda: _bills(made, around, full),
@@ -234,6 +235,7 @@ def _standing(made: Planned, problem: CapacityProblem, store: Path | None) -> St
 
 def _alternatives(made: Planned, around: World, problem: CapacityProblem) -> tuple[Alternative, ...]:
     from fleetspec.planner import cuts
+    from fleetspec.planner.keeping import selected
 
     compiled = made.compiled
     spec = compiled.read.spec
@@ -244,7 +246,8 @@ def _alternatives(made: Planned, around: World, problem: CapacityProblem) -> tup
         hardware = {**spec.hardware, name: pool.model_copy(update={"mig": "none"})}
         whole = spec.model_copy(update={"hardware": hardware})
         try:
-            uncut[name] = posed(replace(compiled, read=replace(compiled.read, spec=whole)), around, made.done)
+            whole_gpus = posed(replace(compiled, read=replace(compiled.read, spec=whole)), around, made.done)
         except Rejected:
             continue
+        uncut[name] = selected(whole_gpus, made.plan)
     return cuts.alternatives(problem, made.plan, uncut)

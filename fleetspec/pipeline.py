@@ -179,7 +179,7 @@ def plan(
     Nor are those of a change planned that the fleet it changes has, unless ``stored_only`` says to count on the store
     alone.
     """
-    from fleetspec.compiler.changes import contained
+    from fleetspec.compiler.digests import contained
     from fleetspec.planner.planning import make_plan
     from fleetspec.planner.pose import header_of
 
@@ -390,7 +390,7 @@ def run(
 
 def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     """Mask over jobs: which results the store already holds (done or quarantined)."""
-    from fleetspec.compiler.changes import contained, first_of_each
+    from fleetspec.compiler.digests import contained, first_of_each
 
     # Jobs of the same content are run once: all but the first of them come for nothing.
     shared = ~first_of_each(graph.digest)

@@ -118,7 +118,7 @@ def check_saved(path: Path, made: Planned, report: Report, *, results: bool = Tr
 
     check_current(from_json(read_planfile(path).meta.get("origin")), path, report)
     if results:
-        check_results(path, made.plan.jobs, int((~made.done).sum()))
+        check_results(path, made.plan.missing, int((~made.done).sum()))
 
 
 def failing(found: tuple[Ruling, ...], report: Report) -> bool:

@@ -128,6 +128,11 @@ class Share(Struct, frozen=True, order=True):
             raise UnitError(f"'{text}' is not a share", "write a percentage from 0% to 100%: 2%, 97.5%")
         return cls(round(float(match[1]) / 100, 12))
 
+    @classmethod
+    def rounded(cls, fraction: float) -> Self:
+        """A share that was counted, to three digits: nobody wrote it, and nobody reads more."""
+        return cls(float(f"{fraction:.3g}"))
+
     def __str__(self) -> str:
         return f"{self.fraction * 100:.6g}%"
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fleetspec.compiler.digests import halves
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.judged import contest_content, evaluation_content
 from fleetspec.compiler.lineage import edges
@@ -24,7 +25,6 @@ from fleetspec.panel.features import plugged_versions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fleetspec.compiler import identity
     from fleetspec.compiler.jobgraph import GroupFamily, JobGraph
     from fleetspec.compiler.lineage import Ints, Mask
     from fleetspec.compiler.spec import FleetSpec
@@ -101,48 +101,6 @@ def changes(base: Side, head: Side, report: Report | None = None) -> Changes:
     return Changes(base.graph, head.graph, partner, gone, moved, klass)
 
 
-def contained(keys: identity.Bytes, within: identity.Bytes) -> Mask:
-    """Which digests (n, 16) are among others (k, 16)."""
-    mine, theirs = _halves(keys), _halves(within)
-    found = np.zeros(len(mine), dtype=bool)
-    if not len(theirs) or not len(mine):
-        return found
-    # Both sides in order: looking up numbers at random costs ten times as much as sorting them first.
-    order, other = np.argsort(mine[:, 0]), np.argsort(theirs[:, 0])
-    sought, known = mine[order], theirs[other]
-    if _ambiguous(known):
-        # Two that share their first half, by a chance of one in ten million for a million of them.
-        return np.isin(_voids(keys), _voids(within))
-    at = np.minimum(np.searchsorted(known[:, 0], sought[:, 0]), len(known) - 1)
-    found[order] = (known[at] == sought).all(axis=1)
-    return found
-
-
-def first_of_each(keys: identity.Bytes) -> Mask:
-    """Marks of all digests (n, 16) that are equal one: the first."""
-    halves = _halves(keys)
-    order = np.argsort(halves[:, 0], kind="stable")
-    if _ambiguous(halves[order]):
-        order = np.lexsort((halves[:, 1], halves[:, 0]))
-    ordered = halves[order]
-    first = np.ones(len(halves), dtype=bool)
-    first[order[1:]] = (ordered[1:] != ordered[:-1]).any(axis=1)
-    return first
-
-
-def _ambiguous(ordered: NDArray[np.uint64]) -> bool:
-    same = ordered[1:] == ordered[:-1]
-    return bool((same[:, 0] & ~same[:, 1]).any())
-
-
-def _voids(keys: identity.Bytes) -> NDArray[np.void]:
-    return np.ascontiguousarray(keys).view("V16").ravel()
-
-
-def _halves(keys: identity.Bytes) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(keys).view("<u8").reshape(len(keys), 2)
-
-
 def _joined(then: Ints, there: Ints, now: Ints) -> tuple[Ints, tuple[int, int] | None]:
     """The base's model of each of the head's, and two of the base's that would be one, if any. Addresses as numbers: of
     the base, of the base after the moves, of the head.
@@ -202,11 +160,11 @@ def _classes(base: Side, head: Side, partner: Ints) -> NDArray[np.int8]:
 
 def _contents(graph: JobGraph) -> list[NDArray[np.uint64]]:
     """Columns (m,) that are equal where a model's digest and all of its jobs' digests are, in whatever order."""
-    halves = _halves(graph.digest)
-    columns = list(_halves(graph.models.digest).T)
+    split = halves(graph.digest)
+    columns = list(halves(graph.models.digest).T)
     for half in (0, 1):
         total = np.zeros(len(graph.models), dtype=np.uint64)
-        np.add.at(total, graph.model, np.ascontiguousarray(halves[:, half]))
+        np.add.at(total, graph.model, np.ascontiguousarray(split[:, half]))
         columns.append(total)
     return columns
 

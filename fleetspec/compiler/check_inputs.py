@@ -40,7 +40,9 @@ def check_features(scope: Scope) -> None:
         if texts is not None:
             _check_lookback(scope, texts, found["train"], [*of_axis(named), (features.route, "the features are here")])
     if wanting:
-        have = f"add features: {next(iter(spec.features))}" if spec.features else "write features: {tech: [rsi(14)]}"
+        have = "add features: tech here, and features: {tech: [momentum(5), rsi(14)]} at the top of the spec"
+        if spec.features:
+            have = f"add features: {next(iter(spec.features))}"
         verb = "learns" if len(wanting) == 1 else "learn"
         message = f"{family_names([*wanting.values()])} {verb} from features, and '{scope.name}' names none"
         scope.add(meaning.FEATURES, message, None, have)

@@ -37,6 +37,7 @@ _LIMITS: dict[str, tuple[Callable[[str], object], str]] = {
     "cost": (Money.parse, "an amount of money: 250 USD"),
     "slack": (Duration.parse, "a duration: 30m"),
     "on-time": (Share.parse, "a share of nights: 95%"),
+    "value": (Share.parse, "a share of the value: 95%"),
     "growth": (Factor.parse, "a factor: 1.5x"),
     "price-age": (price_age, "sessions or a duration: 60 sessions, 90d"),
     "gpus": (gpu_count, "a number: 16"),

@@ -236,7 +236,7 @@ def _tell(fault: _Fault, root: type[Shape], report: Report) -> None:
             f"'{name}' is not a key of {_dotted(fault.route[:-1]) or 'a spec'}",
             route=fault.route,
             key=True,
-            help=_VALUE_KEPT if fault.route == ("objective", "maximize") else did_you_mean(name, known),
+            help=did_you_mean(name, known),
         )
     elif fault.value is None:
         help = _example(fault.route) or "write a value, or delete the key"
@@ -261,12 +261,6 @@ def _tell(fault: _Fault, root: type[Shape], report: Report) -> None:
         )
 
 
-_VALUE_KEPT = (
-    "no plan leaves out models by itself: write minimize: cost with value: {GROUP: 5}; a plan that does not hold "
-    "then says what falls out so that most value stays, and on_miss.degrade is what a late night leaves out"
-)
-"""ADR 48: value weighs what falls out; it is not what a plan is chosen by."""
-
 _HALVING_ELSEWHERE = ("asha", "hyperband", "successive-halving")
 """What other tools call a search that gives the better candidates more."""
 
@@ -277,7 +271,7 @@ def _tell_choice(fault: _Fault, report: Report) -> None:
     if fault.route == ("kind",) and fault.value == "Defaults":
         help = "this file only holds defaults: give the command the fleet that extends it"
     elif fault.route == ("objective", "minimize") and fault.value == "value":
-        help = _VALUE_KEPT
+        help = "write maximize: value, and value: {GROUP: 5} for what a model of a group is worth"
     elif fault.route[-2:] == ("search", "method") and fault.value in _HALVING_ELSEWHERE:
         help = "write halving: the same idea rung by rung, which can be planned, priced and repeated"
     elif fault.of_union:
@@ -305,6 +299,8 @@ def _example(route: Route) -> str | None:
         return f"write {_NAMES_OR_NAME[words[0]]}"
     if len(words) > 1 and words[1] == "axes" and isinstance(route[-1], int):
         return f"write {words[0]}: [a, b], a single value each"
+    if len(words) == 3 and (words[0], words[-1]) == ("features", "models"):
+        return "write features: tech here, and features: {tech: [momentum(5), rsi(14)]} at the top of the spec"
     for word in words[1:]:
         if (word, words[0]) in _EXAMPLES_WITHIN:
             return f"write {_EXAMPLES_WITHIN[word, words[0]]}"

@@ -55,10 +55,11 @@ class Budget(Shape):
 
 
 class Objective(Shape):
-    """What a plan is chosen by within deadline and budget; ``value``: what one model of a group is worth where these do
-    not hold all of them, 1 if it is not named."""
+    """What a plan is chosen by within deadline and budget. ``value``: what one model of a group is worth where these do
+    not hold all of them, 1 if it is not named; with ``maximize`` a plan then leaves out what is worth least."""
 
     minimize: Literal["cost", "time"] = "cost"
+    maximize: Literal["value"] | None = None
     value: dict[Name, Number] = Field(default_factory=dict)
 
 
@@ -122,6 +123,7 @@ class Policy(Shape):
         "cost",
         "slack",
         "on-time",
+        "value",
         "growth",
         "price-age",
         "pools",

@@ -1,7 +1,8 @@
 """Deadline and budget kept, both: what falls out where they cannot hold everything, so that most value stays.
 
 Models are left out by line (universe/group/family), a line with all that waits for it. Sets of lines are tried from the
-least value on: the free-length program says first whether what is left could fit at all, and what could is planned.
+least value on: the free-length program says first whether what is left could fit at all, and what could is planned. The
+first that could is also a proof: whatever keeps more does not fit even as fluid work.
 After ``LOOKED`` sets lines go one by one, those first that are worth least for the time they take, and come back where
 there is room. The value of a line is that of one of its models times its forecasts, of one that has none its jobs.
 """
@@ -14,18 +15,20 @@ from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Protocol
 
 from fleetspec.planner.bound import least
-from fleetspec.planner.plans import KeptBoth, LeftOut
+from fleetspec.planner.plans import LeftOut, Selection
 from fleetspec.planner.terrain import survey
 
 if TYPE_CHECKING:
     from fleetspec.planner.planning import Outcome
-    from fleetspec.planner.problem import CapacityProblem
+    from fleetspec.planner.plans import Plan
+    from fleetspec.planner.problem import CapacityProblem, DemandClass
 
 LOOKED = 150
 """Sets of lines looked at in the order of what they are worth."""
 PLANNED = 6
 """Real plans made of these."""
 FORECAST = "forecast"
+"""What a variant or a rung begins with, behind the name of its group."""
 
 
 class Solve(Protocol):
@@ -38,49 +41,83 @@ class Line:
 
     name: str
     models: int
+    jobs: int
     value: float
     work: float
     falls: frozenset[str]
 
 
-def keep_both(problem: CapacityProblem, solve: Solve) -> KeptBoth | None:
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A problem without what falls out of it, and how it is solved."""
+
+    problem: CapacityProblem
+    outcome: Outcome
+    selection: Selection
+
+
+def keep_both(problem: CapacityProblem, solve: Solve) -> Selection | None:
     """What to leave out of a problem that does not hold; None where nothing that is left would hold either."""
-    problem = replace(problem, on_time=None, objective="cost")
+    found = most_value(replace(problem, on_time=None, objective="cost"), solve)
+    return None if found is None else found.selection
+
+
+def most_value(problem: CapacityProblem, solve: Solve) -> Kept | None:
+    """What is left of a problem that does not hold when the lines fall whose loss costs least value; None where nothing
+    that is left would hold either."""
     lines = {line.name: line for line in lines_of(problem)}
     if len(lines) < 2:
         return None
-    total, planned = sum(line.value for line in lines.values()), 0
-    for number, gone in enumerate(_sets(lines)):
+    total = sum(line.value for line in lines.values())
+    proved, planned = total, 0
+    sure = _could(problem, frozenset())
+    for number, (lost, gone) in enumerate(_sets(lines)):
+        if not sure:
+            # Whatever loses less cannot run, and neither can this where the bound says so.
+            proved = total - lost
         if number == LOOKED or planned == PLANNED:
             break
         if len(gone) < len(lines) and _could(problem, gone):
+            sure = True
             planned += 1
             found = _held(problem, gone, solve)
             if found is not None:
-                return _said(lines, gone, total, found)
-    return _greedy(problem, lines, total, solve)
+                return _kept(problem, lines, gone, total, proved, found)
+    return _greedy(problem, lines, total, proved, solve)
+
+
+def selected(problem: CapacityProblem, plan: Plan) -> CapacityProblem:
+    """What a plan of a problem runs: all of it, or what it has not left out."""
+    return without(problem, frozenset(one.name for one in plan.left_out)) if plan.left_out else problem
 
 
 def lines_of(problem: CapacityProblem) -> tuple[Line, ...]:
     """The lines of a problem that have jobs, in the order of their classes."""
-    classes = [one for one in problem.classes if one.jobs]
-    line_of = {one.name: _line(one.name) for one in classes}
-    waits: dict[str, set[str]] = {line: set() for line in line_of.values()}
+    classes = [one for one in problem.classes if one.jobs or one.shared]
+    names = {one.name: _line(one) for one in classes}
+    waits: dict[str, set[str]] = {line: set() for line in names.values()}
     for one in classes:
-        for before in one.after or ():
-            if before in line_of and line_of[before] != line_of[one.name]:
-                waits[line_of[before]].add(line_of[one.name])
+        # What has its results from another line has none without it: they would have to be made anew.
+        for before in (*(one.after or ()), *(name for name, _ in one.shared)):
+            if before in names and names[before] != names[one.name]:
+                waits[names[before]].add(names[one.name])
     found = []
-    for name in dict.fromkeys(line_of.values()):
-        mine = [one for one in classes if line_of[one.name] == name]
-        models = sum(one.jobs for one in mine if one.task == FORECAST) or max(one.jobs for one in mine)
-        work = sum(one.jobs * min(place.seconds for place in one.placements) for one in mine)
-        found.append(Line(name, models, models * mine[0].value, work, _closure(name, waits)))
+    for name in dict.fromkeys(names.values()):
+        mine = [one for one in classes if names[one.name] == name]
+        models = sum(_results(one) for one in mine if one.task == FORECAST) or max(map(_results, mine))
+        work = sum(one.jobs * min(place.seconds for place in one.placements) for one in mine if one.jobs)
+        jobs = sum(one.jobs for one in mine)
+        found.append(Line(name, models, jobs, models * mine[0].value, work, _closure(name, waits)))
     return tuple(found)
 
 
-def _line(name: str) -> str:
-    return name.rpartition("/")[0]
+def _line(one: DemandClass) -> str:
+    """All variants of a group and all rungs of its searches are one line: nothing less of a family can be left out."""
+    return f"{one.name.partition('/')[0]}/{one.group}/{one.family}"
+
+
+def _results(one: DemandClass) -> int:
+    return one.jobs + sum(count for _, count in one.shared)
 
 
 def _closure(name: str, waits: dict[str, set[str]]) -> frozenset[str]:
@@ -92,29 +129,36 @@ def _closure(name: str, waits: dict[str, set[str]]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _sets(lines: dict[str, Line]) -> Iterator[frozenset[str]]:
-    """Closed sets of lines, about in the order of the value that goes with them."""
+def _sets(lines: dict[str, Line]) -> Iterator[tuple[float, frozenset[str]]]:
+    """Closed sets of lines with the value that goes with them, none before one that loses less."""
 
     def lost(gone: frozenset[str]) -> float:
-        return sum(lines[name].value for name in gone)
+        # In the order of the lines, so that the sum of one set is always the same.
+        return sum(line.value for line in lines.values() if line.name in gone)
 
-    order = sorted(lines.values(), key=lambda line: (lost(line.falls), line.name))
-    queue: list[tuple[float, tuple[int, ...]]] = [(lost(order[0].falls), (0,))]
+    numbers = {name: number for number, name in enumerate(lines)}
+    queue: list[tuple[float, list[int], frozenset[str]]] = []
     seen: set[frozenset[str]] = set()
-    while queue:
-        _, chosen = heappop(queue)
-        gone = frozenset[str]().union(*(order[at].falls for at in chosen))
+
+    def push(gone: frozenset[str]) -> None:
         if gone not in seen:
             seen.add(gone)
-            yield gone
-        if chosen[-1] + 1 < len(order):
-            for more in ((*chosen, chosen[-1] + 1), (*chosen[:-1], chosen[-1] + 1)):
-                heappush(queue, (lost(frozenset[str]().union(*(order[at].falls for at in more))), more))
+            # Numbers settle ties, so that equal values come in one order.
+            heappush(queue, (lost(gone), sorted(numbers[name] for name in gone), gone))
+
+    for line in lines.values():
+        push(line.falls)
+    while queue:
+        value, _, gone = heappop(queue)
+        yield value, gone
+        for line in lines.values():
+            if line.name not in gone:
+                push(gone | line.falls)
 
 
 def without(problem: CapacityProblem, gone: frozenset[str]) -> CapacityProblem:
     """The problem without the jobs of some lines."""
-    classes = tuple(replace(one, jobs=0) if _line(one.name) in gone else one for one in problem.classes)
+    classes = tuple(replace(one, jobs=0) if _line(one) in gone else one for one in problem.classes)
     return replace(problem, classes=classes)
 
 
@@ -129,7 +173,7 @@ def _held(problem: CapacityProblem, gone: frozenset[str], solve: Solve) -> Outco
     return found if found.verdict == "feasible" and found.replay is not None else None
 
 
-def _greedy(problem: CapacityProblem, lines: dict[str, Line], total: float, solve: Solve) -> KeptBoth | None:
+def _greedy(problem: CapacityProblem, lines: dict[str, Line], total: float, proved: float, solve: Solve) -> Kept | None:
     """Lines go, those first that are worth least a second, until the rest holds; then they come back one by one."""
     order = sorted(lines.values(), key=lambda line: (line.value / max(line.work, 1e-9), line.name))
     gone, found = frozenset[str](), None
@@ -150,11 +194,19 @@ def _greedy(problem: CapacityProblem, lines: dict[str, Line], total: float, solv
             again = _held(problem, fewer, solve)
             if again is not None:
                 gone, found = fewer, again
-    return _said(lines, gone, total, found)
+    return _kept(problem, lines, gone, total, proved, found)
 
 
-def _said(lines: dict[str, Line], gone: frozenset[str], total: float, found: Outcome) -> KeptBoth:
+def _kept(
+    problem: CapacityProblem,
+    lines: dict[str, Line],
+    gone: frozenset[str],
+    total: float,
+    proved: float,
+    found: Outcome,
+) -> Kept:
     assert found.replay is not None
-    left = tuple(LeftOut(name, line.models, line.value) for name, line in lines.items() if name in gone)
+    left = tuple(LeftOut(name, line.models, line.jobs, line.value) for name, line in lines.items() if name in gone)
     kept = total - sum(one.value for one in left)
-    return KeptBoth(left, kept, total, found.replay.end, found.replay.cost_usd)
+    said = Selection(left, kept, total, max(proved, kept), found.replay.end, found.replay.cost_usd)
+    return Kept(without(problem, gone), found, said)

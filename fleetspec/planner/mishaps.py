@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fleetspec.planner.planning import Outcome, solve
-from fleetspec.planner.plans import Plan
+from fleetspec.planner.plans import Plan, window_of
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.simulate import Replay
 from fleetspec.planner.terrain import Terrain
@@ -75,12 +75,11 @@ def _way_out(problem: CapacityProblem, plan: Plan, one: Mishap) -> str:
         return f"a second pool under hardware, {kind}"
     late = 0.0 if one.end_seconds is None else one.end_seconds - problem.deadline_seconds
     if late > 0:
-        route = "schedule.deadline" if plan.run == "nightly" else "within"
-        first = f"{route} {Duration(math.ceil(late / 60) * 60)} later"
+        first = f"{'.'.join(window_of(plan.run))} {Duration(math.ceil(late / 60) * 60)} later"
         return f"{first}, or a pool more under hardware" if one.pool else first
     if one.cost_usd is not None and problem.budget_usd is not None and one.cost_usd > problem.budget_usd:
         return f"budget.{plan.run}: {math.ceil(one.cost_usd)} USD"
-    return "a later schedule.deadline, or a higher max of the pools that bind"
+    return f"a later {'.'.join(window_of(plan.run))}, or a higher max of the pools that bind"
 
 
 def _late(problem: CapacityProblem, plan: Plan) -> Mishap:

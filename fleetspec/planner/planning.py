@@ -1,6 +1,7 @@
 """CapacityProblem → Plan: bound, lengths, whole nodes, replay; and again, tighter, when the replay is late.
 
-1. The free-length program gives a lower bound on cost, or proves that nothing holds.
+1. The free-length program gives a lower bound on cost, or proves that nothing holds; a small fleet that costs more gets
+   a second one, of whole nodes and jobs (:mod:`whole_bound`), once it is planned.
 2. Lengths are chosen (:mod:`lengths`), whole nodes are bought for them (:mod:`formulation`), and the result is
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
@@ -9,7 +10,8 @@
 5. Small changes that make the replay cheaper, or less late, are kept (:mod:`polish`).
 6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-8. What does not hold gets suggestions (:mod:`relax`), each of them planned again.
+8. What does not hold gets suggestions (:mod:`relax`), each of them planned again; where the problem maximises value, a
+   plan of the lines that are worth most (:mod:`keeping`).
 9. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
 """
 
@@ -25,9 +27,11 @@ from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
-from fleetspec.planner.keeping import keep_both
+from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
+from fleetspec.planner.loose import loosened
+from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
@@ -36,6 +40,7 @@ from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.planner.whole_bound import proved_usd
 
 ROUNDS = 4
 CANDIDATES = 3
@@ -69,17 +74,28 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
 
     Raises Rejected for one that is not sound (:mod:`soundness`)."""
     require_sound(problem)
+    return as_written(_made(canonical(problem), header), problem)
+
+
+def _made(problem: CapacityProblem, header: PlanHeader) -> Plan:
+    """The plan of a sound problem, in the order of its figures."""
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
-    made = _written(problem, header, outcome)
-    if made.verdict in ("late", "infeasible"):
+    everything, kept = _written(problem, header, outcome), None
+    if outcome.verdict != "feasible" and problem.maximize_value:
+        kept = most_value(problem, solve)
+    made = everything
+    if kept is not None:
+        problem, outcome = kept.problem, kept.outcome
+        made = replace(_written(problem, header, outcome), selection=kept.selection, suggestions=everything.suggestions)
+    elif made.verdict in ("late", "infeasible") and not problem.maximize_value:
         made = replace(made, keep_both=keep_both(problem, solve))
     chance = judge(problem, made)
     if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
         # The seeds of planning were kinder than those of the judge, whose word counts.
         outcome = replace(outcome, verdict="unsure", reason="on_time")
-        made = _written(problem, header, outcome)
+        made = replace(_written(problem, header, outcome), selection=made.selection)
     proved = soonest_end(problem) if problem.objective == "time" else 0.0
     return replace(made, chance=chance, assurance=outcome.assurance, soonest_seconds=proved)
 
@@ -92,7 +108,14 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
         outcome.land,
         header,
         Findings(
-            outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions, outcome.barriers
+            outcome.verdict,
+            outcome.bound,
+            outcome.replay,
+            outcome.rounds,
+            binding,
+            suggestions,
+            outcome.barriers,
+            proved_usd(outcome.land, outcome.bound.cost_usd, outcome.replay) if outcome.bound is not None else 0.0,
         ),
     )
 
@@ -100,6 +123,7 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
     holds."""
+    problem = canonical(problem)
     if problem.objective == "time" and not first:
         return soonest(problem, solve)
     found = _sized(problem, first=True) if first else _cheapest(problem)
@@ -161,6 +185,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     if best is None or best.end > problem.deadline_seconds:
         best, late = _faster(best, _fastest(land)), True
     if best is not None and not first and not rough:
+        if not late:
+            best = loosened(land, best, bound.cost_usd, lambda lengths, patterns: _loose(land, lengths, patterns))
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
@@ -238,8 +264,27 @@ def _lengthened(land: Terrain, fluid: Fluid, time: float, first: bool) -> list[R
 
 def _replayed(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> list[Replay]:
     """The replay of whole nodes for these lengths, of few patterns if possible; [] where there are none."""
-    allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
-    return [] if allocation is None else [replay(land, allocation)]
+    found = _replay_of(land.timeless, tuple(lengths.items()), patterns)
+    return [] if found is None else [found]
+
+
+def _loose(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> Replay | None:
+    return _replay_of(land.timeless, tuple(lengths.items()), patterns, lanes=False)
+
+
+@lru_cache(maxsize=64)
+def _replay_of(
+    timeless: CapacityProblem,
+    lengths: tuple[tuple[int, float], ...],
+    patterns: frozenset[tuple[int, str]],
+    lanes: bool = True,
+) -> Replay | None:
+    """Neither whole nodes for given lengths nor their replay depend on the deadline: rounds and rungs share them."""
+    land = survey(timeless)
+    allocation = whole_nodes(land, dict(lengths), patterns, lanes)
+    if allocation is None and lanes:
+        allocation = whole_nodes(land, dict(lengths), None)
+    return None if allocation is None else replay(land, allocation)
 
 
 def _holds(land: Terrain, found: list[Replay]) -> bool:

@@ -173,21 +173,25 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """Models of a line (universe/group/family) that fall out, and what all of them are worth."""
+    """A line (universe/group/family) that falls out: its models, the jobs that do not run for it, and what all of its
+    models are worth."""
 
     name: str
     models: int
+    jobs: int
     value: float
 
 
 @dataclass(frozen=True, slots=True)
-class KeptBoth:
-    """What falls out of a plan that does not hold so that deadline and budget do, confirmed by planning again:
-    ``kept_value`` of ``total_value`` stays."""
+class Selection:
+    """What falls out where deadline and budget do not hold everything, so that both are kept: ``kept_value`` of
+    ``total_value`` stays, confirmed by planning it. ``most_value`` is proved: nothing that these pools can run keeps
+    more."""
 
     left_out: tuple[LeftOut, ...]
     kept_value: float
     total_value: float
+    most_value: float
     end_seconds: float
     cost_usd: float
 
@@ -275,8 +279,11 @@ class Plan:
     objective: Objective = "cost"
     soonest_seconds: float = 0.0
     """Where the objective is time, when the run ends at the earliest, proved; else 0."""
-    keep_both: KeptBoth | None = None
+    keep_both: Selection | None = None
     """Of a plan that does not hold: what to leave out instead of moving a limit."""
+    selection: Selection | None = None
+    """Where the spec maximises value and not everything holds: what this plan leaves out. No figure of it counts their
+    jobs, and ``suggestions`` are what would keep them."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
     overlap: Overlap | None = None
@@ -292,9 +299,24 @@ class Plan:
         return text.encode() + b"\n"
 
     @property
+    def missing(self) -> int:
+        """Jobs that the store lacks: those that are planned, and those that are left out."""
+        return self.jobs + sum(one.jobs for one in self.left_out)
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """The lines that this plan does without."""
+        return () if self.selection is None else self.selection.left_out
+
+    @property
     def digest(self) -> str:
         """BLAKE2b-256 of the canonical bytes: what an approval of exactly this plan names."""
         return hashlib.blake2b(self.to_bytes(), digest_size=32).hexdigest()
+
+
+def window_of(run: str) -> tuple[str, str]:
+    """Where a spec says by when a run has to end."""
+    return ("schedule", "deadline") if run == "nightly" else (run, "within")
 
 
 def plain(value: Any) -> Any:

@@ -65,6 +65,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
     each[graph.klass] = fits_of_trials(graph)
     total = np.bincount(graph.klass, minlength=len(graph.classes))
     reused = np.bincount(graph.klass[done], minlength=len(graph.classes))
+    shared = _shared(graph, done)
     classes = tuple(
         _demand(
             klass,
@@ -76,6 +77,7 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
             catalog,
             tuple(sorted(graph.classes[other].name for other in graph.reads[code])),
             spec.objective.value.get(klass.group, 1.0),
+            tuple((graph.classes[maker].name, count) for maker, count in sorted(shared[code].items())),
         )
         for code, klass in enumerate(graph.classes)
     )
@@ -89,9 +91,26 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
         overhead_seconds=spec.cluster.startup.seconds,
         on_time=_on_time(graph, spec),
         objective=spec.objective.minimize,
+        maximize_value=spec.objective.maximize == "value",
     )
     require_sound(posed)
     return posed
+
+
+def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
+    """By class the other classes that make some of its results, and how many.
+
+    Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
+    come for nothing.
+    """
+    found: list[dict[int, int]] = [{} for _ in graph.classes]
+    maker, made = graph.klass[graph.first], ~done[graph.first]
+    pairs = np.stack([graph.klass, maker])[:, made & (maker != graph.klass)]
+    if pairs.size:
+        columns, counts = np.unique(pairs, axis=1, return_counts=True)
+        for (code, other), count in zip(columns.T.tolist(), counts.tolist(), strict=True):
+            found[code][other] = count
+    return found
 
 
 def _on_time(graph: JobGraph, spec: FleetSpec) -> float | None:
@@ -155,12 +174,13 @@ def _demand(
     catalog: Catalog,
     after: tuple[str, ...],
     value: float,
+    shared: tuple[tuple[str, int], ...],
 ) -> DemandClass:
     """``each`` is how many estimations a job makes: a job of trials makes one for each of its candidates. ``after`` are
     the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
-    gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
+    gpu = "never" if klass.task is Task.EVALUATE else setting.gpu or profile.gpu
     gpu_memory = setting.gpu_memory_mib if setting.gpu_memory_mib is not None else profile.gpu_memory_mib
     needs = (profile.cores, profile.memory_mib, gpu_memory)
     placements: list[Placement] = []
@@ -191,6 +211,7 @@ def _demand(
         placements=tuple(placements),
         after=after,
         value=value,
+        shared=shared,
     )
 
 
@@ -290,7 +311,10 @@ def _largest(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
 def _way_out(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
     if one.gpu == "required":
         if not any(pool.gpu for pool in pools):
-            return "add a pool with a GPU: gpu-h100: {offer: gcp/a3-highgpu-1g, mig: auto, max: 2}"
+            return (
+                "add a pool with a GPU: gpu-h100: {offer: gcp/a3-highgpu-1g, mig: auto, max: 2}; or write "
+                f"gpu: optional in models.{one.group}, to run on CPUs"
+            )
         return f"add a pool with larger GPUs or nodes, or lower gpu_memory of models.{one.group} if it is set too high"
     if not any(pool.gpu is None for pool in pools):
         return "add a pool without GPUs: cpu: {offer: gcp/n2-standard-32, max: 4}"

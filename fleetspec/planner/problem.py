@@ -131,6 +131,8 @@ class DemandClass:
     after: tuple[str, ...] | None = None
     value: float = 1.0
     """What one model of it is worth where not all can be kept."""
+    shared: tuple[tuple[str, int], ...] = ()
+    """Classes that make some of its results, for they have jobs of the same content, and how many of them."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ class CapacityProblem:
     """Before the first job: admission and image pull, the same for every plan."""
     on_time: float | None = None
     objective: Objective = "cost"
+    maximize_value: bool = False
+    """Whether what deadline and budget do not hold is left out, so that most value stays; then ``objective`` chooses
+    between plans of what stays."""
 
     @property
     def stages(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from fleetspec.diagnostics import Report
 from fleetspec.planner.bound import least
-from fleetspec.planner.plans import Plan, PlanHeader, Suggestion
+from fleetspec.planner.plans import Plan, PlanHeader, Suggestion, window_of
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
 from fleetspec.rules import capacity as rules
@@ -29,7 +29,8 @@ TRIES = 6
 """Real plans per suggestion."""
 LONGEST_NIGHT = 20 * 3600
 """A nightly deadline is not moved beyond this: the next night begins 21 hours later when a session closes early."""
-LONGEST_RUN = 30 * 24 * 3600
+DAY = 24 * 3600
+LONGEST_RUN = 30 * DAY
 SHARES = (0.999, 0.995, 0.99, 0.98, 0.95, 0.9, 0.8)
 """Shares of nights on time that are worth suggesting."""
 WORTH = 1e-3
@@ -99,12 +100,12 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
             pools = [replace(one, cap=cap) if index in members else one for index, one in enumerate(problem.pools)]
             return replace(problem, pools=tuple(pools))
 
-        held: tuple[int, Outcome] | None = None
+        held: int | None = None
         missed, cap = pool.cap, fewest
         for attempt in range(TRIES):
             tried = solve(with_cap(cap), first=True)
             if tried.verdict == "feasible":
-                held = (cap, tried)
+                held = cap
             else:
                 missed = cap
             if held is None:
@@ -112,12 +113,14 @@ def _pools(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
                 cap = min(max(2 * fewest, 4 * pool.cap), MOST_NODES)
                 if attempt > 0 or cap <= missed:
                     break
-            elif held[0] - missed <= 1:
+            elif held - missed <= 1:
                 break
             else:
-                cap = (held[0] + missed) // 2
-        if held is not None:
-            yield _suggestion(("hardware", pool.spec_name, "max"), str(pool.cap), str(held[0]), held[1])
+                cap = (held + missed) // 2
+        # The first plan that holds says that one does; the whole answer says what it costs and when it ends.
+        made = solve(with_cap(held)) if held is not None else None
+        if held is not None and made is not None and made.verdict == "feasible":
+            yield _suggestion(("hardware", pool.spec_name, "max"), str(pool.cap), str(held), made)
 
 
 def _least_cap(problem: CapacityProblem, members: tuple[int, ...]) -> int | None:
@@ -142,23 +145,28 @@ def _deadline(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, so
     fastest = least(land, "time", time=None, budget=problem.budget_usd)
     if fastest is None:
         return
-    limit = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN
-    seconds = _minutes(problem.overhead_seconds + sum(fastest.lengths.values()))
-    seconds = max(seconds, problem.deadline_seconds + 60)
+    limit, now = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN, problem.deadline_seconds
+
+    def moved(seconds: float) -> int:
+        """A later deadline: a moment moves by whole minutes, a span ends with one."""
+        return now + max(_minutes(seconds - now), 60) if header.run == "nightly" else _minutes(max(seconds, now + 60))
+
+    seconds = moved(problem.overhead_seconds + sum(fastest.lengths.values()))
     if outcome.replay is not None and outcome.reason == "deadline":
         # A replay at full speed has already said how long whole jobs take.
-        seconds = max(seconds, _minutes(outcome.replay.end))
+        seconds = max(seconds, moved(outcome.replay.end))
     for _ in range(TRIES):
-        if seconds > limit:
+        words = _deadline_words(problem, header, seconds)
+        if seconds > limit or words is None:
             return
         tried = solve(replace(problem, deadline_seconds=seconds), first=True)
         if tried.verdict == "feasible":
-            current, proposed = _deadline_words(problem, header, seconds)
-            route = ("schedule", "deadline") if header.run == "nightly" else ("backtest", "within")
-            yield _suggestion(route, current, proposed, tried)
+            made = solve(replace(problem, deadline_seconds=seconds))
+            if made.verdict == "feasible":
+                yield _suggestion(window_of(header.run), *words, made)
             return
         ends = tried.replay.end if tried.replay is not None and tried.reason == "deadline" else 0.0
-        seconds = _minutes(max(ends, seconds * 1.1))
+        seconds = moved(max(ends, seconds * 1.1))
 
 
 def _budget(problem: CapacityProblem, header: PlanHeader, solve: Solve) -> Iterator[Suggestion]:
@@ -172,17 +180,20 @@ def _budget(problem: CapacityProblem, header: PlanHeader, solve: Solve) -> Itera
         return
     confirmed = solve(replace(problem, budget_usd=needed))
     if confirmed.verdict == "feasible":
-        yield _suggestion(("budget", header.run), str(Money(problem.budget_usd)), str(Money(needed)), confirmed)
+        # No thousands are set apart: a comma in a value is an error in a spec.
+        yield _suggestion(("budget", header.run), str(Money(problem.budget_usd)), f"{needed:.2f} USD", confirmed)
 
 
 def _share(problem: CapacityProblem, solve: Solve) -> Iterator[Suggestion]:
     """A lower share of nights, where the plan holds with a share that is worth asking for."""
     for share in SHARES:
         if problem.on_time is not None and share < problem.on_time:
-            tried = solve(replace(problem, on_time=share), first=True)
-            if tried.verdict == "feasible":
+            if solve(replace(problem, on_time=share), first=True).verdict != "feasible":
+                continue
+            made = solve(replace(problem, on_time=share))
+            if made.verdict == "feasible":
                 words = (Share(problem.on_time), Share(share))
-                yield _suggestion(("schedule", "on_time"), str(words[0]), str(words[1]), tried)
+                yield _suggestion(("schedule", "on_time"), str(words[0]), str(words[1]), made)
                 return
 
 
@@ -191,13 +202,15 @@ def _suggestion(route: tuple[str, ...], current: str, proposed: str, outcome: Ou
     return Suggestion(route, current, proposed, outcome.replay.end, outcome.replay.cost_usd)
 
 
-def _deadline_words(problem: CapacityProblem, header: PlanHeader, seconds: int) -> tuple[str, str]:
-    """The deadline as the spec writes it, now and moved."""
+def _deadline_words(problem: CapacityProblem, header: PlanHeader, seconds: int) -> tuple[str, str] | None:
+    """The deadline as the spec writes it, now and moved; None where no such words say it: a clock ends at midnight."""
     try:
         moment = SessionTime.parse(header.deadline)
     except UnitError:
         return _span(problem.deadline_seconds), _span(seconds)
-    moved = SessionTime(moment.anchor, moment.offset_seconds + seconds - problem.deadline_seconds)
+    moved = SessionTime(moment.anchor, moment.offset_seconds + seconds - problem.deadline_seconds, moment.zone)
+    if moved.anchor == "clock" and moved.offset_seconds >= DAY:
+        return None
     return str(moment), str(moved)
 
 
@@ -211,12 +224,18 @@ def _span(seconds: float) -> str:
 
 
 def report_verdict(plan: Plan, report: Report) -> None:
-    """Add what a plan that does not hold has to say (FS301, FS302, FS304) at the line of the spec to blame."""
-    if plan.verdict == "feasible":
-        return
+    """Add what a plan that does not hold has to say (FS301, FS302, FS304) at the line of the spec to blame; of one that
+    leaves models out, which (FS305)."""
     ways = " | ".join(f"{'.'.join(one.route)} {one.current} → {one.proposed}" for one in plan.suggestions)
     help = f"any one of: {ways}" if ways else "no single change of a pool, the deadline or the budget is enough"
-    window = ("schedule", "deadline") if plan.run == "nightly" else ("backtest", "within")
+    if plan.left_out:
+        models = sum(one.models for one in plan.left_out)
+        named = ", ".join(one.name for one in plan.left_out)
+        said = f"the plan leaves out {models:,} of {plan.models:,} models: {named}"
+        report.add(rules.FALLS_OUT, said, route=("objective", "maximize"), help=f"to keep them, {help}")
+    if plan.verdict == "feasible":
+        return
+    window = window_of(plan.run)
     late = plan.end_seconds > plan.deadline_seconds
     numbers = f"it ends after {_span(plan.end_seconds)}, the deadline is after {_span(plan.deadline_seconds)}"
     if plan.verdict == "unsure":

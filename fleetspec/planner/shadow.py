@@ -11,7 +11,7 @@ from typing import Literal
 
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid
-from fleetspec.planner.plans import Plan
+from fleetspec.planner.plans import Plan, window_of
 from fleetspec.planner.problem import CapacityProblem, DemandClass
 from fleetspec.planner.terrain import Terrain, survey
 
@@ -62,8 +62,8 @@ def shadow_prices(problem: CapacityProblem, plan: Plan) -> tuple[ShadowPrice, ..
 def _hour(land: Terrain, now: Fluid, plan: Plan) -> ShadowPrice:
     more = least(land, time=land.time + HOUR)
     assert more is not None
-    route = ("schedule", "deadline") if plan.run != "backtest" else ("backtest", "within")
-    return ShadowPrice("deadline", "", route, "1h", "USD", -now.marginal.second * HOUR, now.cost_usd - more.cost_usd)
+    rate, saves = -now.marginal.second * HOUR, now.cost_usd - more.cost_usd
+    return ShadowPrice("deadline", "", window_of(plan.run), "1h", "USD", rate, saves)
 
 
 def _nodes(land: Terrain, now: Fluid) -> list[ShadowPrice]:

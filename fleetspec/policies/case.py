@@ -56,6 +56,8 @@ class Side:
     on_time: float | None
     verdict: str
     planned: bool
+    value_kept: float
+    """Share of what all models are worth that the plan keeps: 1 where it leaves out nothing."""
     families: Mapping[str, str]
     """Each family with a group of the fleet that has it."""
     pools: tuple[PoolUsed, ...]

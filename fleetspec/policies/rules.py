@@ -47,6 +47,16 @@ def on_time(case: Case, terms: Terms) -> Judgement:
     return Judgement(said, (Finding(said, fix, ("schedule", "on_time")),))
 
 
+def value(case: Case, terms: Terms) -> Judgement:
+    """Of what all models are worth, the plan keeps so large a share."""
+    side, limit = _head(case), Share.parse(_limit(terms)).fraction
+    said = f"the plan keeps {side.value_kept:.1%} of what its models are worth, {Share(limit)} asked"
+    if side.value_kept >= limit - TOLERANCE:
+        return Judgement(said)
+    fix = "see what would keep every model: fleetspec plan SPEC"
+    return Judgement(said, (Finding(said, fix, ("objective", "maximize")),))
+
+
 def growth(case: Case, terms: Terms) -> Judgement:
     """The fleet has at most so many times the models of the base."""
     side, limit = _head(case), Factor.parse(_limit(terms))
@@ -162,6 +172,7 @@ RULES: dict[str, Callable[[Case, Terms], Judgement]] = {
     "cost": cost,
     "slack": slack,
     "on-time": on_time,
+    "value": value,
     "growth": growth,
     "price-age": price_ages,
     "pools": pools,
@@ -171,7 +182,7 @@ RULES: dict[str, Callable[[Case, Terms], Judgement]] = {
 }
 NEEDS_HEAD = frozenset(RULES) - {"removal"}
 """Rules that have nothing to say of a fleet that is deleted."""
-NEEDS_PLAN = frozenset({"cost", "slack", "on-time", "price-age", "pools", "gpus"})
+NEEDS_PLAN = frozenset({"cost", "slack", "on-time", "value", "price-age", "pools", "gpus"})
 """Rules that look at a plan, and object where none holds."""
 NEEDS_BASE = frozenset({"growth", "removal", "new-family"})
 """Rules that are about what a change does, not about what a plan comes to."""

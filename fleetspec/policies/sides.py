@@ -13,6 +13,7 @@ from fleetspec.policies.case import Case, Part, PoolUsed, Side, Signed
 if TYPE_CHECKING:
     from fleetspec.catalog.types import Catalog
     from fleetspec.compiler.approvals import Approvals
+    from fleetspec.planner.plans import Plan
     from fleetspec.review.diff import GroupChange
     from fleetspec.stages import Compiled, Planned
 
@@ -35,9 +36,16 @@ def side_of(compiled: Compiled, plan: Planned | None, catalog: Catalog) -> Side:
         on_time=None if made is None or made.chance is None else made.chance.p_on_time,
         verdict="" if made is None else made.verdict,
         planned=made is not None and (bool(made.stages) or not made.jobs),
+        value_kept=_value_kept(made),
         families=MappingProxyType(families),
         pools=() if plan is None else tuple(_pools(plan, catalog)),
     )
+
+
+def _value_kept(made: Plan | None) -> float:
+    if made is None or made.selection is None or not made.selection.total_value:
+        return 1.0
+    return made.selection.kept_value / made.selection.total_value
 
 
 def _pools(planned: Planned, catalog: Catalog) -> Iterable[PoolUsed]:

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fleetspec.compiler.census import fits_of_trials
-from fleetspec.compiler.changes import CLASSES, Changes, Side, contained, first_of_each
+from fleetspec.compiler.changes import CLASSES, Changes, Side
+from fleetspec.compiler.digests import contained, first_of_each
 from fleetspec.compiler.jobgraph import GroupFamily, JobGraph, Task
 from fleetspec.compiler.lock import Lock
 from fleetspec.planner.plans import Plan
@@ -69,6 +70,8 @@ class PlanSide:
     cost_usd: float
     end_seconds: float
     slack_seconds: float
+    left_out: int
+    """Models that the plan does without, to keep what is worth most."""
     nodes: tuple[tuple[str, int], ...]
     budget_usd: float | None = None
 
@@ -257,6 +260,7 @@ def _side(plan: Plan) -> PlanSide:
         plan.cost_usd,
         plan.end_seconds,
         plan.deadline_seconds - plan.end_seconds,
+        sum(one.models for one in plan.left_out),
         tuple((pool.pool, pool.peak_nodes) for pool in plan.pools),
         plan.budget_usd,
     )

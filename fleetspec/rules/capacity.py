@@ -33,6 +33,15 @@ OVER_BUDGET = Rule(
     bad="budget: {nightly: 0.01 USD}",
     good="budget: {nightly: 60 USD}",
 )
+FALLS_OUT = Rule(
+    code="FS305",
+    severity=Severity.WARNING,
+    title="a plan leaves models out to keep what is worth most",
+    why="Deadline and budget do not hold all models, and the spec says to maximise value: lines of models go so that "
+    "most value stays. They have no result of this run, and publish as on_miss.forecast says.",
+    bad="objective: {maximize: value, value: {vol: 5}}    # and a deadline that holds half of the fleet",
+    good="hardware: {cpu: {offer: gcp/n2-standard-32, max: 8}}    # nodes for all of it",
+)
 NO_ROOM = Rule(
     code="FS320",
     title="nothing of a node is left for jobs",

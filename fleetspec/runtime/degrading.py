@@ -1,4 +1,5 @@
-"""What a late night leaves out so that the rest is in time: ``schedule.on_miss.degrade``, in the order written.
+"""What a late night leaves out so that the rest is in time: ``schedule.on_miss.degrade``, in the order written; and
+what a plan has left out before for its value.
 
 What a name leaves out is not run tonight, nor is what rests on it. Its models forecast as any that have no result of
 tonight do, by ``on_miss.forecast``. A forecast whose fit is done is made all the same: its work is behind it.
@@ -6,9 +7,9 @@ tonight do, by ``on_miss.forecast``. A forecast whose fit is done is made all th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,13 +36,14 @@ REASON = "left out to be in time"
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """One name of ``on_miss.degrade`` that was left out: how many ``jobs`` of how many ``models`` did not run for it,
-    at which second of the run, and when the run would have ended."""
+    at which second of the run, and when the run would have ended; or a line of a plan that does without it, where both
+    are None."""
 
     name: str
     models: int
     jobs: int
-    at_seconds: float
-    end_seconds: float
+    at_seconds: float | None
+    end_seconds: float | None
 
 
 @dataclass(eq=False)
@@ -72,13 +74,13 @@ class Degrader:
             if end <= self.deadline:
                 break
             name = self._order.pop(0)
-            jobs = self._closed(jobs_of(self.ledger, name, self.left))
+            jobs = closed(self.ledger, jobs_of(self.ledger, name, self.left), self.left)
             if not jobs.any():
                 continue
             self.left |= jobs
             for job in np.flatnonzero(jobs):
                 self.ledger.reasons[int(job)] = f"{REASON} ({name})"
-            models = len(np.unique(self.ledger.graph.model[jobs[self.ledger.first]]))
+            models = _models(self.ledger, jobs)
             found.append(LeftOut(name, models, int(jobs.sum()), round(wall, 3), round(end, 3)))
         self.told += found
         return found
@@ -100,16 +102,54 @@ class Degrader:
             return None
         return wall + remaining * worked / settled
 
-    def _closed(self, jobs: Mask) -> Mask:
-        """``jobs`` with what rests on them, stage by stage; first jobs of their digests only."""
-        ledger, graph = self.ledger, self.ledger.graph
-        gone = self.left | jobs
-        stage_of = np.array([klass.stage for klass in graph.classes])[graph.klass]
-        for stage in range(1, int(stage_of.max(initial=0)) + 1):
-            here = np.flatnonzero((stage_of == stage) & (ledger.first == np.arange(len(graph))))
-            lacking = ledger.parents_with(here, gone[ledger.first[graph.parent_index]]) > 0
-            gone[here[lacking & (ledger.state[here] == State.MISSING)]] = True
-        return gone & ~self.left
+
+def closed(ledger: Ledger, jobs: Mask, without: Mask) -> Mask:
+    """``jobs`` (jobs,) with what rests on them and is missing, stage by stage, less those that are ``without``; first
+    jobs of their digests only."""
+    graph = ledger.graph
+    gone = without | jobs
+    stage_of = np.array([klass.stage for klass in graph.classes])[graph.klass]
+    for stage in range(1, int(stage_of.max(initial=0)) + 1):
+        here = np.flatnonzero((stage_of == stage) & (ledger.first == np.arange(len(graph))))
+        lacking = ledger.parents_with(here, gone[ledger.first[graph.parent_index]]) > 0
+        gone[here[lacking & (ledger.state[here] == State.MISSING)]] = True
+    return gone & ~without
+
+
+def left_by_plan(ledger: Ledger, plan: Plan) -> tuple[Mask, list[LeftOut]]:
+    """First jobs (jobs,) that are missing and that a plan does without, with what rests on them; and by line."""
+    gone, told = np.zeros(len(ledger.graph), dtype=bool), []
+    for line in plan.left_out:
+        jobs = closed(ledger, _of_line(ledger, line.name) & ~gone, gone)
+        if jobs.any():
+            gone |= jobs
+            told.append(LeftOut(line.name, _models(ledger, jobs), int(jobs.sum()), None, None))
+    return gone, told
+
+
+def left_by_run(ledger: Ledger, record: Mapping[str, Any]) -> list[tuple[str, Mask]]:
+    """What the run of a record did without and is missing still: why, and first jobs (jobs,)."""
+    found, nothing = [], np.zeros(len(ledger.graph), dtype=bool)
+    for one in (record["summary"] or {}).get("left_out", ()):
+        name, late = one["name"], one["at_seconds"] is not None
+        jobs = jobs_of(ledger, name, nothing) if late else _of_line(ledger, name)
+        why = f"{name}, of on_miss.degrade: the night was late" if late else f"{name}, for the value of the rest"
+        found.append((f"{record['run']} left it out ({why})", closed(ledger, jobs, nothing)))
+    return found
+
+
+def _of_line(ledger: Ledger, name: str) -> Mask:
+    """First jobs (jobs,) of a line (universe/group/family) that are missing."""
+    graph = ledger.graph
+    codes = [code for code, klass in enumerate(graph.classes) if klass.line == name]
+    found: Mask = np.isin(graph.klass, codes) & (ledger.state == State.MISSING)
+    found &= ledger.first == np.arange(len(graph))
+    return found
+
+
+def _models(ledger: Ledger, jobs: Mask) -> int:
+    """How many models lack one of these first jobs."""
+    return len(np.unique(ledger.graph.model[jobs[ledger.first]]))
 
 
 def jobs_of(ledger: Ledger, name: str, without: Mask) -> Mask:

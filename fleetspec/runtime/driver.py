@@ -13,7 +13,7 @@ import numpy as np
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.runtime.bundles import cut, part_of
 from fleetspec.runtime.clock import now
-from fleetspec.runtime.degrading import Degrader
+from fleetspec.runtime.degrading import Degrader, LeftOut, left_by_plan
 from fleetspec.runtime.executor import Death, Fault, Started, executor_of
 from fleetspec.runtime.inputs import load_blocks, require_libraries
 from fleetspec.runtime.interruption import Interruption
@@ -54,8 +54,8 @@ def run(request: RunRequest) -> RunSummary:
     store = Store.of(request.store, request.graph.fleet)
     with store.held(), store.writing():
         ledger = Ledger.load(store, request.graph)
-        missing = _asked(ledger, request)
-        run_ = _Run(request, store, ledger, missing, begun)
+        missing, left_out = _asked(ledger, request)
+        run_ = _Run(request, store, ledger, missing, begun, left_out)
         run_.look()
         if not len(missing):
             return run_.nothing_to_do()
@@ -63,10 +63,15 @@ def run(request: RunRequest) -> RunSummary:
         return run_.execute()
 
 
-def _asked(ledger: Ledger, request: RunRequest) -> NDArray[np.int64]:
-    """The missing jobs that a run is about."""
+def _asked(ledger: Ledger, request: RunRequest) -> tuple[NDArray[np.int64], list[LeftOut]]:
+    """The missing jobs that a run is about, and what its plan does without."""
     missing = ledger.missing()
-    return missing if request.only is None else missing[request.only[missing]]
+    if request.only is not None:
+        missing = missing[request.only[missing]]
+    if request.warm_up or not request.plan.left_out:
+        return missing, []
+    gone, told = left_by_plan(ledger, request.plan)
+    return missing[~gone[missing]], told
 
 
 @dataclass(eq=False)
@@ -78,6 +83,7 @@ class _Run:
     ledger: Ledger
     missing: NDArray[np.int64]
     begun: float
+    left_out: list[LeftOut] = field(default_factory=list)
     name: str | None = None
     cores: int = 0
     startup: float = 0.0
@@ -114,13 +120,14 @@ class _Run:
         self.cores = executor.cores
         # Workers of a killed driver live on for a second or two, and may have committed a bundle meanwhile.
         self.ledger = Ledger.load(self.store, graph)
-        self.missing = _asked(self.ledger, request)
+        self.missing, self.left_out = _asked(self.ledger, request)
         strikes = Strikes(self.ledger)
         plan = request.plan
         self.degrader = Degrader(self._degraded(), self.ledger, plan, self.missing, plan.deadline_seconds)
         self.tally = Tally(self.ledger, self.missing, self.degrader)
         releases = Releases(self.ledger, plan, self.missing, self.degrader.left, executor.station)
         self._tell_start()
+        self.teller.left_out(self.left_out)
         try:
             with Interruption() as asked:
                 stopping = partial(self._stopping, asked)
@@ -132,7 +139,7 @@ class _Run:
                             self._release(releases, executor)
                         self._tell(releases.stage, releases.stages)
                     releases.drained()
-                due = _asked(self.ledger, request)
+                due, _ = _asked(self.ledger, request)
                 interrupted = asked() and not self.degrader.left[due].all()
         except BaseException:
             self._record("failed", None)
@@ -184,9 +191,8 @@ class _Run:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:
-            why_not = (
-                f"{Share(summary.quarantined_share)} of the fleet's models are quarantined: the night does not count"
-            )
+            share = Share.rounded(summary.quarantined_share)
+            why_not = f"{share} of the fleet's models are quarantined: the night does not count"
         work = self._workload()
         return replace(
             summary,
@@ -359,6 +365,7 @@ class _Run:
         models = len(graph.models)
         wall, busy = time.perf_counter() - self.begun, sum(self.seconds.values())
         count = {s: int(np.sum(own & (state == s))) for s in State}
+        done, spoilt = (int(np.sum(ran & (state == s))) for s in (State.DONE, State.QUARANTINED))
         return RunSummary(
             fleet=graph.fleet,
             kind=str(graph.run),
@@ -368,10 +375,10 @@ class _Run:
             executor=self.request.executor,
             cores=self.cores,
             jobs=int(own.sum()),
-            done=int(np.sum(ran & (state == State.DONE))),
-            reused=int(own.sum()) - len(self.missing),
+            done=done,
+            reused=count[State.DONE] + count[State.QUARANTINED] - done - spoilt,
             quarantined=count[State.QUARANTINED],
-            newly_quarantined=int(np.sum(ran & (state == State.QUARANTINED))),
+            newly_quarantined=spoilt,
             failed=count[State.FAILED],
             remaining=count[State.MISSING],
             models=models,
@@ -386,7 +393,7 @@ class _Run:
             startup_seconds=self.startup,
             classes=class_runs(graph, self.request.plan, own, ran, state, self.seconds, self.places),
             notes=tuple(dict.fromkeys(self.notes)),
-            left_out=tuple(self.degrader.told),
+            left_out=(*self.left_out, *self.degrader.told),
             slowest=self.tally.slowest(),
             interrupted=interrupted,
         )

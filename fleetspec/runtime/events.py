@@ -130,12 +130,12 @@ class Progressed(Event, frozen=True, kw_only=True, tag="progress"):
 
 class LeftOut(Event, frozen=True, kw_only=True, tag="left_out"):
     """A late night leaves out what ``name`` of ``on_miss.degrade`` stands for: so many ``jobs`` of so many ``models``.
-    ``end_seconds`` is when the run would have ended."""
+    ``end_seconds`` is when the run would have ended; null where ``name`` is a line that the plan does without."""
 
     name: str
     models: int
     jobs: int
-    end_seconds: float
+    end_seconds: float | None
     deadline_seconds: float
 
 

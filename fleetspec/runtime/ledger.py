@@ -58,8 +58,6 @@ class Ledger:
         """The store's rows, laid against the graph's digests."""
         rows = store.ledger()
         keys = segments.key_array(graph.digest)
-        unique, index = np.unique(graph.keys, return_index=True)
-        first = index[np.searchsorted(unique, graph.keys)] if len(graph) else np.zeros(0, dtype=np.int64)
         found = pc.index_in(keys, value_set=segments.key_array(segments.key_bytes(rows["digest"])))
         at = pc.fill_null(found, -1).to_numpy(zero_copy_only=False).astype(np.int64)
         known = at >= 0
@@ -72,8 +70,8 @@ class Ledger:
             codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
             state[known] = np.where(quarantined[at[known]], State.QUARANTINED, State.DONE)
             segment[known] = codes[at[known]]
-        ledger = cls(graph, first, state, segment, encoded.dictionary.to_pylist(), {})
-        for job in np.flatnonzero((state == State.QUARANTINED) & (first == np.arange(len(graph)))):
+        ledger = cls(graph, graph.first, state, segment, encoded.dictionary.to_pylist(), {})
+        for job in np.flatnonzero((state == State.QUARANTINED) & (graph.first == np.arange(len(graph)))):
             ledger.reasons[int(job)] = rows["reason"][int(at[job])].as_py() or ""
         return ledger
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from fleetspec.compiler.jobgraph import Task
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
+from fleetspec.runtime.degrading import left_by_run
 from fleetspec.runtime.ledger import PARENT, Ledger, State
 from fleetspec.runtime.remedies import remedy
 from fleetspec.runtime.store import Store
@@ -33,11 +34,12 @@ _APPLY = "`fleetspec apply` runs it"
 @dataclass(frozen=True, slots=True)
 class _Told:
     """What the store knows beside results: the last record of this graph, None where it never ran; when each run began;
-    why jobs that were taken out of quarantine had been in it, by digest."""
+    why jobs that were taken out of quarantine had been in it, by digest; what that last run did without, and why."""
 
     last: dict[str, Any] | None
     began: dict[str, str | None]
     released: dict[bytes, str]
+    left: list[tuple[str, Mask]]
 
 
 def explain(store: Path, graph: JobGraph, mask: Mask, limit: int) -> dict[str, Any]:
@@ -46,9 +48,9 @@ def explain(store: Path, graph: JobGraph, mask: Mask, limit: int) -> dict[str, A
     A model is ``quarantined`` or ``missing`` where one of its jobs is; ``reused`` where the last run of this graph
     computed none of its jobs, and ``done`` otherwise.
     """
-    told = _told(store, graph)
     ledger = Ledger.load(Store.of(store, graph.fleet), graph)
     ledger.spread()
+    told = _told(store, ledger)
     state = _states(store, graph, ledger, told)
     counts = {name: int(np.sum(state[mask] == code)) for code, name in enumerate(STATES)}
     chosen = np.flatnonzero(mask)
@@ -83,13 +85,15 @@ def not_asked(store: Path, graph: JobGraph, address: str, others: Iterable[JobGr
     return data | {"counts": data["counts"] | {STATES[4]: 1}, "models": [model]}
 
 
-def _told(store: Path, graph: JobGraph) -> _Told:
+def _told(store: Path, ledger: Ledger) -> _Told:
+    graph = ledger.graph
     records = stored.read_records(store, graph.fleet)
     ours = [record for record in records if record["graph"] == graph.content and record["kind"] == str(graph.run)]
     began = {record["run"]: record.get("began") for record in records}
     releases = Store.of(store, graph.fleet).releases()
     reasons = zip(releases["digest"].to_pylist(), releases["reason"].to_pylist(), strict=True)
-    return _Told(ours[-1] if ours else None, began, dict(reasons))
+    left = left_by_run(ledger, ours[-1]) if ours else []
+    return _Told(ours[-1] if ours else None, began, dict(reasons), left)
 
 
 def _states(store: Path, graph: JobGraph, ledger: Ledger, told: _Told) -> NDArray[np.int64]:
@@ -208,7 +212,10 @@ def _root(ledger: Ledger, told: _Told, job: int) -> tuple[str, str]:
             return f"{reason} (it has a result by now)", "`fleetspec retry` takes it out of quarantine"
         return reason, remedy(reason)
     released = told.released.get(ledger.graph.digest[job].tobytes())
-    return _unrun(told) if released is None else f"retry took it out of quarantine ({released})", _APPLY
+    if released is not None:
+        return f"retry took it out of quarantine ({released})", _APPLY
+    left = next((why for why, jobs in told.left if jobs[ledger.first[job]]), None)
+    return left or _unrun(told), _APPLY
 
 
 def _unrun(told: _Told) -> str:

@@ -12,6 +12,7 @@ from fleetspec.sheets.figures import cents, count, percent, plural, span, usd
 from fleetspec.sheets.overlapping import overlap_facts
 from fleetspec.sheets.policies import policy_blocks
 from fleetspec.sheets.reading import words_table
+from fleetspec.sheets.selecting import left_out_facts, lines_left_out, way_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +32,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
     plan, told = data["plan"], data.get("advice")
     blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", [])), *policy_blocks(data.get("policies", []))]
-    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"])]
+    blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"], lines_left_out(plan))]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
         blocks.append(Line("Nothing is missing: every job of this run is in the store.", "good"))
@@ -39,7 +40,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     blocks += advice.bills(told) if told else []
     blocks += _capacity(plan)
     blocks += advice.layouts(plan, told) if told else []
-    blocks += _help(plan)
+    blocks += way_out(plan)
     blocks += advice.would_help(plan, told) + advice.falls_first(plan, told) if told else []
     blocks += _confidence(plan, data.get("families", []))
     return blocks
@@ -102,7 +103,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     elif plan["verdict"] == "late":
         verdict = f"LATE: the replayed plan ends {span(-slack)} after the deadline"
     else:
-        verdict = f"FEASIBLE: ends {span(end)} after the start, {span(slack)} before the deadline"
+        lines = len(lines_left_out(plan))
+        without = f" WITHOUT {plural(lines, 'LINE').upper()} OF MODELS" if lines else ""
+        verdict = f"FEASIBLE{without}: ends {span(end)} after the start, {span(slack)} before the deadline"
     cost = f"{usd(plan['cost_usd'])} for this run; " + ("no budget is set" if budget is None else
                                                          f"its budget is {usd(budget)}")  # fmt: skip
     facts = [("window", f"{span(deadline)}, {plan['night']}")]
@@ -117,7 +120,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
-    return [Line(head, "strong"), Line(verdict, _TONE[plan["verdict"]]), Facts(tuple(facts))]
+    facts += left_out_facts(plan)
+    tone: Tone = "warn" if plan.get("selection") else _TONE[plan["verdict"]]
+    return [Line(head, "strong"), Line(verdict, tone), Facts(tuple(facts))]
 
 
 def _beside_cost(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -246,8 +251,8 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
 
 _PAID = ("paid", "in use", "cost")
 _TOLD = (
-    "Paid are node-hours, from boot until a node is given back; in use is the share of their cores, or of the slots of "
-    "their GPUs, that jobs take in that time."
+    "Paid are node-hours, from boot until a node is given back, which is at once when the run ends; in use is the "
+    "share of their cores, or of the slots of their GPUs, that jobs take in that time."
 )
 
 
@@ -285,46 +290,6 @@ def _aged(pool: dict[str, Any], session: str) -> str:
     if days == 0:
         return ", the day of the session"
     return f", {plural(abs(days), 'day')} {'before' if days > 0 else 'after'} the session"
-
-
-def _help(plan: dict[str, Any]) -> list[Block]:
-    if plan["verdict"] == "feasible":
-        return []
-    blocks: list[Block] = [Heading("What would help")]
-    if not plan["stages"] and plan["binding"]:
-        blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
-    blocks += _keep_both(plan)
-    if not plan["suggestions"]:
-        blocks.append(Line("No single change of one pool, the deadline or the budget makes it feasible.", "warn"))
-        return blocks
-    blocks.append(Line("Any one of these, each confirmed by planning again:"))
-    rows = tuple(
-        (
-            ".".join(suggestion["route"]),
-            f"{suggestion['current']} → {suggestion['proposed']}",
-            span(suggestion["end_seconds"]),
-            usd(suggestion["cost_usd"]),
-        )
-        for suggestion in plan["suggestions"]
-    )
-    blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
-    return blocks
-
-
-def _keep_both(plan: dict[str, Any]) -> list[Block]:
-    """What to leave out instead of moving a limit. Plans of earlier versions do not say."""
-    kept = plan.get("keep_both")
-    if kept is None:
-        return []
-    named = ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in kept["left_out"])
-    groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
-    stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
-    ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
-    falls = f"what falls out is {named}; {percent(stays)} of the value stays, {ends}."
-    return [
-        Line(f"Keep deadline and budget, both: {falls}"),
-        Line(f"A night leaves out by itself what it is told: schedule.on_miss.degrade: [{groups}].", "dim"),
-    ]
 
 
 def _confidence(plan: dict[str, Any], families: list[dict[str, Any]]) -> list[Block]:

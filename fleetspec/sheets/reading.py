@@ -77,14 +77,16 @@ _WORDS = ("models", "variants", "fits", "trials", "windows", "forecasts", "evalu
 _ALWAYS = ("models", "fits", "trials", "windows", "forecasts")
 
 
-def words_table(words: dict[str, Any]) -> Table:
-    """The project's five counts by group, always all of them; variants, evaluations and reuse where there are any."""
+def words_table(words: dict[str, Any], left_out: frozenset[str] = frozenset()) -> Table:
+    """The project's five counts by group, always all of them; variants, evaluations and reuse where there are any.
+    ``left_out`` names groups that a plan does without."""
     rows, total = words["rows"], words["total"]
     least = {"variants": 1}
     shown = [w for w in _WORDS if w in _ALWAYS or any(row[w] > least.get(w, 0) for row in rows)]
+    names = ["/".join((row["universe"], row["group"], row["family"])) for row in rows]
     cells = [
-        ("/".join((row["universe"], row["group"], row["family"])), *(count(row[word]) for word in shown))
-        for row in rows
+        (f"{name} (left out)" if name in left_out else name, *(count(row[word]) for word in shown))
+        for name, row in zip(names, rows, strict=True)
     ]
     cells.append(("total", *(count(total[word]) if word in total else "" for word in shown)))
     return Table(("model group", *shown), tuple(cells), frozenset(shown), last_is_total=True)

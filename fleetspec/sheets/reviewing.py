@@ -206,6 +206,7 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
     both = (
         ("verdict", base["verdict"], head["verdict"], ""),
         ("models", count(base["models"]), count(head["models"]), f"{head['models'] - base['models']:+,}"),
+        *_left_out(base, head),
         ("cost", usd(base["cost_usd"]), usd(head["cost_usd"]), _signed_usd(dearer)),
         *_budgets(base.get("budget_usd"), head.get("budget_usd")),
         _times("ends after", base["end_seconds"], head["end_seconds"]),
@@ -215,10 +216,17 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
     return [title, Table(("", "base", "head", "change"), both)]
 
 
+def _left_out(base: dict[str, Any], head: dict[str, Any]) -> list[tuple[str, str, str, str]]:
+    """Models that one of two plans does without."""
+    was, now = base["left_out"], head["left_out"]
+    return [("of them left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
+
+
 def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("verdict", side["verdict"]),
         ("models", count(side["models"])),
+        *((("of them left out", count(side["left_out"])),) if side["left_out"] else ()),
         ("cost", usd(side["cost_usd"])),
         *((("budget", usd(side["budget_usd"])),) if side.get("budget_usd") is not None else ()),
         ("ends after", span(side["end_seconds"])),

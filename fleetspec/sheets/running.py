@@ -112,15 +112,29 @@ def _slowest(data: list[dict[str, Any]]) -> list[Block]:
 
 
 def _left_out(data: list[dict[str, Any]]) -> list[Block]:
-    """What a late night did without."""
+    """What the plan or a late night did without."""
     if not data:
         return []
-    rows = tuple(
-        (one["name"], count(one["jobs"]), count(one["models"]), span(one["at_seconds"]), span(one["end_seconds"]))
-        for one in data
-    )
-    columns = ("on_miss.degrade", "jobs", "models", "decided after", "would have ended after")
-    return [Heading("Left out to be in time"), Table(columns, rows, frozenset(columns[1:]))]
+    planned = tuple(one for one in data if one["at_seconds"] is None)
+    late = tuple(one for one in data if one["at_seconds"] is not None)
+    blocks: list[Block] = []
+    if planned:
+        columns: tuple[str, ...] = ("line", "jobs", "models")
+        rows: list[tuple[str, ...]] = [(one["name"], count(one["jobs"]), count(one["models"])) for one in planned]
+        blocks += [Heading("Left out by the plan, to keep what is worth most"), _numbers(columns, rows)]
+    if late:
+        columns = ("on_miss.degrade", "jobs", "models", "decided after", "would have ended after")
+        rows = [
+            (one["name"], count(one["jobs"]), count(one["models"]), span(one["at_seconds"]), span(one["end_seconds"]))
+            for one in late
+        ]
+        blocks += [Heading("Left out to be in time"), _numbers(columns, rows)]
+    return blocks
+
+
+def _numbers(columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> Table:
+    """A table whose columns but the first are numbers."""
+    return Table(columns, tuple(rows), frozenset(columns[1:]))
 
 
 def _published(data: dict[str, Any]) -> list[Block]:
@@ -198,8 +212,10 @@ def results_sheet(data: dict[str, Any]) -> list[Block]:
             Line("Nothing is stored of them: `fleetspec apply` runs what is missing, `status` counts it.", "warn")
         )
     if data["rows"]:
-        rows = tuple((_model(row), *(_cell(row[column]) for column in data["columns"])) for row in data["rows"])
-        blocks.append(Table(("model", *data["columns"]), rows, frozenset(data["numbers"])))
+        # What no row shown has, such as a level or a reason, takes room that the others need.
+        columns = [name for name in data["columns"] if any(row[name] is not None for row in data["rows"])]
+        rows = tuple((_model(row), *(_cell(row[column]) for column in columns)) for row in data["rows"])
+        blocks.append(Table(("model", *columns), rows, frozenset(data["numbers"])))
     if data["total"] > len(data["rows"]):
         blocks.append(
             Line(f"{count(data['total'] - len(data['rows']))} more: --limit shows them, --out saves all", "dim")

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from toy_specs import BARS, RICH, TOYS, compiled, make_lock, read_spec
 
 from fleetspec.compiler.change_lock import pinned
-from fleetspec.compiler.changes import contained
+from fleetspec.compiler.digests import contained
 from fleetspec.compiler.jobgraph import JobGraph, RunKind
 from fleetspec.compiler.lock import Lock
 from fleetspec.compiler.lower import lower

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from test_identity_laws import addresses
 from toy_specs import BARS, RICH, TOYS, compiled, make_lock, read_spec
 
-from fleetspec.compiler.changes import Changes, Side, changes, contained, first_of_each
+from fleetspec.compiler.changes import Changes, Side, changes
+from fleetspec.compiler.digests import contained, first_of_each
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lower import lower
 from fleetspec.compiler.moves import Alphabet

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, islice
 
 import pytest
 from capacity_problems import HEADER, cpu_pool, drawn, job_class, problem
 
-from fleetspec.planner.keeping import keep_both, lines_of, without
+from fleetspec.planner.keeping import _sets, keep_both, lines_of, selected, without
+from fleetspec.planner.planjson import plan_from_json
 from fleetspec.planner.planning import make_plan, solve
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.violations import violations
 
 
 def worth(posed: CapacityProblem, **values: float) -> CapacityProblem:
@@ -78,8 +81,73 @@ def test_no_set_of_lines_that_plans_is_worth_more(seed: int) -> None:
     found = keep_both(posed, solve)
     lines = {line.name: line for line in lines_of(posed)}
     best = 0.0
+    total = sum(line.value for line in lines.values())
     for count in range(1, len(lines)):
         for gone in combinations(lines, count):
             if solve(without(posed, frozenset(gone))).verdict == "feasible":
                 best = max(best, sum(line.value for line in lines.values() if line.name not in gone))
     assert (0.0 if found is None else found.kept_value) == pytest.approx(best)
+    if found is not None:
+        assert best - 1e-9 <= found.most_value <= total
+
+
+@pytest.mark.parametrize("seed", [15, 245, 417])
+def test_sets_of_lines_come_in_the_order_of_what_they_lose(seed: int) -> None:
+    lines = {line.name: line for line in lines_of(worth(drawn(seed), f0=3.0, f2=0.5))}
+    found = list(islice(_sets(lines), 200))
+    assert [lost for lost, _ in found] == sorted(lost for lost, _ in found)
+    assert len({gone for _, gone in found}) == len(found)
+    for lost, gone in found:
+        assert lost == pytest.approx(sum(lines[name].value for name in gone))
+        assert all(lines[name].falls <= gone for name in gone)
+
+
+def maximised(posed: CapacityProblem) -> CapacityProblem:
+    return replace(posed, maximize_value=True)
+
+
+def test_a_plan_that_maximises_value_leaves_out_what_does_not_fit() -> None:
+    made = make_plan(maximised(crowded()), HEADER)
+    assert made.verdict == "feasible"
+    assert [one.name for one in made.left_out] == ["u/g/b", "u/g/c"]
+    assert [(one.models, one.jobs) for one in made.left_out] == [(20, 20), (10, 10)]
+    assert (made.jobs, made.missing) == (40, 70)
+    assert {lane.klass for lane in made.lanes} == {"u/g/a/fit"}
+    assert made.selection is not None
+    assert (made.selection.kept_value, made.selection.most_value, made.selection.total_value) == (40, 40, 70)
+    assert (made.selection.end_seconds, made.selection.cost_usd) == (made.end_seconds, made.cost_usd)
+    assert made.end_seconds <= 1000
+    assert made.keep_both is None
+    # What would keep all of it is told beside, as of any plan that does not hold.
+    assert made.suggestions == make_plan(crowded(), HEADER).suggestions
+    assert made.suggestions
+    assert violations(selected(maximised(crowded()), made), made) == []
+    assert plan_from_json(json.loads(made.to_bytes())).to_bytes() == made.to_bytes()
+
+
+def test_where_everything_fits_value_changes_nothing() -> None:
+    assert make_plan(maximised(crowded(4000)), HEADER) == make_plan(crowded(4000), HEADER)
+
+
+def test_where_nothing_fits_the_verdict_stays() -> None:
+    made = make_plan(maximised(crowded(50)), HEADER)
+    assert made.verdict in ("late", "infeasible")
+    assert made.selection is None
+
+
+def test_the_share_of_nights_asked_for_counts_in_what_is_kept() -> None:
+    # a alone takes 1,000 s of 1,040: in time as planned, and too seldom; b and c take 800 s.
+    tight = maximised(crowded(1040))
+    assert [one.name for one in make_plan(tight, HEADER).left_out] == ["u/g/b", "u/g/c"]
+    sure = make_plan(replace(tight, on_time=0.9), HEADER)
+    assert [one.name for one in sure.left_out] == ["u/g/a"]
+    assert sure.verdict == "feasible"
+    assert sure.chance is not None
+    assert sure.chance.interval[1] >= 0.9
+
+
+def test_of_plans_that_keep_as_much_the_objective_chooses() -> None:
+    wide = replace(crowded(520), pools=(cpu_pool(cap=3),))
+    cheap, quick = (make_plan(maximised(replace(wide, objective=goal)), HEADER) for goal in ("cost", "time"))
+    assert quick.end_seconds <= cheap.end_seconds
+    assert quick.left_out == cheap.left_out

@@ -28,7 +28,7 @@ POOLS = (
     PoolUsed("own", None, None, "A100-40GB", 1, 4),
 )
 FAMILIES = MappingProxyType({"garch": "vol", "nbeats": "deep"})
-SIDE = Side("prod", "research", "high", "XNYS", 1000, 50.0, 1800.0, 0.97, "feasible", True, FAMILIES, POOLS)
+SIDE = Side("prod", "research", "high", "XNYS", 1000, 50.0, 1800.0, 0.97, "feasible", True, 0.9, FAMILIES, POOLS)
 CASE = Case(
     run="nightly",
     today=TODAY,
@@ -49,6 +49,7 @@ def said(rule: str, limit: str | None = None, case: Case = CASE, **about: Any) -
         ("cost", "50 USD", "49.99 USD"),
         ("slack", "30m", "31m"),
         ("on-time", "97%", "97.1%"),
+        ("value", "90%", "90.1%"),
         ("growth", "1.25x", "1.2x"),
         ("gpus", "20", "19"),
         ("price-age", "86d", "85d"),

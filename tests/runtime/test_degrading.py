@@ -14,12 +14,16 @@ from test_publishing import CARRY, lake, night
 from fleetspec.compiler.jobgraph import RunKind, Task
 from fleetspec.compiler.spec_hardware import OnMiss
 from fleetspec.diagnostics import ExitCode, Report
+from fleetspec.planner.plans import LeftOut as PlannedOut
+from fleetspec.planner.plans import Selection
 from fleetspec.runtime import events
 from fleetspec.runtime.degrading import Degrader, jobs_of
 from fleetspec.runtime.driver import run
 from fleetspec.runtime.ledger import Ledger, State
+from fleetspec.runtime.outcomes import outcomes
 from fleetspec.runtime.request import RunRequest
 from fleetspec.runtime.store import Store
+from fleetspec.runtime.why import explain
 
 
 def late(request: RunRequest, *names: str, forecast: str = "hold", deadline: float = 0.0) -> RunRequest:
@@ -55,6 +59,66 @@ def test_a_late_night_does_without_what_is_named(toys) -> None:
     assert (last.done, last.total) == (6, 6)
     again = run(replace(request, plan=replace(request.plan, deadline_seconds=3600.0)))
     assert (again.done, again.reused, again.remaining, again.left_out) == (6, 6, 0, ())
+
+
+def without(request: RunRequest, *lines: str) -> RunRequest:
+    """The request with a plan that does without some lines."""
+    left = tuple(PlannedOut(line, 1, 1, 1.0) for line in lines)
+    return replace(request, plan=replace(request.plan, selection=Selection(left, 1.0, 2.0, 1.0, 1.0, 0.1)))
+
+
+def test_a_run_does_without_what_its_plan_leaves_out(toys) -> None:
+    request = without(toys.request("A", "B", "C"), "main/double/toy-double")
+    seen: list[events.Event] = []
+    summary = run(replace(request, events=seen.append))
+    (one,) = summary.left_out
+    assert (one.name, one.models, one.jobs, one.at_seconds) == ("main/double/toy-double", 6, 6, None)
+    assert (summary.done, summary.remaining, summary.exit_code) == (6, 6, ExitCode.OK)
+    report = Report()
+    summary.tell(report)
+    assert [finding.rule.code for finding in report] == ["FS535"]
+    (told,) = [event for event in seen if isinstance(event, events.LeftOut)]
+    assert (told.name, told.jobs, told.end_seconds) == ("main/double/toy-double", 6, None)
+    last = [event for event in seen if isinstance(event, events.Progressed)][-1]
+    assert (last.done, last.total) == (6, 6)
+    # The same plan again has nothing to do, and says why not all is there; a plan of everything does the rest.
+    once_more = run(request)
+    assert (once_more.done, once_more.remaining, once_more.left_out) == (0, 6, summary.left_out)
+    every = run(replace(request, plan=replace(request.plan, selection=None)))
+    assert (every.done, every.reused, every.remaining, every.left_out) == (6, 6, 0, ())
+
+
+def test_what_rests_on_a_line_that_the_plan_leaves_out_goes_with_it(toys, trace) -> None:
+    summary = run(without(toys.request("A", "B"), "main/mean/toy-mean"))
+    assert (summary.done, summary.remaining) == (0, 8)
+    assert trace() == []
+    graph = toys.request("A", "B").graph
+    answer = explain(toys.root / "store", graph, np.ones(len(graph.models), dtype=bool), 10)
+    assert answer["counts"]["missing"] == len(graph.models)
+
+
+def test_why_and_the_selector_of_failures_know_what_was_left_out(toys) -> None:
+    request = without(toys.request("A", "B"), "main/double/toy-double")
+    run(request)
+    models = np.ones(len(request.graph.models), dtype=bool)
+    answer = explain(request.store, request.graph, models, 10)
+    said = {one["why"] for one in answer["models"] if one["state"] == "missing"}
+    assert said == {"run-0001 left it out (main/double/toy-double, for the value of the rest)"}
+    assert not outcomes(request.store, request.graph)("failed").any()
+    assert outcomes(request.store, request.graph)("missing").sum() == 4
+    # A job that was to run and has no result is a failure all the same.
+    record = request.store / "toys" / "runs" / "run-0001.json"
+    record.write_text(record.read_text().replace("main/double/toy-double", "main/mean/toy-mean"))
+    assert outcomes(request.store, request.graph)("failed").sum() == 4
+
+
+def test_a_result_that_two_groups_ask_for_goes_with_the_line_that_owns_it(toys) -> None:
+    graph = toys.request("A", twin=True).graph
+    request = without(toys.request("A", twin=True), "main/mean/toy-mean")
+    summary = run(request)
+    assert summary.done == 0
+    assert {one.name for one in summary.left_out} == {"main/mean/toy-mean"}
+    assert len(graph) > summary.jobs
 
 
 def test_a_night_in_time_and_a_backtest_leave_nothing_out(toys) -> None:

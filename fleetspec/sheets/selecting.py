@@ -1,0 +1,83 @@
+"""What a plan leaves out or would have to, and what would help: of plans that do not hold, and of those that hold
+because they do without some models."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fleetspec.sheets import Heading, Line, Table
+from fleetspec.sheets.figures import percent, plural, span, usd
+
+if TYPE_CHECKING:
+    from fleetspec.sheets import Block
+
+
+def lines_left_out(plan: dict[str, Any]) -> frozenset[str]:
+    """The lines (universe/group/family) that a plan does without."""
+    return frozenset(one["name"] for one in (plan.get("selection") or {}).get("left_out", ()))
+
+
+def left_out_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a plan that maximises value does without. Plans of earlier versions leave nothing out."""
+    chosen = plan.get("selection")
+    if chosen is None:
+        return []
+    total = chosen["total_value"]
+    stays, most = (chosen[name] / total if total else 1.0 for name in ("kept_value", "most_value"))
+    proved = "no plan keeps more" if most - stays < 5e-4 else f"no plan keeps more than {percent(most)}"
+    return [
+        ("leaves out", f"{_named(chosen)}; they publish as models that have no result of tonight"),
+        ("value kept", f"{percent(stays)} of what all models are worth (objective.value); {proved}, proved"),
+    ]
+
+
+def way_out(plan: dict[str, Any]) -> list[Block]:
+    """What would make a plan hold, or keep every model of one that holds without some."""
+    holds = plan["verdict"] == "feasible"
+    chosen = plan.get("selection") if holds else None
+    if holds and chosen is None:
+        return []
+    blocks: list[Block] = [Heading("What would keep every model" if chosen else "What would help")]
+    if not plan["stages"] and plan["binding"]:
+        blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    blocks += _keep_both(plan)
+    if not plan["suggestions"]:
+        does = "keeps them all" if chosen else "makes it feasible"
+        blocks.append(Line(f"No single change of one pool, the deadline or the budget {does}.", "warn"))
+        return blocks
+    one = len(plan["suggestions"]) == 1
+    blocks.append(Line("This, confirmed by planning again:" if one else "Any one of these, each planned again:"))
+    rows = tuple(
+        (
+            ".".join(suggestion["route"]),
+            f"{suggestion['current']} → {suggestion['proposed']}",
+            span(suggestion["end_seconds"]),
+            usd(suggestion["cost_usd"]),
+        )
+        for suggestion in plan["suggestions"]
+    )
+    blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
+    return blocks
+
+
+def _keep_both(plan: dict[str, Any]) -> list[Block]:
+    """What to leave out instead of moving a limit. Plans of earlier versions do not say."""
+    kept = plan.get("keep_both")
+    if kept is None:
+        return []
+    groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
+    stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
+    ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
+    falls = f"what falls out is {_named(kept)}; {percent(stays)} of the value stays, {ends}."
+    return [
+        Line(f"Keep deadline and budget, both: {falls}"),
+        Line(
+            "Write objective: {maximize: value} to plan and run that; schedule: "
+            f"{{on_miss: {{degrade: [{groups}]}}}} leaves it out only of nights that turn out late.",
+            "dim",
+        ),
+    ]
+
+
+def _named(chosen: dict[str, Any]) -> str:
+    return ", ".join(f"{one['name']} ({plural(one['models'], 'model')})" for one in chosen["left_out"])

@@ -1,0 +1,11 @@
+"""The laws of planning on a few specs, from their YAML to their plans; ``bench/spec_laws.py`` holds 500 to them."""
+
+from __future__ import annotations
+
+import pytest
+from spec_laws import checked
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_law_from_the_yaml(seed: int) -> None:
+    assert checked(seed).wrong == []
