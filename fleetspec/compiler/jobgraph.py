@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -104,6 +104,8 @@ class GroupFamily(Struct, frozen=True):
     side: str = "long"
     search: SearchSetting | None = None
     rebalance: tuple[int, ...] = ()
+    gpu: Literal["required", "optional", "never"] | None = None
+    """Whether its jobs must, may or may not use a GPU; None: as the family says."""
 
     @property
     def label(self) -> str:

@@ -184,7 +184,9 @@ def _near(graph: JobGraph, parts: list[str]) -> str:
     """The first slot of an address that matches nothing, and what it could be."""
     slots = ("universe", "group", "family", "series", "horizon")
     if not _matches(parts[0], (graph.fleet,))[0]:
-        return f"addresses of this fleet begin with {graph.fleet}/"
+        if not any(_by_field(graph, slot, parts[0]).any() for slot in slots):
+            return f"addresses of this fleet begin with {graph.fleet}/"
+        parts = [graph.fleet, *parts]
     for slot, part in zip(slots, parts[1:], strict=False):
         if part and not _by_field(graph, slot, part).any():
             for other in slots:

@@ -105,7 +105,8 @@ class Attributes:
 
 
 def read_attributes(files: Sequence[File], key: str | None, time: str, names: Iterable[str]) -> dict[str, Attributes]:
-    """Columns of all files as text by series name; rows without a value count too."""
+    """Columns of all files as text by series name; rows without a value count too, and of rows at one time the first,
+    as of prices."""
     listed = list(names)
     parts: dict[str, list[tuple[Dates, dict[str, list[str]]]]] = {}
     for path, shown, kind in files:
@@ -119,6 +120,7 @@ def read_attributes(files: Sequence[File], key: str | None, time: str, names: It
     for series, pieces in sorted(parts.items()):
         stamps = np.concatenate([of for of, _ in pieces])
         order = np.argsort(stamps, kind="stable")
+        order = order[np.append(True, np.diff(stamps[order]) > np.timedelta64(0, "s"))]
         whole = {name: [text for _, texts in pieces for text in texts[name]] for name in listed}
         found[series] = Attributes(stamps[order], {name: [whole[name][row] for row in order] for name in listed})
     return found
@@ -252,6 +254,17 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
     return [text or "" for text in column.cast(pa.string()).to_pylist()]
 
 
+def _parsed(text: pa.ChunkedArray) -> Floats:
+    """Texts of numbers all at once, to the bit what ``float`` makes of each. Raises pyarrow.ArrowInvalid."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(text)
+    empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(_EMPTY)))
+    known = pc.if_else(empty, pa.scalar(None, pa.string()), trimmed).cast(pa.float64())
+    return np.array(known.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
 def numbers(column: pa.ChunkedArray, shown: str, name: str) -> Floats:
     """The column as float64; missing values are NaN."""
     import pyarrow as pa
@@ -259,7 +272,12 @@ def numbers(column: pa.ChunkedArray, shown: str, name: str) -> Floats:
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    texts = column.cast(pa.string()).to_pylist()
+    text = column.cast(pa.string())
+    try:
+        return _parsed(text)
+    except pa.ArrowInvalid:
+        # What Arrow does not read Python may ("+1", "1_000"), or it is told with its row.
+        texts = text.to_pylist()
     values = np.empty(len(texts))
     for row, text in enumerate(texts):
         try:

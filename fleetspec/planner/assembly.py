@@ -154,7 +154,7 @@ def _shares(land: Terrain, stage: StageReplay) -> list[Share]:
         per_job = one.cores if slot == CPU_SLOT else _share(land.pools[pool], slot)
         weight = jobs * placement.seconds * per_job
         found.append(Share(row, pool, placement, jobs, width, weight, start, end))
-    return sorted(found, key=lambda share: (land.classes[share.row].name, share.pool, share.placement.slot))
+    return sorted(found, key=lambda share: (share.row, share.pool, share.placement.slot))
 
 
 def _share(pool: CapacityPool, slot: str) -> float:
@@ -354,8 +354,8 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
     lines = [
         f"{problem.overhead_seconds} s before the first node boots: admission, Ray's head, image (cluster.startup)",
         "the cluster's head and the driver are not part of the cost",
-        f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler; "
-        "it boots again when a later stage needs it",
+        f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler, and at once "
+        "when the run ends; it boots again when a later stage needs it",
         "jobs take their mean time, exp(spread^2 / 2) times their median; no time is set aside for slower nights but "
         "what schedule.on_time asks for",
     ]

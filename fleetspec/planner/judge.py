@@ -20,6 +20,7 @@ from fleetspec.planner.judge_chances import MOST_NODES, Factors, load_of, nodes_
 from fleetspec.planner.judge_overlap import Together
 from fleetspec.planner.judge_rooms import LANES, last_end
 from fleetspec.planner.noise import JUDGED_ON, NONE, TRIALS, USUAL, Noise, described
+from fleetspec.planner.order import arranged, canonical
 from fleetspec.planner.plans import Chance, Lane, Plan, PoolUse, StagePlan
 from fleetspec.planner.precedence import precedence
 from fleetspec.planner.problem import CPU_SLOT, CapacityPool, CapacityProblem, DemandClass
@@ -65,6 +66,9 @@ def wilson(share: float, trials: int) -> tuple[float, float]:
 
 def nights(problem: CapacityProblem, plan: Plan, seed: int, trials: int, noise: Noise) -> Nights:
     """Replay a plan ``trials`` times with chance of a seed."""
+    # What is drawn for whom follows figures and not names.
+    problem = canonical(problem)
+    plan = arranged(plan, problem)
     rng = np.random.default_rng([seed, trials])
     calm = _run(problem, plan, np.random.default_rng(0), 1, NONE)
     wild = _run(problem, plan, rng, trials, noise)

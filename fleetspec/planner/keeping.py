@@ -28,6 +28,7 @@ LOOKED = 150
 PLANNED = 6
 """Real plans made of these."""
 FORECAST = "forecast"
+"""What a variant or a rung begins with, behind the name of its group."""
 
 
 class Solve(Protocol):

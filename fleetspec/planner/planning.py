@@ -32,6 +32,7 @@ from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.loose import loosened
+from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
@@ -74,6 +75,11 @@ def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
 
     Raises Rejected for one that is not sound (:mod:`soundness`)."""
     require_sound(problem)
+    return as_written(_made(canonical(problem), header), problem)
+
+
+def _made(problem: CapacityProblem, header: PlanHeader) -> Plan:
+    """The plan of a sound problem, in the order of its figures."""
     outcome = solve(problem)
     if not outcome.land.classes:
         return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
@@ -118,6 +124,7 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
     """Bound and best replay of a problem, sure enough where it asks for that. ``first`` stops at the first replay that
     holds."""
+    problem = canonical(problem)
     if problem.objective == "time" and not first:
         return soonest(problem, solve)
     found = _sized(problem, first=True) if first else _cheapest(problem)
@@ -202,9 +209,11 @@ def _in_time(land: Terrain, first: bool) -> tuple[Replay | None, int]:
         holding = [one for one in replays if one.end <= deadline]
         if holding:
             cheapest = min(one.cost_usd for one in holding)
-            return min(
-                (one for one in holding if one.cost_usd <= cheapest * (1 + CLOSE)), key=lambda one: one.end
-            ), attempt
+            most, budget = cheapest * (1 + CLOSE), land.problem.budget_usd
+            if budget is not None:
+                # An earlier end is worth a little, but not more than there is.
+                most = max(cheapest, min(most, budget))
+            return min((one for one in holding if one.cost_usd <= most), key=lambda one: one.end), attempt
         for one in replays:
             closest = _faster(closest, one)
         if not replays:

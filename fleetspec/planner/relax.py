@@ -148,8 +148,8 @@ def _deadline(problem: CapacityProblem, header: PlanHeader, outcome: Outcome, so
     limit, now = LONGEST_NIGHT if header.run == "nightly" else LONGEST_RUN, problem.deadline_seconds
 
     def moved(seconds: float) -> int:
-        """A deadline that is some whole minutes later than the one there is."""
-        return now + max(_minutes(seconds - now), 60)
+        """A later deadline: a moment moves by whole minutes, a span ends with one."""
+        return now + max(_minutes(seconds - now), 60) if header.run == "nightly" else _minutes(max(seconds, now + 60))
 
     seconds = moved(problem.overhead_seconds + sum(fastest.lengths.values()))
     if outcome.replay is not None and outcome.reason == "deadline":
@@ -260,5 +260,8 @@ def report_verdict(plan: Plan, report: Report) -> None:
         )
     else:
         report.add(
-            rules.INFEASIBLE, f"no allocation meets the deadline: {'; '.join(plan.binding)}", route=window, help=help
+            rules.INFEASIBLE,
+            f"no allocation meets the deadline; what binds is the {'; '.join(plan.binding)}",
+            route=window,
+            help=help,
         )

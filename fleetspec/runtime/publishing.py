@@ -91,7 +91,7 @@ class Publication:
                 counts = ", ".join(f"{n} {state}" for state, n in told.items() if n)
                 report.add(
                     running.FORECASTS_HELD,
-                    f"of {group.models} models of '{group.group}' {counts}",
+                    f"of {group.models} model{'s' if group.models != 1 else ''} of '{group.group}' {counts}",
                     help="`fleetspec results SPEC --table published` shows each with its origin, age and reason",
                 )
         if self.failed is not None:

@@ -105,7 +105,11 @@ def more_time_costs_no_more(posed: CapacityProblem) -> list[str]:
 def names_do_not_matter(posed: CapacityProblem) -> list[str]:
     """Other names and another order of pools and classes: the same bound."""
     names = {pool.name: f"z{len(posed.pools) - at}" for at, pool in enumerate(posed.pools)}
-    pools = tuple(replace(pool, name=names[pool.name]) for pool in reversed(posed.pools))
+    # Offers of one pool stay so: they share its cap.
+    pools = tuple(
+        replace(pool, name=names[pool.name], pool_of=pool.pool_of and names[pool.pool_of])
+        for pool in reversed(posed.pools)
+    )
     classes = tuple(
         replace(
             one,

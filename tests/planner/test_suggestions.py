@@ -47,7 +47,7 @@ def test_a_clock_ends_at_midnight() -> None:
 @pytest.mark.parametrize(("run", "route"), [("backtest", "backtest.within"), ("change", "change.within")])
 def test_a_run_is_given_time_where_the_spec_gives_it(run: str, route: str) -> None:
     plan = make_plan(SLOW, replace(HEADER, run=run, deadline="40000s"))
-    assert words(plan)[route] == ("11h6m40s", "20h40s")
+    assert words(plan)[route] == ("11h6m40s", "20h")
     report = Report()
     report_verdict(plan, report)
     assert [".".join(map(str, one.route or ())) for one in report] == [route]
