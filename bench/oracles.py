@@ -23,6 +23,7 @@ import exact_plans
 from waiting import with_barriers
 
 from fleetspec.planner.planning import Outcome, solve
+from fleetspec.planner.whole_bound import least_whole
 
 
 def main(problems: int, overlap: bool) -> int:
@@ -42,7 +43,9 @@ def main(problems: int, overlap: bool) -> int:
         found = solve(posed)
         spent = [spent[0] + middle - begin, spent[1] + time.process_time() - middle]
         cost = _cost(found)
-        bound = found.bound.cost_usd if found.bound is not None else math.inf
+        bound = math.inf
+        if found.bound is not None:
+            bound = max(found.bound.cost_usd, least_whole(found.land))
         if bound > least + 1e-9 or least > cost + 1e-9:
             under.append(seed)
         if math.isinf(least):

@@ -33,6 +33,7 @@ from fleetspec.planner import planning
 from fleetspec.planner.formulation import Allocation, free_lengths
 from fleetspec.planner.frontier import frontier
 from fleetspec.planner.judge import judge
+from fleetspec.planner.paper import paper_usd
 from fleetspec.planner.planning import make_plan, solve
 from fleetspec.planner.plans import Inputs, PlanHeader
 from fleetspec.planner.problem import CapacityProblem, DemandClass
@@ -104,10 +105,10 @@ class _Clock:
                 self.linear += spent
             return answer
 
-        def noted(*given: Any) -> Allocation | None:
-            found = whole(*given)
+        def noted(*given: Any, **named: Any) -> Allocation | None:
+            found = whole(*given, **named)
             if found is not None:
-                self.paper = min(self.paper, found.cost_usd)
+                self.paper = min(self.paper, paper_usd(given[0], found))
             return found
 
         Program.solve = timed  # type: ignore[method-assign]

@@ -85,7 +85,8 @@ def base_of(
         raise reject(
             NO_BASE,
             f"no {kind} run of '{head.spec.name}' is deployed" + (f" in '{store}'" if store is not None else ""),
-            help=f"name what to compare with: --base main.yaml, or apply the {kind} run first",
+            help=f"apply the {kind} run first, or name what to compare with: --base main.yaml; diff takes it as its "
+            "first spec: fleetspec diff main.yaml fleet.yaml",
         )
     return recompiled(str(found.path), found.spec, found.lock, kind, found.session, report)
 
@@ -157,6 +158,7 @@ def frontier(
         "run": plan.run,
         "session": plan.session,
         "budget_usd": plan.budget_usd,
+        "jobs": plan.jobs,
         "points": [
             {
                 "deadline_seconds": point.deadline_seconds,

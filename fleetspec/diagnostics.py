@@ -258,9 +258,12 @@ def nearest(name: str, candidates: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> str:
-    """Help text for an unknown name: the nearest one, else the whole list."""
-    pool = sorted(candidates)
+    """Help text for an unknown name: the nearest one, else the whole list, or how a long one begins."""
+    pool = sorted(set(candidates))
     close = nearest(name, pool)
     if close is not None:
         return f"did you mean '{close}'?"
-    return f"known: {', '.join(pool)}" if pool else "none is defined"
+    if not pool:
+        return "none is defined"
+    text = f"known: {', '.join(pool)}"
+    return text if len(text) < 200 else f"there are {len(pool)}: {', '.join(pool[:8])}, …"

@@ -50,7 +50,8 @@ def placebo(
 ) -> dict[str, Any]:
     """Draw, run and judge; ``told`` hears of each draw that is done.
 
-    Raises Rejected (FS417) where the spec backtests no group that forecasts returns.
+    Raises Rejected: FS417 where the spec backtests no group that forecasts returns, FS512 where jobs of a draw could
+    not be run; and KeyboardInterrupt where SIGINT or SIGTERM has ended a draw early: what is left of it says nothing.
     """
     around = pipeline.world()
     source = pipeline.read(path, around, report, given)
@@ -151,7 +152,13 @@ def _draw(
     again = pipeline.read(path, around, quiet)
     write_atomically(lock_path(path), pipeline.lock(again, around).to_bytes())
     compiled = pipeline.compile(again, around, quiet, RunKind.BACKTEST)
-    pipeline.run(pipeline.plan(compiled, around), folder / "store", asked.executor)
+    summary = pipeline.run(pipeline.plan(compiled, around), folder / "store", asked.executor)
+    if summary.interrupted:
+        raise KeyboardInterrupt
+    if summary.failed:
+        # Fewer models would be judged than the answer says.
+        summary.tell(quiet)
+        quiet.require()
     return [_promoted(folder / "store", compiled, group, rate) for group, rate in rates.items()]
 
 

@@ -11,7 +11,12 @@ from fleetspec.family import Forecasts, Rejection
 from fleetspec.panel.features import compute, examples
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from fleetspec.family import FitRequest, Floats, ForecastRequest
+
+    Predict = Callable[[Floats], ArrayLike]
+    """From features (n, k) to values (n,)."""
 
 MIN_BARS = 100
 MIN_ROWS = 50
@@ -38,13 +43,16 @@ def rows(request: FitRequest) -> Rows:
     return Rows(features, target / scale, scale)
 
 
-def forecasts(request: ForecastRequest, predict: Callable[[Floats], Floats], scale: float) -> Forecasts:
-    """``return``: the expected h-bar log return as a fraction, for every window and origin; ``predict`` takes features
-    (n, k) to the target in units of ``scale``."""
+def forecast(request: ForecastRequest, load: Callable[[bytes, str], Predict]) -> Forecasts:
+    """``return``: the expected h-bar log return as a fraction, for every window and origin. ``load`` takes the artifact
+    of a fit and a device to what predicts the target in units of the fit's ``scale``."""
+    if request.fit is None or request.fit.artifact is None:
+        raise Rejection("there is no fit to forecast from")
+    predict, scale = load(request.fit.artifact, request.device), request.fit.estimates["scale"]
     blocks = []
     for window in request.windows:
         features = compute(request.features, window.returns, window.volume)[request.first_origin :]
-        value = predict(features).astype(np.float64) * scale
+        value = np.asarray(predict(features)).astype(np.float64) * scale
         origins = window.dates[request.first_origin :]
         blocks += [Forecasts.block(window.series, origins, horizon, "return", value) for horizon in request.horizons]
     return Forecasts.joined(blocks)

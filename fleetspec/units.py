@@ -8,6 +8,7 @@ names the way out.
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import ClassVar, Self
 
 from msgspec import Struct
@@ -96,7 +97,7 @@ class Money(Struct, frozen=True, order=True):
 
     def __str__(self) -> str:
         # Below half a cent two digits would read as nothing.
-        return f"{self.usd:.2g} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
+        return f"{Decimal(f'{self.usd:.2g}'):f} USD" if 0 < self.usd < 0.005 else f"{self.usd:,.2f} USD"
 
 
 class Rate(Struct, frozen=True, order=True):
@@ -126,6 +127,11 @@ class Share(Struct, frozen=True, order=True):
         if not match or float(match[1]) > 100:
             raise UnitError(f"'{text}' is not a share", "write a percentage from 0% to 100%: 2%, 97.5%")
         return cls(round(float(match[1]) / 100, 12))
+
+    @classmethod
+    def rounded(cls, fraction: float) -> Self:
+        """A share that was counted, to three digits: nobody wrote it, and nobody reads more."""
+        return cls(float(f"{fraction:.3g}"))
 
     def __str__(self) -> str:
         return f"{self.fraction * 100:.6g}%"

@@ -5,6 +5,7 @@ Commands are loaded by name when they are called, so ``--help`` and shell comple
 
 from __future__ import annotations
 
+import errno
 import gc
 import json
 import os
@@ -104,11 +105,28 @@ def _wants_json(arguments: list[str]) -> bool:
     return "--format=json" in arguments or ("--format", "json") in pairwise(arguments)
 
 
+def _unusable(error: OSError) -> str:
+    """The place, the reason and, where there is one, the way out: no room, no permission, a folder that is missing."""
+    where = f" '{error.filename}'" if error.filename else ""
+    said = f"cannot use{where}: {error.strerror or error}"
+    match error.errno:
+        case errno.ENOENT if error.filename:
+            folder = os.path.dirname(os.path.abspath(error.filename))
+            if not os.path.isdir(folder):
+                return f"{said}; there is no folder '{folder}': make it, or name another place"
+            return f"{said}; name a file that is there"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"{said}; name a place that you may write to, or ask for the permission"
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"{said}; make room, or name a place on another disk: what was written whole is kept"
+    return said
+
+
 def main(argv: list[str] | None = None) -> None:
     """Entry point of the ``fleetspec`` script; turns every ending into its exit code."""
     _start_quickly()
     try:
-        code = _root.main(args=argv, standalone_mode=False)
+        code = _root.main(args=argv, prog_name="fleetspec", standalone_mode=False)
     except click.exceptions.Exit as ending:
         code = ending.exit_code
     except click.UsageError as error:
@@ -133,8 +151,6 @@ def main(argv: list[str] | None = None) -> None:
         sys.stderr.close()
         code = ExitCode.OK
     except OSError as error:
-        # Disk full, no permission, a folder that vanished: the place and the reason are all there is to say.
-        where = f" '{error.filename}'" if error.filename else ""
-        click.echo(f"Error: cannot use{where}: {error.strerror or error}", err=True)
+        click.echo(f"Error: {_unusable(error)}", err=True)
         code = ExitCode.ERROR
     sys.exit(int(code or 0))

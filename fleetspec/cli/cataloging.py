@@ -43,7 +43,7 @@ def _show(view: str, data: dict[str, Any], format_: str, no_color: bool) -> None
     answer(view, data, format_, no_color)
 
 
-@catalog_command.command("offers")
+@catalog_command.command("offers", short_help="Machines that a pool may name as its offer.")
 @click.option("--gpu", help="Only machines with this GPU; `none` for machines without.")
 @options(_prices, _today, format_option, color_option)
 def offers_command(gpu: str | None, prices: Path | None, today: date | None, format_: str, no_color: bool) -> None:
@@ -57,7 +57,7 @@ def offers_command(gpu: str | None, prices: Path | None, today: date | None, for
     _show("offers", offers(catalog, gpu, today or date.today()), format_, no_color)
 
 
-@catalog_command.command("gpus")
+@catalog_command.command("gpus", short_help="GPU models: usable memory, and how they are cut.")
 @options(_prices, format_option, color_option)
 def gpus_command(prices: Path | None, format_: str, no_color: bool) -> None:
     """GPU models: usable memory, MIG profiles and partitions, and the cheapest machine with one."""
@@ -66,7 +66,7 @@ def gpus_command(prices: Path | None, format_: str, no_color: bool) -> None:
     _show("gpus", gpus(_catalog(prices)), format_, no_color)
 
 
-@catalog_command.command("compare")
+@catalog_command.command("compare", short_help="Machines at the prices of two price books.")
 @click.argument("book", type=click.Path(path_type=Path, dir_okay=False))
 @click.argument("other", type=click.Path(path_type=Path, dir_okay=False), required=False)
 @options(_today, format_option, color_option)
@@ -77,7 +77,7 @@ def compare_command(book: Path, other: Path | None, today: date | None, format_:
     _show("compared", compared(_catalog(other), _catalog(book), today or date.today()), format_, no_color)
 
 
-@catalog_command.command("runtimes")
+@catalog_command.command("runtimes", short_help="How long a job takes on each device.")
 @click.argument("family", required=False)
 @click.option("--store", type=StorePath(), default=None,
               help="Folder of results whose measured runtimes outweigh the shipped ones; with --fleet.")  # fmt: skip
@@ -107,7 +107,7 @@ def _quotes(context: click.Context, parameter: click.Parameter, given: tuple[str
     return quotes
 
 
-@catalog_command.command("rent-or-buy")
+@catalog_command.command("rent-or-buy", short_help="From how many hours a year on buying is cheaper.")
 @click.option("--price", "quotes", metavar="GPU=USD", multiple=True, callback=_quotes,
               help="A quote in place of the published purchase price; may be repeated.")  # fmt: skip
 @click.option("--years", type=click.FloatRange(0, 50, min_open=True), help="Years a GPU is used.")
@@ -136,7 +136,7 @@ def rent_or_buy_command(
     _show("rent_or_buy", rent_or_buy(_catalog(prices), chosen, quotes), format_, no_color)
 
 
-@catalog_command.command("check")
+@catalog_command.command("check", short_help="How old the price lists are.")
 @click.option("--max-age", type=click.IntRange(min=0), default=120, show_default=True, help="Days a price may be old.")
 @options(_prices, _today, format_option, color_option)
 def check_command(max_age: int, prices: Path | None, today: date | None, format_: str, no_color: bool) -> None:

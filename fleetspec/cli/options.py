@@ -43,6 +43,10 @@ def existing(ctx: click.Context, param: click.Parameter, value: str) -> Path:
     path = Path(value)
     if path.is_dir():
         raise click.UsageError(f"{value} is a folder; name the spec file in it", ctx)
+    if path.suffix == ".lock":
+        raise click.UsageError(
+            f"{value} is a lock; name the spec that it lies beside: {path.with_suffix('.yaml')}", ctx
+        )
     return path
 
 
@@ -73,6 +77,9 @@ def changes_given(ctx: click.Context, param: click.Parameter, listed: tuple[str,
 
 
 def _base(ctx: click.Context, param: click.Parameter, value: str | None) -> Path | None:
+    # A base that no limit looks at would be let pass whatever it is.
+    if value is not None and not Path(value).exists():
+        raise click.BadParameter(f"'{value}' does not exist; name a spec or a saved plan", ctx, param)
     return None if value is None else existing(ctx, param, value)
 
 

@@ -49,6 +49,7 @@ def placebo_command(
 
     Groups that forecast returns are judged as a gate `{test: diebold_mariano, shows: better}` judges them, at its rate
     or --fdr. Exit code 4 where false promotions are more than that rate explains. The fleet's own store is not touched.
+    Interrupted, it ends with the job it is at; with --keep the same command goes on from there.
     """
     from fleetspec import placebo
 
@@ -59,7 +60,12 @@ def placebo_command(
         if draws > 1:
             click.echo(f"draw {done} of {draws}", err=True)
 
-    data = placebo.placebo(spec, asked, report, given, told)
+    try:
+        data = placebo.placebo(spec, asked, report, given, told)
+    except KeyboardInterrupt:
+        goes_on = "the same command goes on from there" if keep is not None else "without --keep nothing is kept"
+        click.echo(f"interrupted; {goes_on}", err=True)
+        raise SystemExit(int(ExitCode.INTERRUPTED)) from None
     answer("placebo", data, format_, no_color)
     show_findings(report, no_color)
     raise SystemExit(int(ExitCode.OK if all(one["holds"] for one in data["groups"]) else ExitCode.POLICY))

@@ -111,12 +111,13 @@ def apply_command(
 ) -> None:
     """Plan SPEC (a spec or a saved plan), show the plan, ask, and run what the store lacks.
 
-    A run that counts becomes what is deployed: what `--run change`, `diff` and state: compare with by default.
+    A run that counts becomes what is deployed: what `--run change`, `diff` and selectors such as state:new compare
+    with by default.
     A second apply has nothing to do. Interrupt it at any moment: the same command goes on. Exit code 3 when the
     plan does not hold, 4 when a policy stops it, a second person has to approve it or a gate holds forecasts, 5
     when the data moved since the lock, 6 when too many models are quarantined.
 
-    With --shard part K of N alone is planned and run; one runs after the other, for a store has one writer, and the
+    With --shard, part K of N alone is planned and run; one runs after the other, for a store has one writer, and the
     last one publishes.
 
     On a cluster the whole run is rendered and applied server side, after a dry run that must not meet anything of

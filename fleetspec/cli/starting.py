@@ -9,7 +9,7 @@ import click
 from fleetspec.cli.options import answer, color_option, format_option, options
 
 
-@click.command("init", short_help="Write a first spec, from a CSV or Parquet file of yours or from sample data.")
+@click.command("init", short_help="Write a first spec, from CSV or Parquet files of yours or from sample data.")
 @click.argument("data", required=False, type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), default=Path("fleet.yaml"), show_default=True,
               help="The spec to write.")  # fmt: skip
@@ -34,7 +34,8 @@ def init_command(
     format_: str,
     no_color: bool,
 ) -> None:
-    """Write a spec for DATA, a long table (CSV or Parquet) with one row per series and date.
+    """Write a spec for DATA: a long table (CSV or Parquet) with one row per series and date, or a folder of files, one
+    for each series or all of them one table.
 
     Columns are recognised by name (ticker, date, close, volume …) and every choice is printed. Without DATA the
     spec uses a small synthetic market.

@@ -222,6 +222,12 @@ def _check_idle(scope: Scope, families: list[Family]) -> None:
     if group.gpu_memory is not None and families and all(f.profile.gpu == "never" for f in families):
         message = f"{_said(families, 'never uses', 'never use')} a GPU"
         scope.add(meaning.NEVER_ON_GPU, message, "gpu_memory", "leave gpu_memory out", key=True)
+    if group.gpu in ("required", "optional") and families and all(f.profile.gpu == "never" for f in families):
+        message = f"{_said(families, 'never uses', 'never use')} a GPU"
+        scope.add(meaning.NEVER_ON_GPU, message, "gpu", "leave gpu out", key=True)
+    if group.gpu == "never" and group.gpu_memory is not None:
+        message = f"models of '{scope.name}' never use a GPU: gpu_memory says nothing of them"
+        scope.add(meaning.NEVER_ON_GPU, message, "gpu_memory", "leave gpu_memory out, or write gpu: optional", key=True)
     if group.pretrained_until is not None:
         message = f"'{scope.name}' has pretrained_until, and none of its families comes pretrained"
         help = "leave pretrained_until out: each family is fitted on the data of the spec"

@@ -5,6 +5,7 @@ Nothing is guessed silently: every choice is a note for the reader and a line of
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ _WINDOWS = (1000, 750, 500, 250)
 _SHORTEST = 100
 """Bars below which the drafted families have too little to be fitted on."""
 _MAX_MISSING = 0.05
+_MAX_QUARANTINED = 2
+"""Percent of models, where no more than that are known to be set aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Draft:
 
 
 def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | None = None) -> Draft:
-    """A spec for ``data`` (CSV or Parquet), or for sample data where there is none.
+    """A spec for ``data`` (CSV or Parquet, or a folder of them), or for sample data where there is none.
 
     ``root`` is the folder the spec will stand in; the data's path is written relative to it. ``named`` columns by role
     (key, time, price, returns, volume) are taken as they are. Raises Rejected when the file cannot be read, no column
@@ -72,8 +75,18 @@ def draft(name: str, data: Path | None, root: Path, named: Mapping[str, str] | N
     if found.sparse:
         share = Share(_MAX_MISSING)
         notes.append(f"{found.sparse} series miss more than {share} of their rows, and will be quarantined")
+    out = min(math.ceil(100 * (short + found.sparse) / len(found.lengths)), 100)
+    limit = _MAX_QUARANTINED if out <= _MAX_QUARANTINED else min(out + 1, 100)
+    if limit > _MAX_QUARANTINED:
+        notes.append(f"max_quarantined: {limit}%, so that a run counts without them: leave them out, and lower it")
     choices = _Choices(
-        train, f"of {typical} at the median", found.bar, found.calendar, "volume" in found.columns, _missing(found)
+        train,
+        f"of {typical} at the median",
+        found.bar,
+        found.calendar,
+        "volume" in found.columns,
+        _missing(found),
+        limit,
     )
     return Draft(_text(name, "{" + ", ".join(fields) + "}", _about(found), choices), tuple(notes))
 
@@ -112,6 +125,7 @@ class _Choices:
     calendar: str
     volume: bool
     missing: str
+    limit: int = _MAX_QUARANTINED
 
 
 def _text(name: str, source: str, about: str, choices: _Choices) -> str:
@@ -133,7 +147,7 @@ seed: 1
 data:
   bars: {source}
 # When a series is set aside, and when too many are for a run to count.{choices.missing}
-quality: {{max_missing: 5%, max_quarantined: 2%}}
+quality: {{max_missing: 5%, max_quarantined: {choices.limit}%}}
 
 # Which series, on whose sessions, how often. Members may be a list: series: [A, B], or series: file:members.csv
 universes:

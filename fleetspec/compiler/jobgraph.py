@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from msgspec import Struct
@@ -104,6 +104,8 @@ class GroupFamily(Struct, frozen=True):
     side: str = "long"
     search: SearchSetting | None = None
     rebalance: tuple[int, ...] = ()
+    gpu: Literal["required", "optional", "never"] | None = None
+    """Whether its jobs must, may or may not use a GPU; None: as the family says."""
 
     @property
     def label(self) -> str:
@@ -143,6 +145,11 @@ class JobClass(Struct, frozen=True):
     trial, times the fits it makes."""
     mark: str = ""
     """What tells classes of one task apart: a variant of the group, a rung."""
+
+    @property
+    def line(self) -> str:
+        """universe/group/family: what a plan keeps or leaves out as a whole."""
+        return f"{self.universe}/{self.group}/{self.family}"
 
     @property
     def name(self) -> str:
@@ -198,14 +205,16 @@ class JobGraph:
 
     @cached_property
     def reads(self) -> tuple[tuple[int, ...], ...]:
-        """By class the classes of the jobs that its jobs read from, in order. A result that several ask for is of the
-        class whose job is the first."""
+        """By class the classes of earlier stages that its jobs read from, in order. A result that several ask for is of
+        the class whose job is the first."""
         child = np.repeat(self.klass.astype(np.int64), np.diff(self.parent_ptr))
         parent = self.klass[self.first[self.parent_index]].astype(np.int64)
         size = max(len(self.classes), 1)
         found: list[list[int]] = [[] for _ in self.classes]
         for pair in np.flatnonzero(np.bincount(child * size + parent, minlength=1)).tolist():
-            found[pair // size].append(pair % size)
+            reader, read = divmod(pair, size)
+            if self.classes[read].stage < self.classes[reader].stage:
+                found[reader].append(read)
         return tuple(map(tuple, found))
 
     def hex(self, job: int) -> str:

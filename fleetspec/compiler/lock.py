@@ -210,6 +210,12 @@ def cadences(spec: FleetSpec, universe: str) -> dict[str, set[tuple[int, int, st
     return found
 
 
+def calendar_of(spec: FleetSpec, source: str, bar: str) -> str:
+    """The calendar by which the bars of a source are made: that of the first universe, by name, that has them."""
+    of = (name for name in sorted(spec.universes) if spec.universes[name].data == source)
+    return next(spec.universes[name].calendar for name in of if bar in cadences(spec, name))
+
+
 def read_lock(path: Path, report: Report) -> Lock | None:
     """The lock at ``path``; None when it is missing or damaged, which is in the report."""
     spec = path.with_suffix(".yaml")

@@ -15,7 +15,7 @@ from fleetspec.diagnostics import Report, reject
 from fleetspec.panel import quality
 from fleetspec.panel.bars import TooCoarse
 from fleetspec.panel.readings import BY_CALENDAR, Reading, measured
-from fleetspec.panel.series import SourceError
+from fleetspec.panel.series import SourceError, days_of
 from fleetspec.panel.sources import load
 from fleetspec.rules import data as rules
 from fleetspec.rules import meaning, running
@@ -120,7 +120,7 @@ class _Pinning:
             message = f"the tests of unit roots are made with '{error.name}', which is not installed"
             help = "install the runtime extra, pip install 'fleetspec[run]', where the spec is locked"
             raise reject(running.NO_UNIT_ROOTS, message, route=("quality", "unit_root"), help=help) from error
-        return _locked(series, self.wanted[source, bar][name], found)
+        return _locked(series, BarSize.parse(bar), self.wanted[source, bar][name], found)
 
     def _found(self, source: str, bar: str) -> dict[str, Series]:
         found = self.read[source, bar]
@@ -186,11 +186,11 @@ _WHERE_FROM = {
 }
 
 
-def _locked(series: Series, wanted: Iterable[Window], found: dict[str, float | None]) -> LockedSeries:
+def _locked(series: Series, bar: BarSize, wanted: Iterable[Window], found: dict[str, float | None]) -> LockedSeries:
     bars, listed = len(series), sorted(wanted)
     first, last = None, None
     if bars:
-        first, last = (series.dates[at].astype("datetime64[D]").astype(object) for at in (0, -1))
+        first, last = days_of(series.dates[[0, -1]], intraday=bar.intraday).tolist()
     return LockedSeries(
         series.name,
         bars,

@@ -16,7 +16,7 @@ import numpy as np
 
 from fleetspec.diagnostics import reject
 from fleetspec.panel.bars import SESSION, spacing
-from fleetspec.panel.sources import SourceError, SourceRequest, load_rows
+from fleetspec.panel.sources import SourceError, SourceRequest, files_of, load_rows
 from fleetspec.panel.tables import header
 from fleetspec.rules.reading import DRAFT_UNREADABLE
 from fleetspec.sessions import sessions_between
@@ -60,10 +60,11 @@ class Recognised:
 
 
 def recognise(data: Path, location: str, root: Path, named: Mapping[str, str], max_missing: float) -> Recognised:
-    """Look at a file. ``named`` columns by role are taken as they are; ``sparse`` counts series with a larger share of
-    missing rows than ``max_missing``. Rejected (FS021) where the file cannot be read or leaves room for doubt."""
-    known = _header(data)
-    columns, notes = _columns(data, known, named)
+    """Look at a file, or a folder of files. ``named`` columns by role are taken as they are; ``sparse`` counts series
+    with a larger share of missing rows than ``max_missing``. Rejected (FS021) where a file cannot be read or leaves
+    room for doubt."""
+    files = _files(data, location, root)
+    columns, notes = _columns(data, _header(files[0]), named)
     rows = _rows(data, location, root, columns, notes)
     apart = _typical(rows)
     bar, told = _bar(apart)
@@ -73,13 +74,27 @@ def recognise(data: Path, location: str, root: Path, named: Mapping[str, str], m
     listed = [
         f"{len(rows)} series of {_range(lengths)} bars",
         f"columns: {shown}",
-        *([] if "key" in columns else [f"no column of series names recognised: the file is one series, {data.stem}"]),
+        *([] if "key" in columns else ["no column of series names recognised: " + _by_file(data, len(files))]),
         *notes,
         told,
         why,
     ]
     sparse = sum(one.missing > max_missing * (len(one) + one.missing) for one in rows.values())
     return Recognised(columns, bar, calendar, lengths, sparse, tuple(note for note in listed if note))
+
+
+def _by_file(data: Path, files: int) -> str:
+    return f"each of {files} files is one series" if data.is_dir() else f"the file is one series, {data.stem}"
+
+
+def _files(data: Path, location: str, root: Path) -> list[Path]:
+    if not data.is_dir():
+        return [data]
+    try:
+        # Two files of one name are told once it is known whether a column names the series.
+        return [file.path for file in files_of(SourceRequest(location, root, key="?"))]
+    except SourceError as error:
+        raise reject(DRAFT_UNREADABLE, str(error), help=error.help) from None
 
 
 def _range(lengths: tuple[int, ...]) -> str:
@@ -90,7 +105,9 @@ def _header(data: Path) -> list[str]:
     import pyarrow as pa
 
     if not data.is_file():
-        raise reject(DRAFT_UNREADABLE, f"there is no file {data}", help="name a CSV or Parquet file")
+        raise reject(
+            DRAFT_UNREADABLE, f"there is no file {data}", help="name a CSV or Parquet file, or a folder of them"
+        )
     csv = data.suffix.lower() == ".csv"
     if csv:
         _require_commas(data)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     Mask = NDArray[np.bool_]
 ASKED = ("state", "result")
+_SHAPE = "an address is fleet/universe/group/family/series-or-_/horizon-or-_"
 RESULTS = ("done", "quarantined", "missing", "failed")
 """What a store may have of a model."""
 
@@ -175,25 +176,24 @@ def _known(graph: JobGraph, field: str, pattern: str) -> str:
         "series": [name for members in models.series_names for name in members],
     }
     if field not in names:
-        return _shortened(pattern, (dict(s.variant).get(field, "") for s in models.settings if s.variant))
-    return _shortened(pattern, names[field])
+        return did_you_mean(pattern, (dict(s.variant).get(field, "") for s in models.settings if s.variant))
+    return did_you_mean(pattern, names[field])
 
 
 def _near(graph: JobGraph, parts: list[str]) -> str:
     """The first slot of an address that matches nothing, and what it could be."""
     slots = ("universe", "group", "family", "series", "horizon")
     if not _matches(parts[0], (graph.fleet,))[0]:
-        return f"addresses of this fleet begin with {graph.fleet}/"
+        if not any(_by_field(graph, slot, parts[0]).any() for slot in slots):
+            return f"addresses of this fleet begin with {graph.fleet}/"
+        parts = [graph.fleet, *parts]
     for slot, part in zip(slots, parts[1:], strict=False):
         if part and not _by_field(graph, slot, part).any():
+            for other in slots:
+                if _by_field(graph, other, part).any():
+                    return f"'{part}' is a {other}, not a {slot}: {other}:{part} selects its models, and {_SHAPE}"
             return f"no {slot} is '{part}': {_known(graph, slot, part)}"
-    return "an address is fleet/universe/group/family/series-or-_/horizon-or-_; `results` lists them"
-
-
-def _shortened(name: str, names: Iterable[str]) -> str:
-    distinct = sorted(set(names))
-    text = did_you_mean(name, distinct)
-    return text if len(text) < 200 else f"there are {len(distinct)}: {', '.join(distinct[:8])}, …"
+    return f"{_SHAPE}; `results` lists them"
 
 
 def _unknown(message: str, help: str) -> Rejected:

@@ -151,6 +151,7 @@ def _setting(spec: FleetSpec, group: str, family: Family, variant: Variant) -> G
         side=model.side,
         search=None if model.search is None else search_setting(model.search, family, train, _farthest(spec, group)),
         rebalance=rebalances(model),
+        gpu=None if family.profile.gpu == "never" else model.gpu,
     )
 
 

@@ -118,6 +118,7 @@ class ModelGroup(Shape):
     levels: tuple[ShareText, ...] = ()
     side: Literal["long", "short"] = "long"
     params: dict[str, Any] = Field(default_factory=dict)
+    gpu: Literal["required", "optional", "never"] | None = None
     gpu_memory: MemoryText | None = None
     pretrained_until: Day | None = None
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import numpy as np
 from pydantic import Field
 
-from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
+from fleetspec import trees
+from fleetspec.family import Family, Fit, Params, Profile
 from fleetspec.scalars import Integer, Number
-from fleetspec.trees import MIN_BARS, forecasts, rows
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, Floats, ForecastRequest
+    from fleetspec.family import FitRequest, ForecastRequest, Forecasts
 
 
 class CatboostParams(Params):
@@ -39,7 +39,7 @@ def fit(request: FitRequest) -> Fit:
     import catboost
 
     params = cast(CatboostParams, request.params)
-    pooled = rows(request)
+    pooled = trees.rows(request)
     settings: dict[str, Any] = {
         "loss_function": "RMSE",
         "boosting_type": "Plain",
@@ -69,17 +69,15 @@ def _written(model: Any) -> bytes:
 
 def forecast(request: ForecastRequest) -> Forecasts:
     """``return``: the expected h-bar log return as a fraction, for every window and origin."""
+    return trees.forecast(request, _loaded)
+
+
+def _loaded(artifact: bytes, device: str) -> trees.Predict:
     import catboost
 
-    if request.fit is None or request.fit.artifact is None:
-        raise Rejection("there is no fit to forecast from")
     model = catboost.CatBoost()
-    model.load_model(blob=request.fit.artifact)
-
-    def predict(features: Floats) -> Floats:
-        return np.asarray(model.predict(features, thread_count=1))
-
-    return forecasts(request, predict, request.fit.estimates["scale"])
+    model.load_model(blob=artifact)
+    return partial(model.predict, thread_count=1)
 
 
 FAMILY = Family(
@@ -91,7 +89,7 @@ FAMILY = Family(
     per=frozenset({"series", "universe"}),
     horizon_free=False,
     uses_features=True,
-    min_bars=MIN_BARS,
+    min_bars=trees.MIN_BARS,
     profile=Profile(
         memory_mib=260,
         basis="measured: 209 MiB in a worker of Ray after fits of 2,000 bars; the rest is headroom",

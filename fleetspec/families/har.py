@@ -42,8 +42,8 @@ class HarParams(Params):
 
 def fit(request: FitRequest) -> Fit:
     """``intercept`` (variance of a bar, fraction squared) and the weights ``day``, ``week`` and ``month``; ``scale``
-    takes the measure to the variance of returns, ``floor`` is the smallest variance of the window and ``mean`` the
-    mean log return of a bar.
+    takes the measure to the variance of returns, ``floor`` is the smallest variance above 0 of the window
+    and ``mean`` the mean log return of a bar.
 
     Rows are bars whose month is known and that have a next one in the window.
     """
@@ -68,7 +68,8 @@ def fit(request: FitRequest) -> Fit:
         "week": float(weights[2]),
         "month": float(weights[3]),
         "scale": known.scale,
-        "floor": float(np.nanmin(known.values)),
+        # A bar in which nothing was traded has none, and is no variance to forecast.
+        "floor": float(known.values[known.values > 0].min()),
         "mean": known.mean,
     }
     return Fit(estimates, observations=int(whole.sum()))
@@ -131,7 +132,7 @@ def _mean(past: list[Floats]) -> Floats:
 
 FAMILY = Family(
     name="har",
-    version="1",
+    version="2",
     summary="regression of realised variance on its means over a day, a week and a month; any horizon",
     params=HarParams,
     targets=frozenset({"variance"}),

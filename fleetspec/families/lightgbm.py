@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import numpy as np
 from pydantic import Field
 
-from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
+from fleetspec import trees
+from fleetspec.family import Family, Fit, Params, Profile
 from fleetspec.scalars import Integer, Number
-from fleetspec.trees import MIN_BARS, forecasts, rows
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, Floats, ForecastRequest
+    from fleetspec.family import FitRequest, ForecastRequest, Forecasts
 
 
 class LightgbmParams(Params):
@@ -35,7 +35,7 @@ def fit(request: FitRequest) -> Fit:
     import lightgbm
 
     params = cast(LightgbmParams, request.params)
-    pooled = rows(request)
+    pooled = trees.rows(request)
     settings: dict[str, Any] = {
         "objective": "regression",
         "bagging_freq": 1,
@@ -54,16 +54,13 @@ def fit(request: FitRequest) -> Fit:
 
 def forecast(request: ForecastRequest) -> Forecasts:
     """``return``: the expected h-bar log return as a fraction, for every window and origin."""
+    return trees.forecast(request, _loaded)
+
+
+def _loaded(artifact: bytes, device: str) -> trees.Predict:
     import lightgbm
 
-    if request.fit is None or request.fit.artifact is None:
-        raise Rejection("there is no fit to forecast from")
-    booster = lightgbm.Booster(model_str=request.fit.artifact.decode())
-
-    def predict(features: Floats) -> Floats:
-        return np.asarray(booster.predict(features, num_threads=1))
-
-    return forecasts(request, predict, request.fit.estimates["scale"])
+    return partial(lightgbm.Booster(model_str=artifact.decode()).predict, num_threads=1)
 
 
 FAMILY = Family(
@@ -75,7 +72,7 @@ FAMILY = Family(
     per=frozenset({"series", "universe"}),
     horizon_free=False,
     uses_features=True,
-    min_bars=MIN_BARS,
+    min_bars=trees.MIN_BARS,
     profile=Profile(
         memory_mib=280, basis="measured: 252 MiB in a worker of Ray after fits of 2,000 bars; the rest is headroom"
     ),

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
-import numpy as np
 from pydantic import Field
 
-from fleetspec.family import Family, Fit, Forecasts, Params, Profile, Rejection
+from fleetspec import trees
+from fleetspec.family import Family, Fit, Params, Profile
 from fleetspec.scalars import Integer, Number
-from fleetspec.trees import MIN_BARS, forecasts, rows
 
 if TYPE_CHECKING:
-    from fleetspec.family import FitRequest, Floats, ForecastRequest
+    from fleetspec.family import FitRequest, ForecastRequest, Forecasts
 
 
 class XgboostParams(Params):
@@ -36,7 +35,7 @@ def fit(request: FitRequest) -> Fit:
     import xgboost
 
     params = cast(XgboostParams, request.params)
-    pooled = rows(request)
+    pooled = trees.rows(request)
     settings: dict[str, Any] = {
         "objective": "reg:squarederror",
         "tree_method": "hist",
@@ -60,16 +59,14 @@ def fit(request: FitRequest) -> Fit:
 
 def forecast(request: ForecastRequest) -> Forecasts:
     """``return``: the expected h-bar log return as a fraction, for every window and origin."""
+    return trees.forecast(request, _loaded)
+
+
+def _loaded(artifact: bytes, device: str) -> trees.Predict:
     import xgboost
 
-    if request.fit is None or request.fit.artifact is None:
-        raise Rejection("there is no fit to forecast from")
-    booster = xgboost.Booster({"nthread": 1, "device": request.device}, model_file=bytearray(request.fit.artifact))
-
-    def predict(features: Floats) -> Floats:
-        return np.asarray(booster.predict(xgboost.DMatrix(features, nthread=1)))
-
-    return forecasts(request, predict, request.fit.estimates["scale"])
+    booster = xgboost.Booster({"nthread": 1, "device": device}, model_file=bytearray(artifact))
+    return lambda features: booster.predict(xgboost.DMatrix(features, nthread=1))
 
 
 FAMILY = Family(
@@ -81,7 +78,7 @@ FAMILY = Family(
     per=frozenset({"series", "universe"}),
     horizon_free=False,
     uses_features=True,
-    min_bars=MIN_BARS,
+    min_bars=trees.MIN_BARS,
     profile=Profile(
         memory_mib=250,
         basis="measured: a worker with Ray, Arrow and the family's libraries after fits of 2,000 bars; "

@@ -219,7 +219,9 @@ def _together(column: str, values: Floats, starts: NDArray[np.intp], ends: NDArr
     if column == "realised":
         summed: Floats = np.add.reduceat(values, starts)
         return summed
-    return values[ends]
+    # Of a quoted volatility the last that is known: not every row has a quote.
+    last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))))[ends]
+    return np.where(last >= starts, values[np.maximum(last, 0)], np.nan)
 
 
 def _measures(rows: Rows, bar: BarSize) -> dict[str, Floats]:

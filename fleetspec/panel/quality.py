@@ -102,7 +102,7 @@ def findings(series: Judged, standard: Standard) -> Iterator[Finding]:
         return
     share = series.missing / (bars + series.missing)
     if share > standard.max_missing:
-        told = f"{Share(share)} of its values are missing, max_missing is {Share(standard.max_missing)}"
+        told = f"{Share.rounded(share)} of its values are missing, max_missing is {Share(standard.max_missing)}"
         yield Finding("max_missing", told)
     if standard.max_jump is not None and series.jump is not None and series.jump > standard.max_jump:
         told = f"its largest return is {Sigma(series.jump)}, max_jump is {Sigma(standard.max_jump)}"
@@ -126,12 +126,12 @@ def _calendar(found: Mapping[str, float | None], standard: Standard) -> Iterator
     if standard.max_absent is not None:
         absent = found.get(Reading("absent", calendar).name)
         if absent is not None and absent > standard.max_absent:
-            told = f"it has no bar in {_short(absent)} of the sessions of {calendar}, max_absent is "
+            told = f"it has no bar in {Share.rounded(absent)} of the sessions of {calendar}, max_absent is "
             yield Finding("max_absent", told + str(Share(standard.max_absent)))
     if standard.max_closed is not None:
         closed = found.get(Reading("closed", calendar).name)
         if closed is not None and closed > standard.max_closed:
-            told = f"{_short(closed)} of its bars are of days without a session of {calendar}, max_closed is "
+            told = f"{Share.rounded(closed)} of its bars are of days without a session of {calendar}, max_closed is "
             yield Finding("max_closed", told + str(Share(standard.max_closed)))
 
 
@@ -143,10 +143,6 @@ def _stationary(found: Mapping[str, float | None], asked: Stationarity) -> Itera
         what = "does not reject a unit root" if test == "adf" else "rejects that they are stationary"
         told = f"{test} of its {asked.of} {what}: p-value {p_value:.3g}, level {Share(asked.level)}"
         yield Finding(f"unit_root.{test}", told)
-
-
-def _short(share: float) -> Share:
-    return Share(float(f"{share:.3g}"))
 
 
 def verdict(series: Judged, standard: Standard) -> str | None:

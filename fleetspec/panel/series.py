@@ -109,6 +109,12 @@ def _time_bytes(dates: Dates) -> bytes:
     return b"seconds" + np.ascontiguousarray(dates).astype("datetime64[s]").astype("<i8").tobytes()
 
 
+def days_of(stamps: Dates, *, intraday: bool) -> Dates:
+    """(T,) the days that bars are of: a bar within a day that ends at midnight is of the day before."""
+    days: Dates = (stamps - np.timedelta64(1, "s") if intraday else stamps).astype("datetime64[D]")
+    return days
+
+
 def stamp_text(stamp: np.datetime64) -> str:
     """A date where the stamp is a whole day, else date and time to the minute or second."""
     seconds = stamp.astype("datetime64[s]")

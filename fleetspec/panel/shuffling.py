@@ -36,7 +36,7 @@ def shuffled(rows: Mapping[str, Rows], seed: int, block: int = 1) -> dict[str, R
     for name, one in rows.items():
         order = np.argsort(place[np.searchsorted(stamps, one.stamps)], kind="stable")
         beside = {column: values[order] for column, values in one.beside.items()}
-        found[name] = Rows(name, one.stamps, one.returns[order], beside, one.missing)
+        found[name] = Rows(name, one.stamps, one.returns[order], beside, one.missing, one.repeated)
     return found
 
 
@@ -53,7 +53,7 @@ def rows_of(series: Series) -> Rows:
             beside["implied"] = np.sqrt(values * _SESSIONS_A_YEAR)
         else:
             beside |= {"high": np.exp(np.sqrt(values * _PARKINSON)), "low": np.ones(len(values))}
-    return Rows(series.name, series.dates, series.returns, beside, series.missing)
+    return Rows(series.name, series.dates, series.returns, beside, series.missing, series.repeated)
 
 
 def write_rows(path: Path, rows: Mapping[str, Rows]) -> dict[str, str]:

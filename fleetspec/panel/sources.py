@@ -1,4 +1,5 @@
-"""Where series come from: shipped samples, a synthetic market, CSV and Parquet files. One entry: :func:`load`."""
+"""Where series come from: shipped samples, a synthetic market, CSV and Parquet files and folders of them. One entry:
+:func:`load`."""
 
 from __future__ import annotations
 
@@ -17,7 +18,17 @@ if TYPE_CHECKING:
     from fleetspec.panel.tables import Attributes
     from fleetspec.units import BarSize
 
-__all__ = ["SAMPLE", "SYNTHETIC", "Series", "SourceError", "SourceRequest", "attributes", "load", "load_rows"]
+__all__ = [
+    "SAMPLE",
+    "SYNTHETIC",
+    "Series",
+    "SourceError",
+    "SourceRequest",
+    "attributes",
+    "files_of",
+    "load",
+    "load_rows",
+]
 
 SAMPLE = "sample:arch"
 SYNTHETIC = "synthetic:market"
@@ -30,8 +41,8 @@ class SourceRequest:
 
     ``key``, ``time``, ``price``, ``returns`` and what may stand beside them (``volume``, ``high``, ``low``,
     ``realised``, ``implied``) are column names of a file; without ``key`` the file is one series, named by the file's
-    stem. ``series``, ``length`` (in bars) and ``seed`` describe a synthetic market. ``bar`` is the size of the bars
-    wanted, ``calendar`` whose sessions they are of.
+    stem. Of a folder every file is read, and all are one table. ``series``, ``length`` (in bars) and ``seed`` describe
+    a synthetic market. ``bar`` is the size of the bars wanted, ``calendar`` whose sessions they are of.
     """
 
     location: str
@@ -82,9 +93,9 @@ def load_rows(request: SourceRequest, wanted: frozenset[str] | None = None) -> d
     if request.location == SAMPLE:
         _refuse(request, ("format", *_COLUMNS, "series", "length", "seed"))
         return samples.arch_series(wanted)
-    path, kind = _file(request)
+    files = files_of(request)
     _refuse(request, ("series", "length", "seed"))
-    return tables.read(path, request.location, kind, _columns(request), wanted)
+    return tables.read(files, _columns(request), wanted)
 
 
 def attributes(request: SourceRequest, names: Iterable[str]) -> dict[str, Attributes]:
@@ -93,9 +104,8 @@ def attributes(request: SourceRequest, names: Iterable[str]) -> dict[str, Attrib
         raise SourceError(
             f"'{request.location}' has no columns to choose by", "list its members: series: [A, B], or take them all"
         )
-    path, kind = _file(request)
-    columns = _columns(request)
-    return tables.read_attributes(path, request.location, kind, columns.key, columns.time, names)
+    files, columns = files_of(request), _columns(request)
+    return tables.read_attributes(files, columns.key, columns.time, names)
 
 
 def _synthetic(request: SourceRequest, wanted: frozenset[str] | None) -> dict[str, Series]:
@@ -118,8 +128,8 @@ def _synthetic(request: SourceRequest, wanted: frozenset[str] | None) -> dict[st
     return dict(sorted(made.items()))
 
 
-def _file(request: SourceRequest) -> tuple[Path, str]:
-    """The file of a request, and its format."""
+def files_of(request: SourceRequest) -> list[tables.File]:
+    """The file of a request, or those of its folder by name, each with its format."""
     if "://" in request.location:
         raise SourceError(
             f"'{request.location}' is not a local file", "this version reads local files only: copy it beside the spec"
@@ -130,7 +140,11 @@ def _file(request: SourceRequest) -> tuple[Path, str]:
         )
     path = request.root / request.location
     if path.is_dir():
-        raise SourceError(f"'{request.location}' is a folder", "name one .csv or .parquet file")
+        return _listed(path, request)
+    if "*" in request.location:
+        raise SourceError(
+            f"'{request.location}' is a pattern", "name the folder: all of its .csv and .parquet files are read"
+        )
     if not path.is_file():
         beside = [p.name for p in path.parent.glob("*") if p.suffix in _FORMATS] if path.parent.is_dir() else []
         raise SourceError(
@@ -140,7 +154,37 @@ def _file(request: SourceRequest) -> tuple[Path, str]:
     kind = request.format or _FORMATS.get(path.suffix.lower())
     if kind not in ("csv", "parquet"):
         raise SourceError(f"'{request.location}' has no known format", "write format: csv or format: parquet")
-    return path, kind
+    return [tables.File(path, request.location, kind)]
+
+
+def _listed(folder: Path, request: SourceRequest) -> list[tables.File]:
+    """The .csv and .parquet files right in a folder; those of other kinds, and hidden ones, mean nothing."""
+    shown = request.location.rstrip("/")
+    found = [
+        tables.File(path, f"{shown}/{path.name}", _FORMATS[path.suffix.lower()])
+        for path in sorted(folder.iterdir())
+        if path.name[0] != "." and path.is_file() and path.suffix.lower() in _FORMATS
+    ]
+    if request.format is not None:
+        raise SourceError(
+            f"`format:` means nothing for the folder '{request.location}'",
+            "leave it out: files are read by their endings, .csv, .parquet and .pq",
+        )
+    if not found:
+        below = any(path.is_dir() for path in folder.iterdir())
+        raise SourceError(
+            f"the folder '{request.location}' has no .csv and no .parquet file",
+            "name the folder that they lie in: folders below it are not read" if below else "put the data there",
+        )
+    if request.key is None:
+        stems = [file.path.stem for file in found]
+        twice = [file for at, file in enumerate(found) if file.path.stem in stems[:at]]
+        if twice:
+            raise SourceError(
+                f"{twice[0].shown} is the second file of the series '{twice[0].path.stem}'",
+                "keep one of them, or name the column of series names with key:",
+            )
+    return found
 
 
 def _columns(request: SourceRequest) -> tables.Columns:

@@ -1,4 +1,4 @@
-"""Long tables, one row per series and time, from CSV and Parquet.
+"""Long tables, one row per series and time, from CSV and Parquet, one file or several that are one table together.
 
 In CSV every cell is read as text and typed here, so the ticker ``ON`` or ``000660`` is never a flag or a number.
 An empty cell, ``NaN``, ``NA``, ``null`` or ``.`` in a numeric column is a missing value. A stamp keeps the clock that
@@ -8,10 +8,10 @@ the file keeps: its zone says which clock that is and changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -48,8 +48,43 @@ class Columns:
         return self.price or self.returns or ""
 
 
-def read(path: Path, shown: str, kind: str, columns: Columns, wanted: frozenset[str] | None) -> dict[str, Rows]:
-    """The rows of a file by series name, sorted. ``shown`` is the file as the user wrote it, for messages."""
+class File(NamedTuple):
+    """One file of a table. ``shown`` is how the user would name it, for messages; ``kind`` is csv or parquet."""
+
+    path: Path
+    shown: str
+    kind: str
+
+
+class _Piece(NamedTuple):
+    """What a file has of one series, in the order of its rows."""
+
+    stamps: Dates
+    values: Floats
+    beside: dict[str, Floats]
+
+
+def read(files: Sequence[File], columns: Columns, wanted: frozenset[str] | None) -> dict[str, Rows]:
+    """The rows of all files by series name, sorted. Without a key each file is one series; with one, a series may be
+    spread over several, and of two rows at one time that of the earlier file counts."""
+    pieces: dict[str, list[_Piece]] = {}
+    for file in files:
+        if columns.key is not None or wanted is None or file.path.stem in wanted:
+            for name, piece in _pieces(file, columns):
+                if wanted is None or name in wanted:
+                    pieces.setdefault(name, []).append(piece)
+    build = from_prices if columns.price is not None else from_returns
+    found = {}
+    for name in sorted(pieces):
+        parts = pieces.pop(name)
+        beside = {role: np.concatenate([part.beside[role] for part in parts]) for role in columns.beside}
+        stamps, values = (np.concatenate([part[at] for part in parts]) for at in (0, 1))
+        found[name] = build(name, stamps, values, beside)
+    return found
+
+
+def _pieces(file: File, columns: Columns) -> Iterator[tuple[str, _Piece]]:
+    path, shown, kind = file
     named = (columns.key, columns.time, columns.value, *columns.beside.values())
     table = _table(path, shown, kind, [column for column in named if column is not None])
     groups = _by_series(table, path, shown, columns.key)
@@ -57,12 +92,8 @@ def read(path: Path, shown: str, kind: str, columns: Columns, wanted: frozenset[
     values = numbers(table[columns.value], shown, columns.value)
     beside = {role: numbers(table[column], shown, column) for role, column in columns.beside.items()}
     _check_beside(beside, columns.beside, shown)
-    build = from_prices if columns.price is not None else from_returns
-    return {
-        name: build(name, stamps[rows], values[rows], {role: column[rows] for role, column in beside.items()})
-        for name, rows in groups
-        if wanted is None or name in wanted
-    }
+    for name, rows in groups:
+        yield name, _Piece(stamps[rows], values[rows], {role: column[rows] for role, column in beside.items()})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,18 +104,23 @@ class Attributes:
     columns: Mapping[str, list[str]]
 
 
-def read_attributes(
-    path: Path, shown: str, kind: str, key: str | None, time: str, names: Iterable[str]
-) -> dict[str, Attributes]:
-    """Columns of a file as text by series name; rows without a value count too."""
+def read_attributes(files: Sequence[File], key: str | None, time: str, names: Iterable[str]) -> dict[str, Attributes]:
+    """Columns of all files as text by series name; rows without a value count too."""
     listed = list(names)
-    table = _table(path, shown, kind, [column for column in (key, time, *listed) if column is not None])
-    stamps = _stamps(table[time], shown, time)
-    texts = {name: _texts(table[name]) for name in listed}
+    parts: dict[str, list[tuple[Dates, dict[str, list[str]]]]] = {}
+    for path, shown, kind in files:
+        table = _table(path, shown, kind, [column for column in (key, time, *listed) if column is not None])
+        stamps = _stamps(table[time], shown, time)
+        texts = {name: _texts(table[name]) for name in listed}
+        for series, rows in _by_series(table, path, shown, key):
+            here = {name: [texts[name][row] for row in rows] for name in listed}
+            parts.setdefault(series, []).append((stamps[rows], here))
     found = {}
-    for series, rows in _by_series(table, path, shown, key):
-        ordered = rows[np.argsort(stamps[rows], kind="stable")]
-        found[series] = Attributes(stamps[ordered], {n: [texts[n][row] for row in ordered] for n in listed})
+    for series, pieces in sorted(parts.items()):
+        stamps = np.concatenate([of for of, _ in pieces])
+        order = np.argsort(stamps, kind="stable")
+        whole = {name: [text for _, texts in pieces for text in texts[name]] for name in listed}
+        found[series] = Attributes(stamps[order], {name: [whole[name][row] for row in order] for name in listed})
     return found
 
 
@@ -216,6 +252,17 @@ def _texts(column: pa.ChunkedArray) -> list[str]:
     return [text or "" for text in column.cast(pa.string()).to_pylist()]
 
 
+def _parsed(text: pa.ChunkedArray) -> Floats:
+    """Texts of numbers all at once, to the bit what ``float`` makes of each. Raises pyarrow.ArrowInvalid."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    trimmed = pc.utf8_trim_whitespace(text)
+    empty = pc.is_in(pc.utf8_lower(trimmed), value_set=pa.array(sorted(_EMPTY)))
+    known = pc.if_else(empty, pa.scalar(None, pa.string()), trimmed).cast(pa.float64())
+    return np.array(known.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
 def numbers(column: pa.ChunkedArray, shown: str, name: str) -> Floats:
     """The column as float64; missing values are NaN."""
     import pyarrow as pa
@@ -223,7 +270,12 @@ def numbers(column: pa.ChunkedArray, shown: str, name: str) -> Floats:
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
         return np.array(column.cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
-    texts = column.cast(pa.string()).to_pylist()
+    text = column.cast(pa.string())
+    try:
+        return _parsed(text)
+    except pa.ArrowInvalid:
+        # What Arrow does not read Python may ("+1", "1_000"), or it is told with its row.
+        texts = text.to_pylist()
     values = np.empty(len(texts))
     for row, text in enumerate(texts):
         try:

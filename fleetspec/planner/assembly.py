@@ -26,6 +26,8 @@ from fleetspec.planner.simulate import Replay, Segment, StageReplay
 from fleetspec.planner.terrain import NODE, Terrain
 
 METHOD = "free-length LP, whole-node MILP, replayed"
+WHOLE = "bound by whole nodes and jobs"
+"""What the method says where the second bound is the larger one."""
 CPU_PATTERN = "node"
 """What a worker line calls a node without a GPU."""
 
@@ -45,6 +47,8 @@ class Findings:
     suggestions: tuple[Suggestion, ...]
     barriers: Replay | None = None
     """Where stages may overlap, the best plan in which they do not."""
+    proved_usd: float = 0.0
+    """What no plan can be cheaper than, at least that of ``bound``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,9 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
     stages = _titled(land, stages, shares)
     spent, certain = _attribute(shares, costs)
     cost = replay.cost_usd if replay else 0.0
-    bound = min(found.bound.cost_usd, cost) if found.bound and replay else found.bound.cost_usd if found.bound else 0.0
+    bound = max(found.bound.cost_usd, found.proved_usd) if found.bound else 0.0
+    method = METHOD if found.bound is None or bound <= found.bound.cost_usd else f"{METHOD}, {WHOLE}"
+    bound = min(bound, cost) if replay else bound
     return Plan(
         fleet=header.fleet,
         run=header.run,
@@ -85,7 +91,7 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
         cost_usd=cost,
         bound_usd=bound,
         gap=cost / bound - 1 if bound > 0 and replay else 0.0,
-        method=METHOD,
+        method=method,
         rounds=found.rounds,
         models=header.models,
         jobs=sum(one.jobs for one in problem.classes),
@@ -348,8 +354,8 @@ def _assumptions(land: Terrain, shares: dict[int, list[Share]]) -> tuple[str, ..
     lines = [
         f"{problem.overhead_seconds} s before the first node boots: admission, Ray's head, image (cluster.startup)",
         "the cluster's head and the driver are not part of the cost",
-        f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler; "
-        "it boots again when a later stage needs it",
+        f"a node is given back {IDLE_SECONDS} s after its last job, as the manifests tell the autoscaler, and at once "
+        "when the run ends; it boots again when a later stage needs it",
         "jobs take their mean time, exp(spread^2 / 2) times their median; no time is set aside for slower nights but "
         "what schedule.on_time asks for",
     ]

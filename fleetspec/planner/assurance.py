@@ -39,6 +39,8 @@ class _Tried:
     scale: float
     share: float
     replay: Replay
+    barriers: Replay | None = None
+    """The same headroom where stages follow each other, if that was looked at."""
 
 
 def assured(problem: CapacityProblem, size: Callable[[CapacityProblem], Outcome], plain: Outcome) -> Outcome:
@@ -50,13 +52,14 @@ def assured(problem: CapacityProblem, size: Callable[[CapacityProblem], Outcome]
     assert asked is not None
     assert plain.replay is not None
     wanted = min(asked + math.sqrt(asked * (1 - asked) / TRIALS_TIGHTENING), 1.0)
-    first = _Tried(0.0, on_time(plain.land, plain.replay, TIGHTENED_ON[0]), plain.replay)
+    first = _Tried(0.0, on_time(plain.land, plain.replay, TIGHTENED_ON[0]), plain.replay, plain.barriers)
     if first.share >= wanted:
         return replace(plain, assurance=_said(problem, asked, first, first))
     held, closest, rounds = _search(problem, asked, wanted, size, plain, first)
     rounds += plain.rounds
     best = held or closest
-    made = replace(plain, replay=best.replay, rounds=rounds, assurance=_said(problem, asked, first, best))
+    said = _said(problem, asked, first, best)
+    made = replace(plain, replay=best.replay, barriers=best.barriers, rounds=rounds, assurance=said)
     if held is None:
         return replace(made, verdict="unsure", reason="on_time")
     if problem.budget_usd is not None and held.replay.cost_usd > problem.budget_usd + 1e-9:
@@ -103,7 +106,8 @@ def _tried(
         return None
     made = sized.replay
     real = replay(land, made.allocation, barriers=made.barriers, urgent=made.urgent)
-    return _Tried(scale, on_time(land, real, seed), real)
+    other = sized.barriers and replay(land, sized.barriers.allocation)
+    return _Tried(scale, on_time(land, real, seed), real, other)
 
 
 def on_time(land: Terrain, made: Replay, seed: int) -> float:

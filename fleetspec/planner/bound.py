@@ -64,7 +64,7 @@ def least(
     rows, length = LimitRows(), dict[int, int]()
     whole = sum(land.serial(s) for s in land.stages)
     for chain in land.order.chains(land.least):
-        _Phases(land, program, share, land.order.windows(chain), len(chain) + 1, limits).build(hours, end, length, rows)
+        Phases(land, program, share, land.order.windows(chain), len(chain) + 1, limits).build(hours, end, length, rows)
     if time is not None:
         row = program.at_most([(end, 1.0)], min(time, whole) / u)
         rows.deadline = [row] if time < whole else []
@@ -98,7 +98,7 @@ def least(
 
 
 @dataclass(eq=False)
-class _Phases:
+class Phases:
     """The part of the program that one row of milestones makes. ``windows`` by class, ``count`` phases."""
 
     land: Terrain
@@ -108,8 +108,9 @@ class _Phases:
     count: int
     caps: Sequence[int]
 
-    def build(self, hours: Hours, end: int, length: dict[int, int], rows: LimitRows) -> None:
-        """Add it. ``length`` gets the columns of its phases, numbered on; ``rows`` those in which limits stand."""
+    def build(self, hours: Hours, end: int, length: dict[int, int], rows: LimitRows) -> dict[tuple[int, str, int], int]:
+        """Add it; columns of node-time by (pool, pattern, phase). ``length`` gets the columns of its phases, numbered
+        on; ``rows`` those in which limits stand."""
         land, program = self.land, self.program
         numbers = range(len(length), len(length) + self.count)
         phase = [program.column() for _ in numbers]
@@ -133,6 +134,7 @@ class _Phases:
             there = [(phase[p], -1.0 / scale) for p in range(low, high + 1)]
             program.at_most([*((c, f / scale) for c, f in terms), *there], 0.0)
         self._room(mine)
+        return mine
 
     def _room(self, mine: dict[tuple[int, str, int], int]) -> None:
         """Slots, cores and memory of each kind in each phase."""

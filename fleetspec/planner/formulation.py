@@ -40,7 +40,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from fleetspec.planner.marginal import LimitRows, Marginal
@@ -175,14 +175,15 @@ def boots_of(
     caps: Sequence[int],
     time: float | None,
     rows: LimitRows,
+    whole: bool = False,
 ) -> dict[int, int]:
-    """Columns N_k with what the fluid answer knows of boots."""
+    """Columns N_k with what the fluid answer knows of boots; integers if they are to be ``whole``."""
     booted = {}
     for k, pool in enumerate(land.pools):
         mine = [[column for kind, _, column in here if land.kinds[kind].pool == k] for here in share]
         if not any(mine):
             continue
-        booted[k] = program.column(high=float(caps[k]))
+        booted[k] = program.column(high=float(caps[k]), integer=whole)
         for columns in mine:
             program.at_most([*((column, 1.0) for column in columns), (booted[k], -1.0)] if columns else [], 0.0)
         if time is not None:
@@ -212,16 +213,17 @@ class Allocation:
     shares: dict[tuple[int, int], float]
     """By (class, kind)."""
     status: str
-    cost_usd: float = 0.0
-    """On paper: node-time, boots and idle time, without what whole jobs in whole lanes take longer."""
+    work: dict[tuple[int, str, int], float] = field(default_factory=dict)
+    """Node-seconds of work by (pool, pattern, stage), a lane's time rounded to whole jobs where these are long."""
 
 
 def whole_nodes(
-    land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]] | None
+    land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]] | None, lanes: bool = True
 ) -> Allocation | None:
     """Cheapest whole nodes for given stage lengths (seconds); None where none was found.
 
-    ``patterns`` restricts GPU nodes to these; None allows all.
+    ``patterns`` restricts GPU nodes to these; None allows all. Without ``lanes`` jobs count as they are, as if lanes
+    need not hold whole ones.
     """
     program, u = Program(), land.unit
     p = even_prices(land)
@@ -257,7 +259,7 @@ def whole_nodes(
             (hours[kind.pool, name, s], -float(count)) for name, count in kind.count if (kind.pool, name, s) in hours
         ]
 
-    _room(land, program, share, supply, lengths)
+    _room(land, program, share, supply, lengths if lanes else None)
     for row, one in enumerate(land.classes):
         for index, _, column in share[row]:
             kind = land.kinds[index]
@@ -268,7 +270,7 @@ def whole_nodes(
             ]
             program.at_most([(column, 1.0), *there], 0.0)
     answer = program.solve()
-    return _allocation(answer, lengths, nodes, share, money * u / 3600) if answer.found else None
+    return _allocation(answer, lengths, nodes, hours, share, u) if answer.found else None
 
 
 def _peaks(
@@ -306,8 +308,9 @@ def _allocation(
     answer: Answer,
     lengths: dict[int, float],
     nodes: dict[tuple[int, str, int], int],
+    hours: dict[tuple[int, str, int], int],
     share: Shares,
-    worth: float,
+    unit: float,
 ) -> Allocation:
     v = answer.values
     return Allocation(
@@ -315,7 +318,7 @@ def _allocation(
         nodes={key: round(v[column]) for key, column in nodes.items() if round(v[column])},
         shares={(row, kind): v[c] for row, here in enumerate(share) for kind, _, c in here if v[c] > CRUMB},
         status=answer.status,
-        cost_usd=answer.objective * worth,
+        work={key: v[column] * unit for key, column in hours.items() if v[column] > 0},
     )
 
 

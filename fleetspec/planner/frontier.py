@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from fleetspec.planner.planning import solve
+from fleetspec.planner.whole_bound import proved_usd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +34,7 @@ class Point:
     asked: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Tried:
     deadline: float
     bound: float
@@ -61,7 +63,7 @@ def frontier(
         progress(number, len(deadlines))
         found = solve(replace(free, deadline_seconds=math.floor(deadline)))
         held = found.replay if found.verdict == "feasible" else None
-        bound = found.bound.cost_usd if found.bound is not None else math.inf
+        bound = proved_usd(found.land, found.bound.cost_usd, found.replay) if found.bound is not None else math.inf
         tried.append(_Tried(deadline, bound, found.land, held))
     progress(len(deadlines), len(deadlines))
     return tuple(_points(tried, problem))
@@ -83,6 +85,9 @@ def _deadlines(first: float, last: float, asked: float, points: int) -> list[flo
 
 def _points(tried: list[_Tried], problem: CapacityProblem) -> list[Point]:
     found: list[Point] = []
+    # What holds for a later deadline holds for an earlier one, too.
+    for earlier, later in reversed(list(pairwise(tried))):
+        earlier.bound = max(earlier.bound, later.bound)
     best: Replay | None = None
     nodes: tuple[tuple[str, int], ...] = ()
     for one in tried:

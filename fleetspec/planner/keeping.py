@@ -9,7 +9,6 @@ there is room. The value of a line is that of one of its models times its foreca
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
@@ -29,7 +28,6 @@ LOOKED = 150
 PLANNED = 6
 """Real plans made of these."""
 FORECAST = "forecast"
-_MARK = re.compile("[~#]")
 """What a variant or a rung begins with, behind the name of its group."""
 
 
@@ -96,7 +94,7 @@ def selected(problem: CapacityProblem, plan: Plan) -> CapacityProblem:
 def lines_of(problem: CapacityProblem) -> tuple[Line, ...]:
     """The lines of a problem that have jobs, in the order of their classes."""
     classes = [one for one in problem.classes if one.jobs or one.shared]
-    names = {one.name: line_of(one.name) for one in classes}
+    names = {one.name: _line(one) for one in classes}
     waits: dict[str, set[str]] = {line: set() for line in names.values()}
     for one in classes:
         # What has its results from another line has none without it: they would have to be made anew.
@@ -113,17 +111,13 @@ def lines_of(problem: CapacityProblem) -> tuple[Line, ...]:
     return tuple(found)
 
 
+def _line(one: DemandClass) -> str:
+    """All variants of a group and all rungs of its searches are one line: nothing less of a family can be left out."""
+    return f"{one.name.partition('/')[0]}/{one.group}/{one.family}"
+
+
 def _results(one: DemandClass) -> int:
     return one.jobs + sum(count for _, count in one.shared)
-
-
-def line_of(klass: str) -> str:
-    """universe/group/family of the name of a class, universe/group/family/task.
-
-    All variants of a group and all rungs of its searches are one line: a spec cannot leave out less of a family.
-    """
-    universe, group, family, _ = klass.split("/")
-    return f"{universe}/{_MARK.split(group)[0]}/{family}"
 
 
 def _closure(name: str, waits: dict[str, set[str]]) -> frozenset[str]:
@@ -164,7 +158,7 @@ def _sets(lines: dict[str, Line]) -> Iterator[tuple[float, frozenset[str]]]:
 
 def without(problem: CapacityProblem, gone: frozenset[str]) -> CapacityProblem:
     """The problem without the jobs of some lines."""
-    classes = tuple(replace(one, jobs=0) if line_of(one.name) in gone else one for one in problem.classes)
+    classes = tuple(replace(one, jobs=0) if _line(one) in gone else one for one in problem.classes)
     return replace(problem, classes=classes)
 
 

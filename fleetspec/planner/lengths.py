@@ -40,9 +40,9 @@ def vectors(land: Terrain, fluid: Fluid, time: float, count: int) -> list[dict[i
     prices = even_prices(land)
     labels = [Label(0.0, 0.0, (), (0,) * len(land.pools))]
     for s in land.stages:
-        options = _options(land, fluid, s)
+        listed = options(land, fluid, s)
         grown: list[Label] = []
-        for length in options:
+        for length in listed:
             reached = []
             for label in labels:
                 if label.seconds + length > time * (1 + 1e-9):
@@ -78,7 +78,7 @@ def _work(land: Terrain, fluid: Fluid, stage: int) -> dict[int, float]:
     return {k: seconds for k, seconds in work.items() if seconds > EMPTY * total}
 
 
-def _options(land: Terrain, fluid: Fluid, stage: int) -> list[float]:
+def options(land: Terrain, fluid: Fluid, stage: int) -> list[float]:
     """Lengths worth a look: m nodes' worth of work, rounded up to whole jobs in a row where there are few, and with
     room for one more, because lanes do not all end together."""
     found = {fluid.lengths[stage] + boot_of(land, fluid, stage)}

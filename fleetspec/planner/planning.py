@@ -1,6 +1,7 @@
 """CapacityProblem → Plan: bound, lengths, whole nodes, replay; and again, tighter, when the replay is late.
 
-1. The free-length program gives a lower bound on cost, or proves that nothing holds.
+1. The free-length program gives a lower bound on cost, or proves that nothing holds; a small fleet that costs more gets
+   a second one, of whole nodes and jobs (:mod:`whole_bound`), once it is planned.
 2. Lengths are chosen (:mod:`lengths`), whole nodes are bought for them (:mod:`formulation`), and the result is
    replayed with whole jobs (:mod:`simulate`). The cheapest replay in time is the plan.
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
@@ -29,6 +30,7 @@ from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
 from fleetspec.planner.lengths import CLOSE, boot_of, vectors
+from fleetspec.planner.loose import loosened
 from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
@@ -38,6 +40,7 @@ from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.planner.whole_bound import proved_usd
 
 ROUNDS = 4
 CANDIDATES = 3
@@ -105,7 +108,14 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
         outcome.land,
         header,
         Findings(
-            outcome.verdict, outcome.bound, outcome.replay, outcome.rounds, binding, suggestions, outcome.barriers
+            outcome.verdict,
+            outcome.bound,
+            outcome.replay,
+            outcome.rounds,
+            binding,
+            suggestions,
+            outcome.barriers,
+            proved_usd(outcome.land, outcome.bound.cost_usd, outcome.replay) if outcome.bound is not None else 0.0,
         ),
     )
 
@@ -175,6 +185,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     if best is None or best.end > problem.deadline_seconds:
         best, late = _faster(best, _fastest(land)), True
     if best is not None and not first and not rough:
+        if not late:
+            best = loosened(land, best, bound.cost_usd, lambda lengths, patterns: _loose(land, lengths, patterns))
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
@@ -254,8 +266,27 @@ def _lengthened(land: Terrain, fluid: Fluid, time: float, first: bool) -> list[R
 
 def _replayed(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> list[Replay]:
     """The replay of whole nodes for these lengths, of few patterns if possible; [] where there are none."""
-    allocation = whole_nodes(land, lengths, patterns) or whole_nodes(land, lengths, None)
-    return [] if allocation is None else [replay(land, allocation)]
+    found = _replay_of(land.timeless, tuple(lengths.items()), patterns)
+    return [] if found is None else [found]
+
+
+def _loose(land: Terrain, lengths: dict[int, float], patterns: frozenset[tuple[int, str]]) -> Replay | None:
+    return _replay_of(land.timeless, tuple(lengths.items()), patterns, lanes=False)
+
+
+@lru_cache(maxsize=64)
+def _replay_of(
+    timeless: CapacityProblem,
+    lengths: tuple[tuple[int, float], ...],
+    patterns: frozenset[tuple[int, str]],
+    lanes: bool = True,
+) -> Replay | None:
+    """Neither whole nodes for given lengths nor their replay depend on the deadline: rounds and rungs share them."""
+    land = survey(timeless)
+    allocation = whole_nodes(land, dict(lengths), patterns, lanes)
+    if allocation is None and lanes:
+        allocation = whole_nodes(land, dict(lengths), None)
+    return None if allocation is None else replay(land, allocation)
 
 
 def _holds(land: Terrain, found: list[Replay]) -> bool:

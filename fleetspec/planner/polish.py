@@ -34,14 +34,15 @@ Nodes = dict[tuple[int, str, int], int]
 Shares = dict[tuple[int, int], float]
 
 
-def polished(land: Terrain, start: Replay, bound_usd: float) -> Replay:
-    """The best of a plan and of what small changes make of it: in time before late, then cheap."""
+def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> Replay:
+    """The best of a plan and of what small changes make of it: in time before late, then cheap. ``least`` is how many
+    are tried of ever so many classes."""
     best, tried = start, 0
-    tries = min(TRIES, WORK // len(land.classes))
+    tries = max(min(TRIES, WORK // len(land.classes)), least)
     better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH)) or _dear(land, start)
     while better:
         better = False
-        for one in _neighbours(land, best.allocation):
+        for one in _neighbours(land, best.allocation, late=best.end > land.problem.deadline_seconds):
             if tried == tries:
                 return best
             tried += 1
@@ -65,18 +66,19 @@ def _score(land: Terrain, one: Replay, less: float = 0.0) -> tuple[float, float]
     return late * (1 - less), one.cost_usd * (1 - less)
 
 
-def _neighbours(land: Terrain, now: Allocation) -> Iterator[Allocation]:
-    yield from _counts(land, now)
+def _neighbours(land: Terrain, now: Allocation, late: bool) -> Iterator[Allocation]:
+    yield from _counts(land, now, late)
     yield from _moves(land, now)
     yield from _layouts(land, now)
     yield from _emptied(land, now)
 
 
-def _counts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
-    """A node less or more of each group: in all stages, then in each, the dearest pools first."""
+def _counts(land: Terrain, now: Allocation, late: bool) -> Iterator[Allocation]:
+    """A node less of each group, the dearest pools first, or more: in all stages, then in each. What is late is first
+    given more, the cheapest pools first."""
     groups = sorted({key[:2] for key in now.nodes}, key=lambda key: (-land.pools[key[0]].usd_per_hour, key))
-    for step in (-1, 1):
-        for group in groups:
+    for step, listed in [(1, groups[::-1]), (-1, groups)] if late else [(-1, groups), (1, groups)]:
+        for group in listed:
             stages = [key for key in now.nodes if key[:2] == group]
             for keys in [stages, *([key] for key in stages if len(stages) > 1)]:
                 nodes = now.nodes | {key: now.nodes[key] + step for key in keys}

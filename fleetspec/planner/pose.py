@@ -180,7 +180,7 @@ def _demand(
     the classes it reads from."""
     profile = setting.family.profile
     # Evaluation compares stored forecasts with returns: no family's GPU has a part in it.
-    gpu = "never" if klass.task is Task.EVALUATE else profile.gpu
+    gpu = "never" if klass.task is Task.EVALUATE else setting.gpu or profile.gpu
     gpu_memory = setting.gpu_memory_mib if setting.gpu_memory_mib is not None else profile.gpu_memory_mib
     needs = (profile.cores, profile.memory_mib, gpu_memory)
     placements: list[Placement] = []
@@ -311,7 +311,10 @@ def _largest(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
 def _way_out(one: DemandClass, pools: tuple[CapacityPool, ...]) -> str:
     if one.gpu == "required":
         if not any(pool.gpu for pool in pools):
-            return "add a pool with a GPU: gpu-h100: {offer: gcp/a3-highgpu-1g, mig: auto, max: 2}"
+            return (
+                "add a pool with a GPU: gpu-h100: {offer: gcp/a3-highgpu-1g, mig: auto, max: 2}; or write "
+                f"gpu: optional in models.{one.group}, to run on CPUs"
+            )
         return f"add a pool with larger GPUs or nodes, or lower gpu_memory of models.{one.group} if it is set too high"
     if not any(pool.gpu is None for pool in pools):
         return "add a pool without GPUs: cpu: {offer: gcp/n2-standard-32, max: 4}"

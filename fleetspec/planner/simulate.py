@@ -296,8 +296,11 @@ class _Cores:
 def whole_jobs(land: Terrain, allocation: Allocation) -> dict[int, dict[tuple[int, int], int]]:
     """Jobs by stage and (class, kind): shares rounded so that every job is somewhere, largest remainder first."""
     result: dict[int, dict[tuple[int, int], int]] = {s: {} for s in land.stages}
+    by_row: dict[int, list[tuple[int, float]]] = {}
+    for (row, kind), share in sorted(allocation.shares.items()):
+        by_row.setdefault(row, []).append((kind, share))
     for row, one in enumerate(land.classes):
-        shares = sorted((kind, share) for (r, kind), share in allocation.shares.items() if r == row)
+        shares = by_row.get(row, [])
         total = sum(share for _, share in shares)
         exact = [one.jobs * share / total for _, share in shares]
         counts = [math.floor(x + 1e-9) for x in exact]

@@ -6,7 +6,7 @@ never on seconds, make the same program give the same answer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -20,7 +20,9 @@ Terms = Sequence[tuple[int, float]]
 NODE_LIMIT = 2000
 """Branch-and-bound nodes of one program; the best answer found by then is taken, with its bound."""
 MIP_GAP = 1e-3
-_OPTIONS = {"threads": 1, "random_seed": 0, "mip_rel_gap": MIP_GAP, "mip_max_nodes": NODE_LIMIT}
+_OPTIONS: dict[str, float | int] = {"threads": 1, "random_seed": 0, "mip_rel_gap": MIP_GAP, "mip_max_nodes": NODE_LIMIT}
+_NONE = (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible)
+"""No cost is negative, so no program is unbounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +86,31 @@ class Program:
         self.problem += pulp.LpConstraint(expression, sense, f"r{index}", right)
         return index
 
+    def _run(self, options: Mapping[str, float | int]) -> Any:
+        """HiGHS when it is done."""
+        self.problem.setObjective(pulp.LpAffineExpression([(self.columns[i], cost) for i, cost in self.costs]))
+        self.problem.solve(_Quiet(options))
+        return self.problem.solverModel
+
+    def least(self, nodes: int) -> float:
+        """What no solution of a program with integers and no cost below zero is below, proven within so many nodes of
+        branch and bound; inf where there is none. Nothing is done to find a solution."""
+        highs = self._run(_OPTIONS | {"mip_max_nodes": nodes, "mip_heuristic_effort": 0.0})
+        if highs.getModelStatus() in _NONE:
+            return float("inf")
+        # Cut short before the first program is solved, it has proven -inf.
+        return max(float(highs.getInfo().mip_dual_bound), 0.0)
+
     def solve(self) -> Answer:
         """Minimise. The status is read from HiGHS itself: PuLP calls an answer cut short optimal."""
-        self.problem.setObjective(pulp.LpAffineExpression([(self.columns[i], cost) for i, cost in self.costs]))
         if not self.columns:
             return Answer("optimal", 0.0, 0.0, ())
-        self.problem.solve(_Quiet(msg=False))
-        highs = self.problem.solverModel
+        highs = self._run(_OPTIONS)
         status, info = highs.getModelStatus(), highs.getInfo()
         has_answer = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
         if status == highspy.HighsModelStatus.kOptimal:
             verdict: Status = "optimal"
-        elif status in (highspy.HighsModelStatus.kInfeasible, highspy.HighsModelStatus.kUnboundedOrInfeasible):
+        elif status in _NONE:
             verdict = "infeasible"
         elif has_answer and self.integers:
             verdict = "feasible"
@@ -130,9 +145,13 @@ class _Silent(highspy.Highs):  # type: ignore[misc]
 class _Quiet(pulp.HiGHS):  # type: ignore[misc]
     """HiGHS in memory, deterministic. PuLP's own reading of the result has no name for a node limit and fails on it."""
 
+    def __init__(self, options: Mapping[str, float | int]) -> None:
+        super().__init__(msg=False)
+        self.given = options
+
     def createAndConfigureSolver(self, lp: Any) -> None:  # noqa: N802
         lp.solverModel = _Silent()
-        for option, value in _OPTIONS.items():
+        for option, value in self.given.items():
             lp.solverModel.setOptionValue(option, value)
 
     def findSolutionValues(self, lp: Any) -> tuple[int, int]:  # noqa: N802

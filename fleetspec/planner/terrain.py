@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from fleetspec.planner.precedence import Precedence, precedence
@@ -91,6 +91,11 @@ class Terrain:
     def time(self) -> float:
         """Seconds for all stages: D - overhead."""
         return float(self.problem.deadline_seconds - self.problem.overhead_seconds)
+
+    @cached_property
+    def timeless(self) -> CapacityProblem:
+        """The problem without its limits on time and money: what given nodes do does not depend on these."""
+        return replace(self.problem, deadline_seconds=0, budget_usd=None, on_time=None, objective="cost")
 
     def serial(self, stage: int) -> float:
         """Seconds after which a stage is over even on a single lane: no length above it is of use."""

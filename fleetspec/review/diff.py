@@ -73,6 +73,7 @@ class PlanSide:
     left_out: int
     """Models that the plan does without, to keep what is worth most."""
     nodes: tuple[tuple[str, int], ...]
+    budget_usd: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,4 +262,5 @@ def _side(plan: Plan) -> PlanSide:
         plan.deadline_seconds - plan.end_seconds,
         sum(one.models for one in plan.left_out),
         tuple((pool.pool, pool.peak_nodes) for pool in plan.pools),
+        plan.budget_usd,
     )

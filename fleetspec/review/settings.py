@@ -129,7 +129,7 @@ def class_of(route: Route, idle: frozenset[Route] = frozenset()) -> str:
     top, last = route[0], route[-1]
     if top in _METADATA or route[:2] in idle or route == ("quality", "max_quarantined"):
         return "metadata"
-    if top in _CAPACITY or route == ("backtest", "within") or (top == "models" and last == "gpu_memory"):
+    if top in _CAPACITY or route == ("backtest", "within") or (top == "models" and last in ("gpu", "gpu_memory")):
         return "capacity"
     if top == "data" and len(route) > 2 and route[2] == "options":
         return "metadata"

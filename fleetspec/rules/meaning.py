@@ -207,7 +207,7 @@ EXCEPTIONS = Rule(
 )
 NEVER_ON_GPU = Rule(
     "FS227",
-    "`gpu_memory` for a family that never uses a GPU",
+    "`gpu` or `gpu_memory` for a family that never uses a GPU",
     "It would change nothing and look as if it did.",
     bad="models: {linear: {gpu_memory: 2Gi}}",
     good="models:\n"

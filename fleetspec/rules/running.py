@@ -118,7 +118,8 @@ GATE_HOLDS = Rule(
     "FS530",
     "a gate holds a group's forecasts",
     "What a group publishes counts only while its backtest passes the gate. Until it does, the last edition stays, "
-    "with its age; the exit code is 4.",
+    "with its age; the exit code is 4. A backtest with a larger share of its models quarantined than "
+    "`quality.max_quarantined` does not count.",
     bad="gates: [{models: var, test: kupiec, fdr: 5%}]    # and no backtest has run",
     good="fleetspec apply fleet.yaml --run backtest && fleetspec apply fleet.yaml",
 )

@@ -15,7 +15,6 @@ import numpy as np
 
 from fleetspec.compiler.check_schedule import FAR_HORIZONS, SEARCH
 from fleetspec.compiler.jobgraph import NONE, Task
-from fleetspec.planner.keeping import line_of
 from fleetspec.runtime.bundles import seconds_by_class
 from fleetspec.runtime.ledger import State
 
@@ -142,7 +141,7 @@ def left_by_run(ledger: Ledger, record: Mapping[str, Any]) -> list[tuple[str, Ma
 def _of_line(ledger: Ledger, name: str) -> Mask:
     """First jobs (jobs,) of a line (universe/group/family) that are missing."""
     graph = ledger.graph
-    codes = [code for code, klass in enumerate(graph.classes) if line_of(klass.name) == name]
+    codes = [code for code, klass in enumerate(graph.classes) if klass.line == name]
     found: Mask = np.isin(graph.klass, codes) & (ledger.state == State.MISSING)
     found &= ledger.first == np.arange(len(graph))
     return found

@@ -191,9 +191,8 @@ class _Run:
             return summary
         why_not = None
         if summary.quarantined_share > summary.max_quarantined:
-            why_not = (
-                f"{Share(summary.quarantined_share)} of the fleet's models are quarantined: the night does not count"
-            )
+            share = Share.rounded(summary.quarantined_share)
+            why_not = f"{share} of the fleet's models are quarantined: the night does not count"
         work = self._workload()
         return replace(
             summary,

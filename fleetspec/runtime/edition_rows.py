@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from fleetspec.compiler.jobgraph import Task
+from fleetspec.panel.series import days_of
 from fleetspec.runtime.carrying import Earlier
 from fleetspec.runtime.editions import CARRIED, CURRENT, EDITION, HELD
 from fleetspec.runtime.gating import sessions_since
@@ -80,20 +81,26 @@ class Tonight:
         bar = BarSize.parse(setting.bar) if setting.bar else self.spec.universes[universe].bar
         return math.ceil(bar.sessions * setting.every) - 1 + (_RAGGED if bar.sessions > 1 else 0)
 
-    def known(self, universe: str, origin: np.datetime64) -> datetime:
-        """When the bar that ended at ``origin`` was known, in UTC."""
+    def intraday(self, models: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) whether each of ``models`` counts in bars shorter than a session."""
+        every = self.graph.models
+        own = [self.spec.universes[name].bar for name in every.universes]
+        asked = [None if setting.bar is None else BarSize.parse(setting.bar) for setting in every.settings]
+        pairs = zip(every.setting[models].tolist(), every.universe[models].tolist(), strict=True)
+        return np.array([(asked[of] or own[where]).intraday for of, where in pairs], dtype=bool)
+
+    def known(self, universe: str, day: date) -> datetime:
+        """When bars of a day were known, in UTC."""
         declared = self.spec.universes[universe]
-        source, day = self.spec.data[declared.data], _day(origin)
-        if source.available is None and declared.bar.intraday and source.lag is None:
-            return _moment(origin)
+        source = self.spec.data[declared.data]
         lag = 0 if source.lag is None else source.lag.count
         session = sessions_before(declared.calendar, day, -lag)
         when = source.available or _CLOSE
         return next(iter(moments(declared.calendar, when, session, 1).values()))
 
-    def age(self, universe: str, origin: np.datetime64) -> int:
-        """Sessions of its universe after an origin up to tonight's."""
-        return sessions_since(self.spec.universes[universe].calendar, _day(origin), self.graph.session)
+    def age(self, universe: str, day: date) -> int:
+        """Sessions of its universe after a day up to tonight's."""
+        return sessions_since(self.spec.universes[universe].calendar, day, self.graph.session)
 
 
 def stored_rows(tonight: Tonight, mask: NDArray[np.bool_]) -> pa.Table:
@@ -128,10 +135,12 @@ def carried_rows(tonight: Tonight, model: int, forecasts: Forecasts, earlier: Ea
     return _with_facts(tonight, np.full(n, model), rows, CARRIED, earlier)
 
 
-def held_rows(tonight: Tonight, before: pa.Table, reasons: Mapping[str, str]) -> pa.Table:
-    """Rows of an earlier edition as they stand tonight: held, each of an address in ``reasons`` with its reason."""
+def held_rows(tonight: Tonight, before: pa.Table, reasons: Mapping[str, str], at: Mapping[str, int]) -> pa.Table:
+    """Rows of an earlier edition as they stand tonight: held, each of an address in ``reasons`` with its reason.
+    ``at`` are tonight's models by address."""
     rows = before.filter(pc.is_in(before["address"], value_set=pa.array(list(reasons), pa.string())))
-    ages = _by_day(rows["universe"], rows["origin"].to_numpy(), tonight.age)
+    codes = np.array([at[address] for address in rows["address"].to_pylist()], dtype=np.int64)
+    ages = _by_day(rows["universe"], _days(tonight, codes, rows["origin"].to_numpy()), tonight.age)
     return (
         rows.set_column(*_at("age"), pa.array(ages, pa.int32()))
         .set_column(*_at("state"), pa.array([HELD] * len(rows), pa.string()))
@@ -150,7 +159,8 @@ def _with_facts(
         facts = [(digest, earlier.fit, earlier.fitted_to) for digest, _, _ in facts]
     patience = tonight.patience(unique)[inverse]
     origins = rows["origin"].cast(pa.timestamp("s")).to_numpy()
-    ages = np.array(_by_day(rows["universe"], origins, tonight.age), dtype=np.int64)
+    days = _days(tonight, codes, origins)
+    ages = np.array(_by_day(rows["universe"], days, tonight.age), dtype=np.int64)
     stale, session = ages > patience, tonight.graph.session
     reason = None if state == CURRENT else f"made with parameters of {_fitted(earlier)}"
     pick = pa.array(inverse)
@@ -158,23 +168,23 @@ def _with_facts(
         **{name: rows[name] for name in (*EDITION.names[:9], "other")},
         "origin": pa.array(origins, pa.timestamp("s")),
         "session": pa.array([session] * len(rows), pa.date32()),
-        "known": pa.array(_by_day(rows["universe"], origins, tonight.known), pa.timestamp("s", tz="UTC")),
+        "known": pa.array(_by_day(rows["universe"], days, tonight.known), pa.timestamp("s", tz="UTC")),
         "age": pa.array(ages, pa.int32()),
         "model": pa.array([fact[0] for fact in facts], pa.string()).take(pick),
         "fit": pa.array([fact[1] for fact in facts], pa.string()).take(pick),
         "fitted_to": pa.array([fact[2] for fact in facts], pa.timestamp("s")).take(pick),
         "state": pa.array(np.where(stale, HELD, state).tolist(), pa.string()),
-        "reason": pa.array(_reasons(stale, origins, session, reason), pa.string()),
+        "reason": pa.array(_reasons(stale, days, session, reason), pa.string()),
     }
     return pa.table(columns).select(EDITION.names).cast(EDITION)
 
 
 def _reasons(
-    stale: NDArray[np.bool_], origins: NDArray[np.datetime64], session: date, reason: str | None
+    stale: NDArray[np.bool_], days: NDArray[np.datetime64], session: date, reason: str | None
 ) -> list[str | None]:
     found = [reason] * len(stale)
     for row in np.flatnonzero(stale).tolist():
-        found[row] = f"no bar of {session}: the last is of {_day(origins[row])}"
+        found[row] = f"no bar of {session}: the last is of {_day(days[row])}"
     return found
 
 
@@ -182,16 +192,23 @@ def _fitted(earlier: Earlier | None) -> str:
     return "an earlier night of its members" if earlier is None else f"a fit up to {_day(earlier.fitted_to)}"
 
 
-def _by_day(universes: pa.ChunkedArray, origins: NDArray[np.datetime64], of: Any) -> list[Any]:
-    """A function of universe and origin for every row, called once for each pair."""
-    if not len(origins):
+def _days(tonight: Tonight, codes: NDArray[np.int64], origins: NDArray[np.datetime64]) -> NDArray[np.datetime64]:
+    """(n,) the days that origins of models are of."""
+    unique, inverse = np.unique(codes, return_inverse=True)
+    within = tonight.intraday(unique)[inverse]
+    return np.where(within, days_of(origins, intraday=True), days_of(origins, intraday=False))
+
+
+def _by_day(universes: pa.ChunkedArray, of_rows: NDArray[np.datetime64], of: Any) -> list[Any]:
+    """A function of universe and day for every row, called once for each pair."""
+    if not len(of_rows):
         return []
     names = pc.dictionary_encode(universes).combine_chunks()
-    days, which = np.unique(origins, return_inverse=True)
+    days, which = np.unique(of_rows, return_inverse=True)
     pairs = names.indices.to_numpy().astype(np.int64) * len(days) + which
     unique, inverse = np.unique(pairs, return_inverse=True)
     known = names.dictionary.to_pylist()
-    found = [of(known[pair // len(days)], days[pair % len(days)]) for pair in unique.tolist()]
+    found = [of(known[pair // len(days)], _day(days[pair % len(days)])) for pair in unique.tolist()]
     return [found[code] for code in inverse.tolist()]
 
 
@@ -202,8 +219,3 @@ def _at(name: str) -> tuple[int, pa.Field]:
 def _day(stamp: np.datetime64) -> date:
     day: date = stamp.astype("datetime64[D]").item()
     return day
-
-
-def _moment(stamp: np.datetime64) -> datetime:
-    moment: datetime = stamp.astype("datetime64[s]").item()
-    return moment.replace(tzinfo=UTC)

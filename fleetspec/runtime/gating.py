@@ -101,7 +101,7 @@ def _verdict(spec: FleetSpec, graph: JobGraph, gate: Gate, group: str, scores: p
         return Verdict(group, gate.test, reason, gate.on_fail == "hold", tested, rejected)
 
     if scores is None:
-        return failed("no backtest has run")
+        return failed("no backtest has run that counts")
     made = date.fromisoformat((scores.schema.metadata or {})[b"session"].decode())
     if gate.max_age is not None:
         age = sessions_since(spec.schedule.calendar, made, graph.session)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fleetspec.compiler.lock import cadences, panel_key, source_request
+from fleetspec.compiler.lock import cadences, calendar_of, panel_key, source_request
 from fleetspec.diagnostics import ExitCode, Report, reject
 from fleetspec.family import SeriesWindow
 from fleetspec.panel.quality import verdict
@@ -117,15 +117,17 @@ def load_blocks(spec: FleetSpec, lock: Lock, root: Path, universes: Iterable[str
     Bars after the locked ones are not used, only counted. Raises FS505 when a source cannot be read and FS501
     (exit 5) when locked bars changed or are gone.
     """
-    needed: dict[tuple[str, str], tuple[str, set[str]]] = {}
+    needed: dict[tuple[str, str], set[str]] = {}
     for universe in universes:
         of = spec.universes[universe]
         for bar in cadences(spec, universe):
-            needed.setdefault((of.data, bar), (of.calendar, set()))[1].update(lock.universes[universe])
+            needed.setdefault((of.data, bar), set()).update(lock.universes[universe])
     blocks, grown = {}, {}
     changed: list[str] = []
-    for (source, bar), (calendar, members) in sorted(needed.items()):
+    for (source, bar), members in sorted(needed.items()):
         names, key = sorted(members), panel_key(source, bar)
+        # Universes of several markets may share a source, and a run may be of some of them only: the lock's calendar.
+        calendar = calendar_of(spec, source, bar)
         try:
             found = load(source_request(spec.data[source], root, BarSize.parse(bar), calendar), names)
         except SourceError as error:

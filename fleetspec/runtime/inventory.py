@@ -209,7 +209,8 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, datetime):
-        return stamp_text(np.datetime64(value, "s"))
+        # Moments with a zone are in UTC; numpy knows none and would say so.
+        return stamp_text(np.datetime64(value.replace(tzinfo=None), "s"))
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, float) and not math.isfinite(value):

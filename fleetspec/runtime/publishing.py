@@ -48,6 +48,7 @@ _REJECTED = (
     "`fleetspec results SPEC --run backtest` shows the tests: mend the models or leave them out, and run the backtest "
     "again; on_fail: warn publishes all the same"
 )
+_NOT_RUN = "run it: `fleetspec apply SPEC --run backtest`; one with more quarantined than max_quarantined is not one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class Publication:
                 report.add(
                     running.GATE_HOLDS if verdict.holds else running.GATE_WARNS,
                     f"gate {verdict.test} of '{verdict.group}': {verdict.reason}",
-                    help=_REJECTED if verdict.rejected else "run it: `fleetspec apply SPEC --run backtest`",
+                    help=_REJECTED if verdict.rejected else _NOT_RUN,
                 )
         gated = {verdict.group for verdict in self.holding}
         for group in self.groups:
@@ -90,7 +91,7 @@ class Publication:
                 counts = ", ".join(f"{n} {state}" for state, n in told.items() if n)
                 report.add(
                     running.FORECASTS_HELD,
-                    f"of {group.models} models of '{group.group}' {counts}",
+                    f"of {group.models} model{'s' if group.models != 1 else ''} of '{group.group}' {counts}",
                     help="`fleetspec results SPEC --table published` shows each with its origin, age and reason",
                 )
         if self.failed is not None:
@@ -232,7 +233,8 @@ class _Night:
         parts = [made_tonight.filter(pc.invert(singly))]
         have = {*pc.unique(parts[0]["address"]).to_pylist(), *reasons}
         models = np.flatnonzero(mask)
-        for model, address in zip(models.tolist(), graph.addresses(models), strict=True):
+        at = dict(zip(graph.addresses(models), models.tolist(), strict=True))
+        for address, model in at.items():
             if address in have:
                 continue
             reasons[address] = self._reason(model)
@@ -246,7 +248,7 @@ class _Night:
                 if not pc.any(pc.equal(rows["state"], HELD)).as_py():
                     parts.append(rows)
                     del reasons[address]
-        parts.append(held_rows(tonight, before, reasons))
+        parts.append(held_rows(tonight, before, reasons, at))
         return pa.concat_tables(parts).sort_by([(name, "ascending") for name in _ORDER])
 
     @property

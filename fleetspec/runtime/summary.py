@@ -67,7 +67,7 @@ class RunSummary:
     ``fit_seconds`` are seconds inside jobs; ``overhead_seconds`` = wall seconds x cores - that. ``startup_seconds``
     passed before the first job began: data, cluster, workers and their imports, whatever the number of jobs.
     ``left_out`` is what the plan or a late night did without; its jobs are among the ``remaining``. ``slowest`` are the
-    five jobs of it that took longest.
+    five jobs of it that took longest, one of a model and task.
     """
 
     fleet: str
@@ -128,11 +128,14 @@ class RunSummary:
         """Add what a person must know: FS510 or FS511 for quarantine, FS512 for failed jobs, FS53x for forecasts."""
         if self.quarantined_models:
             above = self.quarantined_share > self.max_quarantined
+            mend = "mend their data or the spec and lock again, leave them out, or raise max_quarantined"
+            if self.kind == "backtest":
+                mend += "; backtest.max_missing says how many windows a model may lack"
             report.add(
                 running.TOO_MANY_QUARANTINED if above else running.SOME_QUARANTINED,
                 f"{self.quarantined_models} of {self.models} models are quarantined "
-                f"({Share(self.quarantined_share)}, max_quarantined is {Share(self.max_quarantined)})",
-                help="mend their data or the spec and lock again, leave them out, or raise max_quarantined"
+                f"({Share.rounded(self.quarantined_share)}, max_quarantined is {Share(self.max_quarantined)})",
+                help=mend
                 if above
                 else "the others are unharmed; `fleetspec results SPEC --table quarantine` lists them",
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -86,13 +85,19 @@ class Tally:
     def receive(self, receipt: Receipt) -> None:
         for row in receipt.rows:
             one = row.seconds, row.job, row.device
-            if len(self._slowest) < _SLOWEST:
-                heapq.heappush(self._slowest, one)
-            elif one > self._slowest[0]:
-                heapq.heapreplace(self._slowest, one)
+            if len(self._slowest) < _SLOWEST or one > self._slowest[-1]:
+                self._keep(one)
+
+    def _keep(self, one: tuple[float, int, str]) -> None:
+        """Jobs of one call have equal seconds: of a model's windows the slowest stands for all."""
+        graph = self._ledger.graph
+        kind = graph.model[one[1]], graph.task[one[1]]
+        others = [kept for kept in self._slowest if (graph.model[kept[1]], graph.task[kept[1]]) != kind]
+        mine = max([one, *(kept for kept in self._slowest if kept not in others)])
+        self._slowest = sorted([*others, mine], reverse=True)[:_SLOWEST]
 
     def slowest(self) -> tuple[Slow, ...]:
-        """The jobs that took longest, the longest first."""
+        """The jobs that took longest, the longest first; of a model's jobs of one task the slowest."""
         graph = self._ledger.graph
         return tuple(
             Slow(

@@ -221,6 +221,8 @@ def _check(forecasts: Forecasts) -> None:
     if not len(forecasts):
         raise Rejection("the family gave no forecast")
     wrong = np.isnan(forecasts.value) | (np.isinf(forecasts.value) & (forecasts.quantity != "nu"))
+    # Nothing can be standardised by a variance of 0, and its loss is minus infinity.
+    wrong |= (forecasts.quantity == "variance") & (forecasts.value <= 0)
     if wrong.any():
         at = int(np.flatnonzero(wrong)[0])
         raise Rejection(

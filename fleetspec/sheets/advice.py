@@ -140,28 +140,30 @@ def _alternatives(plan: dict[str, Any], pool: str, listed: list[dict[str, Any]])
 
 
 def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
-    """Shadow prices of a plan that holds, in words."""
+    """Work that CPUs would do for less, and shadow prices of a plan that holds, in words."""
+    cheaper = [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if plan["verdict"] != "feasible":
-        return []
-    blocks: list[Block] = [Heading("What would help")]
+        return [Line("Cheaper as it stands:"), *cheaper] if cheaper else []
+    blocks: list[Block] = [Heading("What would help"), *cheaper]
     helpful = [one for one in advice["shadow"] if one["unit"] != "USD" or one["saves"] >= A_CENT]
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
-        blocks.append(Line("More time or more nodes would not save a cent: a job costs its time on its node's price."))
+        blocks.append(
+            Line("· More time or more nodes would not save a cent: a job costs its time on its node's price.")
+        )
     blocks += [Line(f"· {_shadow(one)}") for one in helpful]
-    blocks += [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if helpful:
-        said = "At most so much: reckoned as if jobs could be cut at will. --what-if and --frontier plan it in full."
+        said = "What is saved is an upper bound, as if jobs could be cut at will; plan --what-if ROUTE=VALUE plans it."
         blocks.append(Line(said, "dim"))
     return blocks
 
 
 def _elsewhere(one: dict[str, Any]) -> str:
     basis = f"n={count(one['n'])}" if one["basis"] == "measured" else "ASSUMED"
-    there = f"it would take {span(one['seconds'])} a job ({basis}) and cost about {usd(one['cost_usd'])}, boots aside"
+    there = f"it takes {span(one['seconds'])} a job ({basis}) and costs about {usd(one['cost_usd'])}, boots aside"
     return (
-        f"{one['name']} runs on GPUs because family {one['family']} asks for one ({span(one['gpu_seconds'])} a job, "
-        f"{usd(one['gpu_cost_usd'])}): on the cores of {one['pool']} {there}. Calibrate it on your GPU, or take a "
-        "family that does without."
+        f"models.{one['group']}.gpu: optional lets {one['name']} run on the cores of {one['pool']}, where {there}. "
+        f"Family {one['family']} asks for a GPU: planned there at {span(one['gpu_seconds'])} a job, "
+        f"{usd(one['gpu_cost_usd'])}."
     )
 
 

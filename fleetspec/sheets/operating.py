@@ -55,7 +55,7 @@ def _chain(address: str, links: list[dict[str, Any]]) -> list[tuple[str, str]]:
 
 
 def _computed(part: dict[str, Any]) -> str:
-    began = f", begun {part['began']}" if part["began"] else ""
+    began = f", begun {part['began'][:16].replace('T', ' ')} UTC" if part["began"] else ""
     place = part["device"] if part["device"] == part["slot"] else f"{part['device']} ({part['slot']})"
     return f"{plural(part['jobs'], 'job')} by {part['run']}{began}, on {place}, {span(part['seconds'])}"
 

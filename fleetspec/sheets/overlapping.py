@@ -17,10 +17,10 @@ def overlap_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     found = plan.get("overlap")
     if found is None:
         return []
-    titles = {stage["stage"]: f"{stage['stage']} {stage['title']}" for stage in plan["stages"]}
+    titles = {stage["stage"]: f"stage {stage['stage']} ({stage['title']})" for stage in plan["stages"]}
     pairs = [pair for pair in found["together"] if pair[2] > WORTH * plan["end_seconds"]]
     longest = sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
-    named = [f"{titles[one]} with {titles[other]} for {span(seconds)}" for one, other, seconds in longest[:MOST]]
+    named = [f"{titles[one]} and {titles[other]} for {span(seconds)}" for one, other, seconds in longest[:MOST]]
     more = f" and {len(longest) - MOST} more" if len(longest) > MOST else ""
     if not named:
         return []
@@ -37,6 +37,8 @@ def _saved(plan: dict[str, Any], cost: float, end: float) -> str:
     """Money and time; what is below a thousandth of either is not said."""
     money, time = cost - plan["cost_usd"], end - plan["end_seconds"]
     said = [usd(money)] if money > WORTH * cost else []
+    if money < -WORTH * cost:
+        said = [f"no money ({usd(-money)} more)"]
     if abs(time) > WORTH * end:
         said.append(span(time) if time > 0 else f"no time ({span(-time)} later)")
     return " and ".join(said) or "next to nothing"

@@ -55,6 +55,8 @@ def frontier_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan --frontier``: a row a deadline, the spec's own marked."""
     points, budget = data["points"], data["budget_usd"]
     head = Line(f"{data['fleet']} · {data['run']} · session {data['session']}: cost against deadline", "strong")
+    if not data.get("jobs", 1):
+        return [head, Line("Nothing is missing: every job of this run is in the store.", "good")]
     if not points:
         return [head, Line("No allocation of these pools runs all jobs, however long it may take.", "bad")]
     rows = tuple(
@@ -90,7 +92,9 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
     over = 0.0 if budget is None else plan["cost_usd"] - budget
     if plan["verdict"] == "infeasible" and slack >= 0 and over > 0:
-        verdict = f"INFEASIBLE: the cheapest plan found is {usd(over)} over budget; it ends {span(slack)} in time"
+        verdict = (
+            f"INFEASIBLE: the cheapest plan found is {usd(over)} over budget; it ends {span(slack)} before the deadline"
+        )
     elif plan["verdict"] == "infeasible":
         verdict = "INFEASIBLE: no allocation of these pools meets the deadline and the budget"
     elif plan["verdict"] == "unsure":
@@ -144,9 +148,11 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
     sure = plan.get("assurance")
     asked = []
     if sure is not None:
-        extra = f"{percent(sure['headroom'])} of headroom" if sure["headroom"] else "no headroom needed"
-        without = f"without it {percent(sure['share_without'])} of nights for {usd(sure['cost_usd_without'])}"
-        asked = [("asked", f"{sure['asked'] * 100:g} % of nights: {extra}" + f"; {without}" * bool(sure["headroom"]))]
+        extra = f"jobs are sized {percent(sure['headroom'])} longer (headroom); without that "
+        extra += f"{percent(sure['share_without'])} of nights are in time, for {usd(sure['cost_usd_without'])}"
+        asked = [
+            ("asked", f"{sure['asked'] * 100:g} % of nights: {extra if sure['headroom'] else 'no headroom needed'}")
+        ]
     return [
         ("on time", f"{percent(chance['p_on_time'])} of {kind} ({percent(low)} to {percent(high)}), by "
                     f"{count(chance['trials'])} simulated ones"),
@@ -183,11 +189,11 @@ def _bought(plan: dict[str, Any]) -> str:
             paid[use["pool"]] = paid.get(use["pool"], 0.0) + use["node_seconds"]
     peak = {pool["pool"]: pool["peak_nodes"] for pool in plan["pools"]}
     order = sorted(spent, key=lambda pool: (-spent[pool], pool))
-    at_once = " at once" if any(peak[pool] > 1 for pool in order) else ""
+    most = {pool: f"{peak[pool]} × {pool}" + " at once" * (peak[pool] > 1) for pool in order}
     hours = {pool: _hours(paid[pool]).removesuffix("h") + "node-hours" for pool in order}
     if len(order) == 1:
-        return f"{peak[order[0]]} × {order[0]}{at_once}, {hours[order[0]]}"
-    return "; ".join(f"{peak[pool]} × {pool}{at_once}, {hours[pool]} for {usd(spent[pool])}" for pool in order)
+        return f"{most[order[0]]}, {hours[order[0]]}"
+    return "; ".join(f"{most[pool]}, {hours[pool]} for {usd(spent[pool])}" for pool in order)
 
 
 def _slack(steps: list[dict[str, Any]]) -> list[Block]:
@@ -245,8 +251,8 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
 
 _PAID = ("paid", "in use", "cost")
 _TOLD = (
-    "Paid are node-hours, from boot until a node is given back; in use is the share of their cores, or of the slots of "
-    "their GPUs, that jobs take in that time."
+    "Paid are node-hours, from boot until a node is given back, which is at once when the run ends; in use is the "
+    "share of their cores, or of the slots of their GPUs, that jobs take in that time."
 )
 
 

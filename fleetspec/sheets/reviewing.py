@@ -36,7 +36,15 @@ def diff_sheet(data: dict[str, Any]) -> list[Block]:
         *causes_blocks(data),
         *settings_blocks(data),
         *bill_blocks(data),
+        *_held(data["head"]),
     ]
+
+
+def _held(head: dict[str, Any] | None) -> list[Block]:
+    """A word where the head's run does not hold, and where the way out is."""
+    if head is None or head["verdict"] == "feasible":
+        return []
+    return [Line(f"The head's run does not hold ({head['verdict']}): its own plan says what would help.", "bad")]
 
 
 def diffs_sheet(data: dict[str, Any]) -> list[Block]:
@@ -200,8 +208,9 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
         ("models", count(base["models"]), count(head["models"]), f"{head['models'] - base['models']:+,}"),
         *_left_out(base, head),
         ("cost", usd(base["cost_usd"]), usd(head["cost_usd"]), _signed_usd(dearer)),
-        _times("end", base["end_seconds"], head["end_seconds"]),
-        _times("slack", base["slack_seconds"], head["slack_seconds"]),
+        *_budgets(base.get("budget_usd"), head.get("budget_usd")),
+        _times("ends after", base["end_seconds"], head["end_seconds"]),
+        _times("slack to the deadline", base["slack_seconds"], head["slack_seconds"]),
         *_nodes(dict(base["nodes"]), dict(head["nodes"])),
     )
     return [title, Table(("", "base", "head", "change"), both)]
@@ -210,17 +219,18 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
 def _left_out(base: dict[str, Any], head: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Models that one of two plans does without."""
     was, now = base["left_out"], head["left_out"]
-    return [("left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
+    return [("of them left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
 
 
 def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("verdict", side["verdict"]),
         ("models", count(side["models"])),
-        *((("left out", count(side["left_out"])),) if side["left_out"] else ()),
+        *((("of them left out", count(side["left_out"])),) if side["left_out"] else ()),
         ("cost", usd(side["cost_usd"])),
-        ("end", span(side["end_seconds"])),
-        ("slack", span(side["slack_seconds"])),
+        *((("budget", usd(side["budget_usd"])),) if side.get("budget_usd") is not None else ()),
+        ("ends after", span(side["end_seconds"])),
+        ("slack to the deadline", span(side["slack_seconds"])),
         *((f"nodes of {pool}", str(nodes)) for pool, nodes in side["nodes"]),
     ]
 
@@ -272,6 +282,15 @@ def _causes(groups: list[dict[str, Any]]) -> list[Block]:
         more = f" and {plural(len(names) - 1, 'more', 'more')}" if len(names) > 1 else ""
         rows.append((reason, names[0] + more))
     return [Heading("Why"), Table(("cause", "reaches"), tuple(rows))]
+
+
+def _budgets(before: float | None, after: float | None) -> list[tuple[str, str, str, str]]:
+    """The budgets of the run, where one is set."""
+    if before is None and after is None:
+        return []
+    change = "" if before is None or after is None else _signed_usd(after - before)
+    said = ["none set" if one is None else usd(one) for one in (before, after)]
+    return [("budget", said[0], said[1], change)]
 
 
 def _times(label: str, before: float, after: float) -> tuple[str, str, str, str]:

@@ -212,8 +212,10 @@ def results_sheet(data: dict[str, Any]) -> list[Block]:
             Line("Nothing is stored of them: `fleetspec apply` runs what is missing, `status` counts it.", "warn")
         )
     if data["rows"]:
-        rows = tuple((_model(row), *(_cell(row[column]) for column in data["columns"])) for row in data["rows"])
-        blocks.append(Table(("model", *data["columns"]), rows, frozenset(data["numbers"])))
+        # What no row shown has, such as a level or a reason, takes room that the others need.
+        columns = [name for name in data["columns"] if any(row[name] is not None for row in data["rows"])]
+        rows = tuple((_model(row), *(_cell(row[column]) for column in columns)) for row in data["rows"])
+        blocks.append(Table(("model", *columns), rows, frozenset(data["numbers"])))
     if data["total"] > len(data["rows"]):
         blocks.append(
             Line(f"{count(data['total'] - len(data['rows']))} more: --limit shows them, --out saves all", "dim")

@@ -45,7 +45,8 @@ def way_out(plan: dict[str, Any]) -> list[Block]:
         does = "keeps them all" if chosen else "makes it feasible"
         blocks.append(Line(f"No single change of one pool, the deadline or the budget {does}.", "warn"))
         return blocks
-    blocks.append(Line("Any one of these, each confirmed by planning again:"))
+    one = len(plan["suggestions"]) == 1
+    blocks.append(Line("This, confirmed by planning again:" if one else "Any one of these, each planned again:"))
     rows = tuple(
         (
             ".".join(suggestion["route"]),
@@ -71,7 +72,8 @@ def _keep_both(plan: dict[str, Any]) -> list[Block]:
     return [
         Line(f"Keep deadline and budget, both: {falls}"),
         Line(
-            f"objective: {{maximize: value}} plans that; a late night leaves out schedule.on_miss.degrade: [{groups}].",
+            "Write objective: {maximize: value} to plan and run that; schedule: "
+            f"{{on_miss: {{degrade: [{groups}]}}}} leaves it out only of nights that turn out late.",
             "dim",
         ),
     ]

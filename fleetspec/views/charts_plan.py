@@ -69,7 +69,7 @@ def step_label(step: dict[str, Any]) -> str:
     kind, what = step["kind"], step["what"]
     if kind == "slack":
         return "slack" if step["seconds"] >= 0 else "late by"
-    return f"startup ({what})" if kind == "startup" else f"{kind} {what}"
+    return "startup" if kind == "startup" else f"{kind} {what}"
 
 
 def gantt(plan: dict[str, Any]) -> Figure | None:

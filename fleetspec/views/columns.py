@@ -15,7 +15,12 @@ INDENT = "  "
 """Before the second half of a name, so that it does not read as a row of its own."""
 _SPACE = re.compile(r"(?<!×) (?!×|%|USD\b)")
 """Where a line may end: at a space, but never between a figure and its unit, or a number of nodes and what they are."""
+_WORD = re.compile(r".+")
+"""A name left whole."""
 _PART = re.compile(r".*?(?:/|× )|.+")
+"""A part of a long name, up to where a reader would break it."""
+_PIECE = re.compile(r".*?(?:[/@]|× |\.(?=[a-z]))|.+")
+"""The same where that is not enough: mail addresses, routes and names of files are broken, too."""
 
 
 def fold(text: str, width: int) -> list[str]:
@@ -40,7 +45,10 @@ def fold(text: str, width: int) -> list[str]:
 def _broken(word: str, width: int) -> list[str]:
     """A word in pieces that fit."""
     lines, line = [], ""
-    for part in _PART.findall(word) or [""]:
+    parts = _PART.findall(word) or [""]
+    if any(cell_len(part) + len(INDENT) > width for part in parts):
+        parts = _PIECE.findall(word)
+    for part in parts:
         if cell_len(line + part) <= width:
             line += part
             continue
@@ -68,27 +76,43 @@ def _head(text: str, width: int) -> str:
 
 def widths(table: Table, room: int) -> list[int] | None:
     """How wide each column of a table is that is wider than ``room``: columns of numbers stay whole, and of the others
-    the widest gives way first. None where all of it fits, or where nothing can be done."""
+    the widest gives way first, in the way that takes the fewest lines. None where all of it fits, or nothing helps."""
     columns = [[name, *(row[at] for row in table.rows)] for at, name in enumerate(table.columns)]
     wide = [max(cell_len(cell) for cell in cells) for cells in columns]
     over = sum(wide) + GAP * (len(wide) - 1) - room
     if over <= 0:
         return None
+    found = (_shrunk(table, columns, wide, over, way) for way in (_WORD, _PART, _PIECE))
+    return min((one for one in found if one is not None), key=lambda one: _lines(columns, one), default=None)
+
+
+def _shrunk(
+    table: Table, columns: list[list[str]], wide: list[int], over: int, way: re.Pattern[str]
+) -> list[int] | None:
+    """Columns narrower by ``over`` together, words broken in no other way than this; None where that is not enough."""
+    wide = list(wide)
     least = [
-        wide[at] if name in table.right else max(map(_narrowest, columns[at])) for at, name in enumerate(table.columns)
+        wide[at] if name in table.right else max(_narrowest(cell, way) for cell in columns[at])
+        for at, name in enumerate(table.columns)
     ]
+    if sum(wide) - sum(least) < over:
+        return None
     for _ in range(over):
-        at = max(range(len(wide)), key=lambda at: (wide[at] - least[at] > 0, wide[at]))
-        if wide[at] <= least[at]:
-            return None
+        at = max(range(len(wide)), key=lambda at: (wide[at] > least[at], wide[at]))
         wide[at] -= 1
     return wide
 
 
-def _narrowest(cell: str) -> int:
+def _lines(columns: list[list[str]], wide: list[int]) -> int:
+    """How many lines all rows take."""
+    cells = [[len(fold(cell, width)) for cell in listed] for listed, width in zip(columns, wide, strict=True)]
+    return sum(map(max, zip(*cells, strict=True)))
+
+
+def _narrowest(cell: str, way: re.Pattern[str]) -> int:
     """The width below which a cell could not be broken well."""
     found = 1
     for word in _SPACE.split(cell):
-        for at, part in enumerate(_PART.findall(word)):
+        for at, part in enumerate(way.findall(word)):
             found = max(found, cell_len(part) + (len(INDENT) if at else 0))
     return found

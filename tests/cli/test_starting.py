@@ -42,3 +42,42 @@ def test_columns_that_say_nothing_of_themselves(tmp_path: Path) -> None:
     assert "error[FS021]" in answer.stderr
     assert "it has a, b, c" in answer.stderr
     assert not (tmp_path / "fleet.yaml").exists()
+
+
+def test_series_that_are_too_short_do_not_stop_the_first_run(tmp_path: Path) -> None:
+    """Of 40 series one is young: its models are set aside, and 2 % of models would be too few for the run to count."""
+    rows = ["ticker,date,close"]
+    days = [f"{2020 + month // 12}-{month % 12 + 1:02d}-{day:02d}" for month in range(12) for day in range(1, 28)]
+    for number in range(40):
+        for day in days[250 if number == 0 else 0 :]:
+            rows.append(f"T{number:02d},{day},{100 + hash((number, day)) % 7}")
+    (tmp_path / "bars.csv").write_text("\n".join(rows) + "\n")
+    answer = fleetspec("init", "bars.csv", folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "max_quarantined: 4%" in answer.stderr + answer.stdout
+    assert yaml.safe_load((tmp_path / "fleet.yaml").read_text())["quality"]["max_quarantined"] == "4%"
+
+
+def test_a_folder_with_a_file_per_series(tmp_path: Path) -> None:
+    """From a vendor's folder to a lock of every series in it, and what is added later is seen by the next lock."""
+    days = [f"{2023 + month // 12}-{month % 12 + 1:02d}-{day:02d}" for month in range(12) for day in range(1, 28)]
+    (tmp_path / "prices").mkdir()
+
+    def series(name: str, first: int) -> None:
+        lines = [f"{day},{100 + (first * number) % 7},{number}" for number, day in enumerate(days)]
+        (tmp_path / "prices" / f"{name}.csv").write_text("Date,Close,Volume\n" + "\n".join(lines) + "\n")
+
+    series("AAPL", 3)
+    series("ON", 5)
+    answer = fleetspec("init", "prices", folder=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    assert "each of 2 files is one series" in answer.stdout
+    assert "{from: prices, time: Date, price: Close, volume: Volume}" in (tmp_path / "fleet.yaml").read_text()
+    assert fleetspec("lock", "fleet.yaml", folder=tmp_path).returncode == 0
+    first = (tmp_path / "fleet.lock").read_text()
+    assert "AAPL" in first
+    series("MSFT", 4)
+    assert fleetspec("compile", "fleet.yaml", folder=tmp_path).returncode == 0
+    assert fleetspec("lock", "fleet.yaml", folder=tmp_path).returncode == 0
+    assert "MSFT" in (tmp_path / "fleet.lock").read_text()
+    assert "MSFT" not in first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,8 +57,10 @@ def test_a_wrong_spec(case: str, code: str) -> None:
         (("plan", "."), 64, "name the spec file in it"),
         (("plan", "nowhere.yaml"), 1, "nowhere.yaml"),
         (("plan", "fleet.yaml"), 1, "fleetspec lock fleet.yaml"),
+        (("plan", "fleet.lock"), 64, "name the spec that it lies beside: fleet.yaml"),
+        (("plan", "fleet.yaml", "--base", "main.yaml"), 64, "'main.yaml' does not exist"),
         (("show", "fleet.yaml"), 64, "name a model"),
-        (("show", "nowhere.fsp"), 1, "nowhere.fsp"),
+        (("show", "nowhere.fsp"), 1, "name a file that is there"),
         (("init", "nowhere.csv"), 1, "nowhere.csv"),
         (("init",), 64, "--force"),
     ],
@@ -114,3 +117,8 @@ def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     assert answer.returncode == 1
     assert "Traceback" not in answer.stderr
     assert "file" in answer.stderr
+    fleetspec("init", folder=tmp_path)
+    fleetspec("lock", "fleet.yaml", folder=tmp_path)
+    answer = fleetspec("plan", "fleet.yaml", "--out", "plans/tonight.fsp", folder=tmp_path)
+    assert answer.returncode == 1
+    assert re.search(r"there is no folder '.*plans': make it, or name another place", answer.stderr)

@@ -69,6 +69,8 @@ def test_plus_before_adds_what_a_model_is_made_from_and_after_what_is_made_from_
         ("family:wvae", "did you mean 'wave'?"),
         ("series:QQQ", "known: A, B, C.X, EUR"),
         ("toys/mian", "no universe is 'mian': did you mean 'main'?"),
+        ("a", "'a' is a series, not a universe: series:a selects its models"),
+        ("main/vol/a", "'a' is a series, not a family"),
         ("boys/main", "addresses of this fleet begin with toys/"),
         ("toys/main/vol/wave/a/_/x", "an address is fleet/universe/group/family/series-or-_/horizon-or-_"),
         ("+", "write family:garch"),

@@ -69,6 +69,16 @@ def test_no_variance_below_the_smallest_seen(window):
     assert rows(made, "variance", 2) == pytest.approx([4e-5, 4e-5])
 
 
+def test_a_bar_without_variance_is_no_floor(window):
+    """A day on which nothing was traded: its 0 would be a forecast that no loss is defined for."""
+    values = window.measures["realised"].copy()
+    values[100] = 0.0
+    calm = with_measure(window, values)
+    fit = fitted(calm.head(TRAIN))
+    others = np.delete(values[:TRAIN], 100)
+    assert fit.estimates["floor"] == pytest.approx(fit.estimates["scale"] * others.min())
+
+
 def test_bars_without_a_measure_are_left_out(window):
     values = window.measures["realised"].copy()
     values[380] = np.nan

@@ -239,6 +239,17 @@ def test_values_that_cannot_be(tmp_path: Path, column: int, value: float, messag
     assert help in caught.value.help
 
 
+def test_an_implied_volatility_is_the_last_one_known(tmp_path: Path) -> None:
+    """Quotes are missing on some days: a week has its last quote, and one without any has none."""
+    rows = rows_of(weekdays(date(2024, 1, 1), date(2024, 2, 2)))
+    quoted = [0, 1, 2, 5, 9, 16, 20]
+    rows = [row if at in quoted else (*row[:5], float("nan")) for at, row in enumerate(rows)]
+    made = bars(tmp_path, rows, "1 week")
+    # The first day is a holiday, so the first week is whole; of the third no day is quoted.
+    expected = [rows[2][5], rows[9][5], float("nan"), rows[16][5], rows[20][5]]
+    np.testing.assert_allclose(made.measures["implied"], [v**2 / 252 * 5 for v in expected], rtol=1e-13)
+
+
 def test_an_implied_volatility_in_percent(tmp_path: Path) -> None:
     rows = [(*row[:5], 100 * row[5]) for row in rows_of(weekdays(date(2025, 1, 1), date(2025, 3, 1)))]
     with pytest.raises(SourceError, match=r"implied volatility 'i' is .* at the median") as caught:

@@ -29,6 +29,13 @@ def test_a_row_moves_as_a_whole_and_none_is_lost(market):
             np.testing.assert_array_equal(made[name].beside[column], values[order])
 
 
+def test_what_a_quality_gate_counts_stays_with_the_series(market):
+    """A series that fails for its missing or repeated rows fails in a placebo, too."""
+    one = market["SYN0001"]
+    made = shuffled({"A": Rows("A", one.stamps, one.returns, {}, 7, 3)}, seed=1)["A"]
+    assert (made.missing, made.repeated) == (7, 3)
+
+
 def test_series_stay_in_step(market):
     made = shuffled(market, seed=1)
     before = np.corrcoef([one.returns for one in market.values()])

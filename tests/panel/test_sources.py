@@ -11,10 +11,13 @@ from decimal import Decimal
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyarrow import parquet
 
 from fleetspec.panel.series import stamp_text
 from fleetspec.panel.sources import SourceError, SourceRequest, load
+from fleetspec.panel.tables import numbers
 
 
 def request(root, location, **settings) -> SourceRequest:
@@ -159,7 +162,6 @@ def test_wrong_settings(csv, settings, message):
         ("nowhere/prices.csv", "there is no file", "folder of the spec"),
         ("s3://lake/bars/", "not a local file", "copy it beside the spec"),
         ("sample:archh", "no source 'sample:archh'", "did you mean 'sample:arch'"),
-        (".", "is a folder", ".parquet"),
     ],
 )
 def test_wrong_location(csv, location, message, help):
@@ -248,3 +250,27 @@ def test_samples_of_arch(tmp_path):
 def test_a_sample_takes_no_settings(tmp_path):
     with pytest.raises(SourceError, match="`price:` means nothing for 'sample:arch'"):
         load(request(tmp_path, "sample:arch", price="close"))
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.floats().map(repr),
+            st.floats(allow_nan=False, allow_infinity=False).map("{:.6g}".format),
+            st.integers(-(10**18), 10**18).map(str),
+            st.sampled_from(
+                ["+1.5", "1_000", " 2.5\t", "", ".", "NA", " nan ", "None", "N/A", "-0.0", ".5", "5.", "1E5", "inf"]
+            ),
+        ),
+        max_size=20,
+    )
+)
+def test_numbers_are_what_python_reads_in_them(texts: list[str]) -> None:
+    """Read all at once or one by one, to the bit."""
+    empty = {"", ".", "nan", "na", "n/a", "null", "none"}
+    expected = [math.nan if text.strip().lower() in empty else float(text) for text in texts]
+    found = numbers(pa.chunked_array([pa.array(texts, pa.string())]), "f.csv", "c")
+    known = ~np.isnan(expected)
+    np.testing.assert_array_equal(~np.isnan(found), known)
+    # As bits, so that -0.0 is not 0.0.
+    np.testing.assert_array_equal(found[known].view(np.int64), np.array(expected)[known].view(np.int64))

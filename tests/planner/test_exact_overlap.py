@@ -10,7 +10,9 @@ from exact_overlap import optimum, tiny
 from waiting import crossing
 
 from fleetspec.planner.planning import make_plan, solve
+from fleetspec.planner.terrain import survey
 from fleetspec.planner.violations import violations
+from fleetspec.planner.whole_bound import least_whole
 
 
 @pytest.mark.parametrize("seed", [0, 3, 11, 12, 26])
@@ -18,6 +20,7 @@ def test_the_bound_is_below_the_optimum_and_the_plan_is_not(seed: int) -> None:
     posed = tiny(seed)
     cheapest, found = optimum(posed), solve(posed)
     assert found.bound is None or found.bound.cost_usd <= cheapest + 1e-9
+    assert least_whole(survey(posed)) <= cheapest + 1e-9
     if found.verdict == "feasible":
         assert found.replay is not None
         assert cheapest <= found.replay.cost_usd + 1e-9

@@ -375,3 +375,12 @@ def test_memory_that_pods_get() -> None:
     assert usable_memory(65536) == 59824
     assert usable_memory(8192) == 6248
     assert usable_memory(262144) == int(262144 - 1024 - 819.2 - 819.2 - 6881.28 - 2621.44 - 100)
+
+
+@pytest.mark.parametrize(("asked", "devices"), [(None, {"gpu"}), ("optional", {"cpu", "gpu"}), ("never", {"cpu"})])
+def test_a_group_says_whether_its_jobs_need_a_gpu(asked: str | None, devices: set[str]) -> None:
+    graph = make_graph(family("nbeats", gpu="required", gpu_memory_mib=1000))
+    (setting,) = graph.models.settings
+    models = replace(graph.models, settings=(structs.replace(setting, gpu=asked),))
+    fit = posed(replace(graph, models=models)).classes[0]
+    assert {"cpu" if place.pool == "cpu" else "gpu" for place in fit.placements} == devices

@@ -83,3 +83,22 @@ def test_the_gate_judges_what_was_locked(folder: Path) -> None:
     assert block.verdict("A", Standard(0.05, 99.0, date(2025, 1, 1))) is None
     assert "max_jump is 1 sigma" in (block.verdict("A", Standard(0.05, 1.0)) or "")
     assert "stale_after" in (block.verdict("A", Standard(0.05, None, date(2026, 1, 1))) or "")
+
+
+def test_a_run_of_one_market_reads_bars_as_they_were_locked(tmp_path: Path) -> None:
+    """Data end on the Thursday before Good Friday: New York's week is over, Tokyo's is not. Both share the source."""
+    both = spec_with(
+        (
+            "us: {data: bars, calendar: XNYS, bar: 1 session}",
+            "am: {data: bars, calendar: XNYS, bar: 1 week}\n  jp: {data: bars, calendar: XTKS, bar: 1 week}",
+        ),
+        ("universes: us,", "universes: [am, jp],"),
+        ("train: 20 bars, refit: 5 sessions", "train: 10 bars, refit: 5 bars"),
+    )
+    write_bars(tmp_path, ["A"], days=77)
+    lock = make_lock(both, tmp_path, Catalog({}, {}))
+    locked = lock.data["bars @ 1 week"]["A"]
+    assert locked.last == date(2025, 4, 17)
+    for universe in ("am", "jp"):
+        block = load_blocks(both, lock, tmp_path, [universe]).blocks["bars @ 1 week"]
+        assert block.bars("A") == locked.bars

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_path
 from fleetspec.diagnostics import ExitCode, Rejected, Report
 from fleetspec.placebo import Asked, _promoted, _summed, placebo
+from fleetspec.runtime.worker import run_bundle
 
 SPEC = """\
 apiVersion: fleetspec/v1
@@ -131,3 +134,35 @@ def test_a_fleet_without_alphas_has_no_placebo(tmp_path: Path) -> None:
     with pytest.raises(Rejected) as caught:
         placebo(path, Asked(), Report())
     assert [found.rule.code for found in caught.value.report.errors] == ["FS417"]
+
+
+def test_a_signal_ends_all_draws(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SIGTERM in the first bundle: no other is run, in this draw or the next, and nothing is said of promotions."""
+    from fleetspec.runtime import executor
+
+    path, ran = write(tmp_path, memory=0.0), []
+
+    def stopped(*arguments, **named):
+        ran.append(1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return run_bundle(*arguments, **named)
+
+    monkeypatch.setattr(executor, "run_bundle", stopped)
+    done = CliRunner().invoke(_root, ["placebo", str(path), "--draws", "3", "--format", "json"])
+    assert done.exit_code == ExitCode.INTERRUPTED, done.output
+    assert (len(ran), done.stdout) == (1, "")
+    assert "without --keep nothing is kept" in done.stderr
+
+
+def test_a_draw_whose_jobs_fail_is_no_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full disk or a lost machine leaves fewer models to judge, and silence would pass for the rate."""
+    from fleetspec.runtime import executor
+
+    def broken(*arguments, **named):
+        raise ConnectionError("the machine is away")
+
+    path = write(tmp_path, memory=0.0)
+    monkeypatch.setattr(executor, "run_bundle", broken)
+    with pytest.raises(Rejected) as caught:
+        placebo(path, Asked(), Report())
+    assert [found.rule.code for found in caught.value.report.errors] == ["FS512"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -23,7 +24,7 @@ from fleetspec.compiler.spec_hardware import OnMiss, Publish
 from fleetspec.compiler.spec_models import Gate
 from fleetspec.diagnostics import ExitCode, Report
 from fleetspec.evaluation.contests import benjamini_hochberg
-from fleetspec.family import Fit, FitRequest, Rejection
+from fleetspec.family import Fit, FitRequest, ForecastRequest, Forecasts, Rejection
 from fleetspec.runtime import editions, segments
 from fleetspec.runtime.driver import run
 from fleetspec.runtime.gating import exceptions_p_value
@@ -136,6 +137,32 @@ def test_latest_parameters_forecast_todays_origin(toys) -> None:
     report = Report()
     summary.tell(report)
     assert "FS532" in {finding.rule.code for finding in report}
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_models_of_one_family_are_carried_in_one_call(toys, monkeypatch: pytest.MonkeyPatch, fails: bool) -> None:
+    """To the bit what each gets alone; and where the call fails, each alone."""
+    asked: list[int] = []
+
+    def together(requests: Sequence[ForecastRequest]) -> list[Forecasts]:
+        asked.append(len(requests))
+        if fails:
+            raise ValueError("too many at once")
+        return [toy_fleet.forecast_mean(request) for request in requests]
+
+    run(night(toys, *"ABCDE", missed=CARRY))
+    old = {(row["series"], row["horizon"]): row["value"] for row in lake(night(toys, "A"))[1]}
+    (toys.root / "broken").write_text("A B")
+    monkeypatch.setitem(globals(), "BREAKABLE", structs.replace(BREAKABLE, forecast_many=together))
+    request = night(toys, *"ABCDE", bars=65, missed=CARRY)
+    run(request)
+    pointer, rows = lake(request)
+    # Those with a fit of tonight as a bundle, and then the others.
+    assert asked == [3, 2]
+    assert (pointer["current"], pointer["carried"]) == (3, 2)
+    carried = [row for row in rows if row["state"] == "carried"]
+    assert {row["series"] for row in carried} == {"A", "B"}
+    assert all(row["value"] == old[row["series"], row["horizon"]] for row in carried)
 
 
 def test_what_may_be_carried_on_is_no_garbage(toys) -> None:

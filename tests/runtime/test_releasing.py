@@ -163,3 +163,28 @@ def test_what_came_to_nothing_does_not_stop_the_rest(toys) -> None:
     assert found.fresh() == []
     found.drained()
     assert [number for number, _ in found.fresh()] == [1]
+
+
+def test_a_class_waits_for_results_that_another_group_asks_for_first(toys) -> None:
+    """The fits of ``twin`` have the digests of those of ``mean``, which run for both; its forecasts are its own."""
+    request = toys.request("A", "B", twin=True)
+    graph = request.graph
+    names = [one.name for one in graph.classes]
+    own = graph.klass == names.index("main/twin/toy-mean/forecast")
+    digest = graph.digest.copy()
+    digest[own] += 1
+    graph = replace(graph, digest=digest)
+    assert [names[code] for code in graph.reads[names.index("main/twin/toy-mean/forecast")]] == [
+        "main/mean/toy-mean/fit"
+    ]
+    plan = replace(request.plan, overlap=OVERLAP)
+    ledger = Ledger.load(Store.of(request.store, "toys"), graph)
+    nothing = np.zeros(len(graph), dtype=bool)
+    releases = Releases(ledger, plan, ledger.missing(), nothing, lambda need: Station("cpu", 1, None, "cpu"))
+    assert [names[number] for number, _ in releases.fresh()] == ["main/mean/toy-mean/fit"]
+    for job in np.flatnonzero(graph.klass == names.index("main/mean/toy-mean/fit")):
+        ledger.settle(int(job), State.DONE)
+    assert {names[number] for number, _ in releases.fresh()} == {
+        "main/mean/toy-mean/forecast",
+        "main/twin/toy-mean/forecast",
+    }

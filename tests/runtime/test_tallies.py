@@ -7,7 +7,9 @@ import errno
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from fleetspec.cli.running import told
@@ -15,7 +17,8 @@ from fleetspec.diagnostics import ExitCode, Rejected
 from fleetspec.runtime import segments
 from fleetspec.runtime import store as stored
 from fleetspec.runtime.driver import run
-from fleetspec.runtime.tallies import Progress
+from fleetspec.runtime.ledger import LedgerRow, State
+from fleetspec.runtime.tallies import Progress, Tally
 from fleetspec.sheets.running import apply_sheet
 
 
@@ -43,6 +46,19 @@ def test_the_slowest_jobs_are_named(toys) -> None:
     text = str(apply_sheet(summary.to_json()))
     assert "Slowest jobs" in text
     assert "jobs a second after the start" in text
+
+
+def test_of_the_windows_of_one_model_the_slowest_is_named() -> None:
+    """Jobs of one call share its time evenly: five windows of one model would say one thing five times."""
+    graph = SimpleNamespace(
+        classes=[], klass=np.zeros(9, dtype=int), model=np.arange(9) // 3, task=np.zeros(9, dtype=int)
+    )
+    tally = Tally(SimpleNamespace(graph=graph), np.zeros(0, dtype=int), None)
+    seconds = [3.0, 3.0, 3.0, 1.0, 2.0, 1.0, 0.5, 0.5, 2.5]
+    rows = [LedgerRow(job, State.DONE, each, "cpu", "cpu") for job, each in enumerate(seconds)]
+    tally.receive(SimpleNamespace(rows=rows[:5]))
+    tally.receive(SimpleNamespace(rows=rows[5:]))
+    assert [job for _, job, _ in tally._slowest] == [2, 8, 4]
 
 
 def test_the_end_is_held_against_the_deadline() -> None:

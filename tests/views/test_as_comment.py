@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fleetspec.reviewing import total
-from fleetspec.views import as_comment
+from fleetspec.views import as_comment, as_text
 from fleetspec.views.as_comment import DROPPED, LIMIT, view
 
 MARK = "<!-- fleetspec: review -->"
@@ -253,3 +253,15 @@ def test_nothing_in_a_spec_is_markup() -> None:
 def test_a_fault_of_a_deleted_spec_is_said() -> None:
     one = spec("specs/a.yaml", None, "deleted")
     assert "What it was could not be read" in as_comment.view(answer(one), MARK).text
+
+
+def test_a_bill_says_its_budget_and_where_a_run_that_does_not_hold_is_explained() -> None:
+    found = review(1, 0) | {
+        "base": side(1.0) | {"budget_usd": 5.0},
+        "head": side(2.0, "infeasible") | {"budget_usd": 1.5},
+    }
+    lines = [" ".join(line.split()) for line in as_text.view("diff", found).split("\n")]
+    assert "budget 5.00 USD 1.50 USD -3.50 USD" in lines
+    assert "The head's run does not hold (infeasible): its own plan says what would help." in lines
+    # Reviews of earlier versions, and runs without one, have no such row.
+    assert not any(line.startswith("budget") for line in as_text.view("diff", review(1, 0)).split("\n"))

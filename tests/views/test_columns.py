@@ -53,7 +53,16 @@ def test_a_number_of_nodes_stays_with_its_pool() -> None:
     assert fold("12 × gpu-h100-mig", 15) == ["12 × ", "  gpu-h100-mig"]
 
 
-@given(st.text(alphabet="ab/ ×é漢", max_size=60), st.integers(4, 30))
+def test_an_address_is_broken_where_a_reader_would_if_nothing_else_helps(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = Table(("at", "by", "plan"), (("2026-11-26 21:34", "quant-desk@research.example", "a5dd688f8afa"),))
+    assert "quant-desk@research.example" in "\n".join(shown(table, 60, monkeypatch))
+    lines = shown(table, 40, monkeypatch)
+    words = set(" ".join(lines).split())
+    assert {"quant-desk@", "a5dd688f8afa", "21:34"} <= words
+    assert max(map(cell_len, lines)) <= 40
+
+
+@given(st.text(alphabet="ab/ ×é漢@.", max_size=60), st.integers(4, 30))
 def test_folding_loses_nothing_and_keeps_to_the_width(text: str, width: int) -> None:
     lines = fold(text, width)
     assert all(cell_len(line) <= width for line in lines)
