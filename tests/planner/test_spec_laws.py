@@ -9,3 +9,7 @@ from spec_laws import checked
 @pytest.mark.parametrize("seed", range(8))
 def test_every_law_from_the_yaml(seed: int) -> None:
     assert checked(seed).wrong == []
+
+
+def test_a_budget_that_a_plan_just_keeps_is_kept_with_more_nodes() -> None:
+    assert checked(205, ("more",)).wrong == []
