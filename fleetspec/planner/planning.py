@@ -208,9 +208,11 @@ def _in_time(land: Terrain, first: bool) -> tuple[Replay | None, int]:
         holding = [one for one in replays if one.end <= deadline]
         if holding:
             cheapest = min(one.cost_usd for one in holding)
-            return min(
-                (one for one in holding if one.cost_usd <= cheapest * (1 + CLOSE)), key=lambda one: one.end
-            ), attempt
+            most, budget = cheapest * (1 + CLOSE), land.problem.budget_usd
+            if budget is not None:
+                # An earlier end is worth a little, but not more than there is.
+                most = max(cheapest, min(most, budget))
+            return min((one for one in holding if one.cost_usd <= most), key=lambda one: one.end), attempt
         for one in replays:
             closest = _faster(closest, one)
         if not replays:

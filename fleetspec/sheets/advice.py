@@ -10,6 +10,8 @@ from fleetspec.sheets.figures import count, plural, span, usd
 
 _BILLS = {"this": "this run", "steady": "a steady night", "worst": "the worst night", "backtest": "the backtest",
           "month": "a month"}  # fmt: skip
+MUCH = 0.2
+"""Share of a plan's cost from which on a way to save it belongs beside the verdict."""
 MOST_LOST = 3
 """Classes named of what falls; the JSON has all."""
 A_CENT = 0.005
@@ -155,6 +157,16 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
         said = "What is saved is an upper bound, as if jobs could be cut at will; plan --what-if ROUTE=VALUE plans it."
         blocks.append(Line(said, "dim"))
     return blocks
+
+
+def cheaper_facts(plan: dict[str, Any], advice: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where a good part of the cost is for GPU work that CPUs would do for less."""
+    listed = advice.get("elsewhere", ())
+    now, then = (sum(one[name] for one in listed) for name in ("gpu_cost_usd", "cost_usd"))
+    if not listed or now - then < MUCH * plan["cost_usd"]:
+        return []
+    names = listed[0]["name"] if len(listed) == 1 else plural(len(listed), "class", "classes")
+    return [("cheaper", f"about {usd(then)} on CPUs instead of {usd(now)} for {names}: see What would help")]
 
 
 def _elsewhere(one: dict[str, Any]) -> str:

@@ -33,7 +33,7 @@ def _cpu(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.35:
         return {"offer": rng.choice(CPU_OFFERS)} | bounds | _spot(rng, 1.0)
     cores = rng.choice([2, 4, 8, 16, 64])
-    own = {"cpu": str(cores), "memory": f"{cores * rng.choice([2, 4])}Gi"}
+    own = {"cpu": str(cores), "memory": f"{max(cores * rng.choice([2, 4]), 8)}Gi"}
     if rng.random() < 0.2:
         power = round(cores * rng.uniform(0.001, 0.004), 4)
         capex = {"price": f"{cores * 120} USD", "years": "4", "power": f"{power} USD/h"}
