@@ -145,7 +145,7 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     """Work that CPUs would do for less, and shadow prices of a plan that holds, in words."""
     cheaper = [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if plan["verdict"] != "feasible":
-        return [Line("Cheaper as it stands:"), *cheaper] if cheaper else []
+        return [Line("What the plan buys GPUs for may cost less on CPUs:"), *cheaper] if cheaper else []
     blocks: list[Block] = [Heading("What would help"), *cheaper]
     helpful = [one for one in advice["shadow"] if one["unit"] != "USD" or one["saves"] >= A_CENT]
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
@@ -175,7 +175,7 @@ def _elsewhere(one: dict[str, Any]) -> str:
     return (
         f"models.{one['group']}.gpu: optional lets {one['name']} run on the cores of {one['pool']}, where {there}. "
         f"Family {one['family']} asks for a GPU: planned there at {span(one['gpu_seconds'])} a job, "
-        f"{usd(one['gpu_cost_usd'])}."
+        f"{usd(one['gpu_cost_usd'])}. Plan it: --what-if models.{one['group']}.gpu=optional."
     )
 
 
