@@ -1,7 +1,7 @@
 """Batched GARCH against arch in one run and on one core: fits a second, ratios, likelihood deficits, invalid fits.
 
     python bench/garch.py                    # T = 1000, the main variants: minutes
-    python bench/garch.py --table            # T = 250 to 4000, every process and distribution, 60 rows: ten minutes
+    python bench/garch.py --table            # T = 250 to 4000, everything, 60 rows: ten minutes of a core
     python bench/garch.py --full             # the same with 1,000 rows each: hours
     python bench/garch.py --rows 200 --only egarch
     python bench/garch.py --walk             # what warm starts would gain in a walk-forward
