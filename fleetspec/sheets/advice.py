@@ -143,10 +143,9 @@ def _alternatives(plan: dict[str, Any], pool: str, listed: list[dict[str, Any]])
 
 def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     """Work that CPUs would do for less, and shadow prices of a plan that holds, in words."""
-    cheaper = [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if plan["verdict"] != "feasible":
-        return [Line("What the plan buys GPUs for may cost less on CPUs:"), *cheaper] if cheaper else []
-    blocks: list[Block] = [Heading("What would help"), *cheaper]
+        return []
+    blocks: list[Block] = [Heading("What would help"), *on_cpus(advice)]
     helpful = [one for one in advice["shadow"] if one["unit"] != "USD" or one["saves"] >= A_CENT]
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
         blocks.append(
@@ -157,6 +156,11 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
         said = "What is saved is an upper bound, as if jobs could be cut at will; plan --what-if ROUTE=VALUE plans it."
         blocks.append(Line(said, "dim"))
     return blocks
+
+
+def on_cpus(advice: dict[str, Any]) -> list[Block]:
+    """Work that a plan buys GPUs for, and that CPUs would do for less."""
+    return [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
 
 
 def cheaper_facts(plan: dict[str, Any], advice: dict[str, Any]) -> list[tuple[str, str]]:

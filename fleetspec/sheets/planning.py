@@ -44,7 +44,7 @@ def plan_sheet(data: dict[str, Any]) -> list[Block]:
     blocks += advice.bills(told) if told else []
     blocks += _capacity(plan)
     blocks += advice.layouts(plan, told) if told else []
-    blocks += way_out(plan)
+    blocks += way_out(plan, advice.on_cpus(told) if told else [])
     blocks += advice.would_help(plan, told) + advice.falls_first(plan, told) if told else []
     blocks += _confidence(plan, data.get("families", []))
     return blocks
@@ -120,7 +120,7 @@ def _verdict(plan: dict[str, Any], told: dict[str, Any] | None = None) -> list[B
         facts += overlap_facts(plan)
         facts += _chance(plan)
     if plan["stages"] and plan["bound_usd"] > 0:
-        facts.append(("at least", f"{usd(plan['bound_usd'])}, proved: no plan on these pools costs less; this one is "
+        facts.append(("at least", f"{usd(plan['bound_usd'])}, proved: no plan of this spec costs less; this one is "
                                   f"{percent(plan['gap'])} above"))  # fmt: skip
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
@@ -163,16 +163,20 @@ def _chance(plan: dict[str, Any]) -> list[tuple[str, str]]:
                     f"{count(chance['trials'])} simulated ones"),
         *asked,
         ("ends", f"p50 {span(chance['end_p50'])}, p95 {span(chance['end_p95'])} after the start"),
-        ("costs", f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan, chance['cost_p95'])}"),
+        ("costs", f"p50 {usd(chance['cost_p50'])}, p95 {usd(chance['cost_p95'])}{_over(plan)}"),
         *_rests_on(plan),
     ]  # fmt: skip
 
 
-def _over(plan: dict[str, Any], cost: float) -> str:
-    budget = plan["budget_usd"]
-    if budget is None or cost <= budget:
+def _over(plan: dict[str, Any]) -> str:
+    """How often a run costs more than its budget."""
+    budget, chance = plan["budget_usd"], plan["chance"]
+    if budget is None or chance["cost_p95"] <= budget:
         return ""
-    return f": one in twenty is {usd(cost - budget)} over the budget, or more"
+    over = usd(chance["cost_p95"] - budget)
+    if chance["cost_p50"] > budget:
+        return f": more than half are over the budget, one in twenty by {over} or more"
+    return f": one in twenty is {over} over the budget, or more"
 
 
 def _rests_on(plan: dict[str, Any]) -> list[tuple[str, str]]:
@@ -250,7 +254,7 @@ def _capacity(plan: dict[str, Any]) -> list[Block]:
     if plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
     elif plan["verdict"] == "feasible":
-        blocks.append(Line("Nothing binds: neither the deadline nor a pool's maximum makes this plan dearer."))
+        blocks.append(Line("Nothing binds: no limit of time, money or nodes makes this plan dearer."))
     return blocks
 
 
@@ -269,7 +273,7 @@ def _hours(node_seconds: float) -> str:
 def _from_to(stage: dict[str, Any]) -> str:
     """When a stage runs; one too short for two moments to differ in writing, with how long it takes."""
     start, end = span(stage["start_seconds"]), span(stage["end_seconds"])
-    return f"{start} – {end}" if start != end else f"{start}, {span(stage['end_seconds'] - stage['start_seconds'])}"
+    return f"{start} – {end}" if start != end else f"{start}, for {span(stage['end_seconds'] - stage['start_seconds'])}"
 
 
 def _cut(use: dict[str, Any]) -> str:

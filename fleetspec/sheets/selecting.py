@@ -31,8 +31,9 @@ def left_out_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def way_out(plan: dict[str, Any]) -> list[Block]:
-    """What would make a plan hold, or keep every model of one that holds without some."""
+def way_out(plan: dict[str, Any], on_cpus: list[Block]) -> list[Block]:
+    """What would make a plan hold, or keep every model of one that holds without some. ``on_cpus`` is what would make
+    it cheaper as it stands."""
     holds = plan["verdict"] == "feasible"
     chosen = plan.get("selection") if holds else None
     if holds and chosen is None:
@@ -40,6 +41,7 @@ def way_out(plan: dict[str, Any]) -> list[Block]:
     blocks: list[Block] = [Heading("What would keep every model" if chosen else "What would help")]
     if not plan["stages"] and plan["binding"]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
+    blocks += on_cpus if not holds else []
     blocks += _keep_both(plan)
     if not plan["suggestions"]:
         does = "keeps them all" if chosen else "makes it feasible"
@@ -68,11 +70,10 @@ def _keep_both(plan: dict[str, Any]) -> list[Block]:
     groups = ", ".join(dict.fromkeys(one["name"].split("/")[1] for one in kept["left_out"]))
     stays = kept["kept_value"] / kept["total_value"] if kept["total_value"] else 1.0
     ends = f"ends after {span(kept['end_seconds'])} for {usd(kept['cost_usd'])}"
-    falls = f"what falls out is {_named(kept)}; {percent(stays)} of the value stays, {ends}."
     return [
-        Line(f"Keep deadline and budget, both: {falls}"),
+        Line(f"· To hold deadline and budget, leave out {_named(kept)}: {percent(stays)} of the value stays, {ends}."),
         Line(
-            "Write objective: {maximize: value} to plan and run that; schedule: "
+            "  objective: {maximize: value} plans and runs that; schedule: "
             f"{{on_miss: {{degrade: [{groups}]}}}} leaves it out only of nights that turn out late.",
             "dim",
         ),

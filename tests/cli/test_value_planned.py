@@ -71,7 +71,7 @@ def test_without_the_word_the_same_fleet_does_not_hold(folder: Path) -> None:
     (folder / "plain.lock").write_bytes((folder / "fleet.lock").read_bytes())
     answer = fleetspec(folder, "plan", "plain.yaml")
     assert answer.returncode == 3
-    assert f"what falls out is {SLOW} (3 models)" in " ".join(answer.stdout.split())
+    assert f"To hold deadline and budget, leave out {SLOW} (3 models)" in " ".join(answer.stdout.split())
 
 
 def test_a_run_follows_it_from_the_spec_and_from_a_saved_plan(folder: Path) -> None:

@@ -68,7 +68,7 @@ def test_the_verdict_comes_first_and_the_figures_carry_units() -> None:
     text = "\n".join(lines)
     for figure in (
         "1.50 USD for this run; its budget is 60.00 USD",
-        "1.20 USD, proved: no plan on these pools costs less; this one is 25.0 % above",
+        "1.20 USD, proved: no plan of this spec costs less; this one is 25.0 % above",
         "2 × gpu-h100-mig at once, 2.00 node-hours",
         "2 × gpu-h100-mig cut 7x1g.10gb",
         "87.5 %",
