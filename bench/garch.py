@@ -1,7 +1,8 @@
 """Batched GARCH against arch in one run and on one core: fits a second, ratios, likelihood deficits, invalid fits.
 
     python bench/garch.py                    # T = 1000, the main variants: minutes
-    python bench/garch.py --full             # T = 250 to 4000, every process and distribution: hours
+    python bench/garch.py --table            # T = 250 to 4000, everything, 60 rows: ten minutes of a core
+    python bench/garch.py --full             # the same with 1,000 rows each: hours
     python bench/garch.py --rows 200 --only egarch
     python bench/garch.py --walk             # what warm starts would gain in a walk-forward
 
@@ -226,6 +227,39 @@ def printed(spec: Specification, length: int, tally: Tally) -> None:
         )
 
 
+def table(tallies: dict[tuple[Specification, int], Tally]) -> str:
+    """All tallies as one Markdown table: ratios by length, shares over all lengths, and the same shares by length."""
+    specs, lengths = list(dict.fromkeys(s for s, _ in tallies)), list(dict.fromkeys(t for _, t in tallies))
+    names = sorted({name for tally in tallies.values() for name in tally.gaps})
+    both = " / ".join(names)
+
+    def shares(some: list[Tally]) -> tuple[str, str, str]:
+        """Rows below arch, invalid fits of arch, and of the engines, in percent."""
+        rows = sum(tally.rows for tally in some)
+        gaps = [np.concatenate([tally.gaps[name] for tally in some]) for name in names]
+        below = " / ".join(f"{100 * np.mean(gap < -1e-4):.2f}" for gap in gaps)
+        ours = " / ".join(f"{100 * sum(tally.invalid[name] for tally in some) / rows:.1f}" for name in names)
+        return below, f"{100 * sum(tally.invalid['arch'] for tally in some) / rows:.1f}", ours
+
+    lines = [
+        f"| {both} | {' | '.join(f'T = {length}' for length in lengths)} | below, % | invalid of arch, % | ours, % |",
+        f"|---|{'---|' * len(lengths)}---|---|---|",
+    ]
+    for spec in specs:
+        own = [tallies[spec, length] for length in lengths]
+        ratios = [" / ".join(f"{t.per_fit('arch') / t.per_fit(name):.0f}" for name in names) for t in own]
+        orders = f"({spec.p},{spec.o},{spec.q})" if spec.o else f"({spec.p},{spec.q})"
+        label = f"{spec.process.upper()}{orders}, {spec.distribution}"
+        lines.append(f"| {label} | {' | '.join([*ratios, *shares(own)])} |")
+    by_length = [shares([tallies[spec, length] for spec in specs]) for length in lengths]
+    whole = shares(list(tallies.values()))
+    for index, what in enumerate(("below, %", "invalid of arch, %", "ours, %")):
+        corner = ["", "", ""]
+        corner[index] = whole[index]
+        lines.append(f"| {what} | {' | '.join([*(found[index] for found in by_length), *corner])} |")
+    return "\n".join(lines)
+
+
 def walked(length: int = 1000, step: int = 5, windows: int = 60) -> None:
     """What a walk-forward would gain if each window began from the estimates of the window before."""
     walks = [one for one in real_series() if len(one) >= length + step * windows]
@@ -258,33 +292,42 @@ def walked(length: int = 1000, step: int = 5, windows: int = 60) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", action="store_true", help="every length, process and distribution")
-    parser.add_argument("--rows", type=int, default=0, help="rows for each (default 100, full 1000)")
+    parser.add_argument("--table", action="store_true", help="the same with few rows, then a table in Markdown")
+    parser.add_argument("--rows", type=int, default=0, help="rows for each (default 100, table 60, full 1000)")
     parser.add_argument("--length", type=int, default=0, help="one length of series")
     parser.add_argument("--only", default="", help="processes, separated by commas")
+    parser.add_argument("--distribution", default="", help="distributions, separated by commas")
+    parser.add_argument("--order", default="", help="p,o,q")
     parser.add_argument("--walk", action="store_true", help="windows begun from the one before, against cold starts")
     asked = parser.parse_args()
     if asked.walk:
         walked()
         return
     every = [Specification(**orders, distribution=d) for orders, d in product(ORDERS, DISTRIBUTIONS)]
-    chosen = [s for s in (every if asked.full else MAIN) if not asked.only or s.process in asked.only.split(",")]
-    lengths = (asked.length,) if asked.length else LENGTHS if asked.full else (1000,)
-    rows = asked.rows or (1000 if asked.full else 100)
+    wide = asked.full or asked.table
+    chosen = [s for s in (every if wide else MAIN) if not asked.only or s.process in asked.only.split(",")]
+    chosen = [s for s in chosen if not asked.distribution or s.distribution in asked.distribution.split(",")]
+    chosen = [s for s in chosen if not asked.order or (s.p, s.o, s.q) == tuple(map(int, asked.order.split(",")))]
+    lengths = (asked.length,) if asked.length else LENGTHS if wide else (1000,)
+    rows = asked.rows or (1000 if asked.full else 60 if asked.table else 100)
     print(
         f"{'model':<22} {'T':>5} {'rows':>5} {'arch ms':>8} {'engine':>7} {'us/fit':>8} {'fits/s':>7} {'ratio':>8} "
         f"{'below %':>7} {'worst':>9} {'above %':>7} {'ours -%':>7} {'arch -%':>7}"
     )
     total: dict[str, list[float]] = {}
+    tallies: dict[tuple[Specification, int], Tally] = {}
     for length in lengths:
         data = holdout(rows, length)
         for spec in chosen:
-            tally = measured(spec, length, data)
+            tally = tallies[spec, length] = measured(spec, length, data)
             printed(spec, length, tally)
             for name, gaps in tally.gaps.items():
                 total.setdefault(name, []).extend(gaps)
     for name, gaps in total.items():
         below = np.mean(np.array(gaps) < -1e-4)
         print(f"{name}: {100 * below:.3f} % of {len(gaps)} comparisons are more than 1e-4 below arch")
+    if asked.table:
+        print(f"\n{table(tallies)}")
 
 
 if __name__ == "__main__":

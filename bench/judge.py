@@ -206,7 +206,9 @@ class Overlapped:
         draws = self.rng.standard_normal(lane.jobs)
         need, last = (one.cores if pool.gpu is None else 1), moment
         restart = restart_seconds(pool.boot_seconds)
-        heads = [(_free(sorted(cores), need), key) for key in mine if len(cores := self.free[key][lane.slot]) >= need]
+        heads = [
+            (_free(sorted(cores), need), key) for key in mine if len(cores := self.free[key].get(lane.slot, [])) >= need
+        ]
         heapq.heapify(heads)
         for took in lane.seconds_per_job * factor * np.exp(place.spread * draws - place.spread**2 / 2):
             begin, key = heapq.heappop(heads)

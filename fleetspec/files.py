@@ -31,7 +31,8 @@ class Staged:
 
 def stage(path: Path, content: bytes) -> Staged:
     """Write ``content`` to a temporary name beside ``path`` and make it durable. Raises OSError."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    # Of a folder that machines share, process numbers are no names: a worker that passed for dead may write it, too.
+    partial = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
     with _named(path, partial), partial.open("wb") as sink:
         sink.write(content)
         sink.flush()

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says nothing on a machine that others use.
+settings.register_profile("fleetspec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fleetspec")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -105,7 +105,8 @@ class Attributes:
 
 
 def read_attributes(files: Sequence[File], key: str | None, time: str, names: Iterable[str]) -> dict[str, Attributes]:
-    """Columns of all files as text by series name; rows without a value count too."""
+    """Columns of all files as text by series name; rows without a value count too, and of rows at one time the first,
+    as of prices."""
     listed = list(names)
     parts: dict[str, list[tuple[Dates, dict[str, list[str]]]]] = {}
     for path, shown, kind in files:
@@ -119,6 +120,7 @@ def read_attributes(files: Sequence[File], key: str | None, time: str, names: It
     for series, pieces in sorted(parts.items()):
         stamps = np.concatenate([of for of, _ in pieces])
         order = np.argsort(stamps, kind="stable")
+        order = order[np.append(True, np.diff(stamps[order]) > np.timedelta64(0, "s"))]
         whole = {name: [text for _, texts in pieces for text in texts[name]] for name in listed}
         found[series] = Attributes(stamps[order], {name: [whole[name][row] for row in order] for name in listed})
     return found

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths
 from fleetspec.planner.lengths import options, vectors
-from fleetspec.planner.polish import ENOUGH, SMALLEST, polished
+from fleetspec.planner.polish import SMALLEST, polished
 from fleetspec.planner.simulate import Replay
 from fleetspec.planner.terrain import Terrain
 
+CLOSE = 0.01
+"""A plan that costs within this share of its bound is not looked at again."""
 LATE = 0.05
 """Share of the time by which a replay may be late to be worth small changes."""
 REPAIRS = 24
@@ -29,7 +31,7 @@ Buy = Callable[[dict[int, float], Patterns], Replay | None]
 
 def loosened(land: Terrain, best: Replay, bound_usd: float, buy: Buy) -> Replay:
     """The cheapest of a plan that holds and of those that take longer."""
-    if best.cost_usd <= bound_usd * (1 + ENOUGH):
+    if best.cost_usd <= bound_usd * (1 + CLOSE):
         return best
     fluid = free_lengths(land, time=land.time, prices=even_prices(land))
     known = vectors(land, fluid, land.time, 1) if fluid is not None else []

@@ -241,8 +241,9 @@ class Overlap:
 class Plan:
     """The answer to one capacity problem.
 
-    ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound
-    and ``gap`` = cost / bound - 1 (0 where the bound is 0). ``binding`` names what stops it from being cheaper.
+    ``cost_usd`` and ``end_seconds`` are the replayed plan's; ``bound_usd`` is the free-length LP's lower bound, or that
+    of whole nodes and jobs where it is larger (``method`` says so), and ``gap`` = cost / bound - 1 (0 where the bound
+    is 0). ``binding`` names what stops it from being cheaper.
     ``chance`` is None where nothing runs, ``assurance`` where no share of nights is asked for, ``overlap`` where each
     stage waits for all of the one before.
     """

@@ -260,5 +260,8 @@ def report_verdict(plan: Plan, report: Report) -> None:
         )
     else:
         report.add(
-            rules.INFEASIBLE, f"no allocation meets the deadline: {'; '.join(plan.binding)}", route=window, help=help
+            rules.INFEASIBLE,
+            f"no allocation meets the deadline; what binds is the {'; '.join(plan.binding)}",
+            route=window,
+            help=help,
         )

@@ -163,7 +163,8 @@ def _room_faults(problem: CapacityProblem, plan: Plan) -> list[str]:
             for name, nodes in use.patterns or (("", use.nodes),):
                 now[use.pool, name] = nodes
                 booting = max(0, nodes - before.get((use.pool, name), 0)) if plan.overlap is None else 0
-                working[name] = max(0.0, nodes * length - booting * pool.boot_seconds)
+                # A node that boots for longer than the stage takes is missing in it and no more.
+                working[name] = nodes * length - booting * min(pool.boot_seconds, length)
             checks: list[tuple[str, float, float]] = []
             if pool.gpu is None:
                 for what, need, have in (("cores", "cores", pool.cpu), ("memory", "memory_mib", pool.memory_mib)):

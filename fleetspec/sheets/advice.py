@@ -10,6 +10,8 @@ from fleetspec.sheets.figures import count, plural, span, usd
 
 _BILLS = {"this": "this run", "steady": "a steady night", "worst": "the worst night", "backtest": "the backtest",
           "month": "a month"}  # fmt: skip
+MUCH = 0.2
+"""Share of a plan's cost from which on a way to save it belongs beside the verdict."""
 MOST_LOST = 3
 """Classes named of what falls; the JSON has all."""
 A_CENT = 0.005
@@ -143,7 +145,7 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     """Work that CPUs would do for less, and shadow prices of a plan that holds, in words."""
     cheaper = [Line(f"· {_elsewhere(one)}") for one in advice.get("elsewhere", ())[:MOST_LOST]]
     if plan["verdict"] != "feasible":
-        return [Line("Cheaper as it stands:"), *cheaper] if cheaper else []
+        return [Line("What the plan buys GPUs for may cost less on CPUs:"), *cheaper] if cheaper else []
     blocks: list[Block] = [Heading("What would help"), *cheaper]
     helpful = [one for one in advice["shadow"] if one["unit"] != "USD" or one["saves"] >= A_CENT]
     if not any(one["kind"] in ("deadline", "nodes") for one in helpful):
@@ -157,13 +159,23 @@ def would_help(plan: dict[str, Any], advice: dict[str, Any]) -> list[Block]:
     return blocks
 
 
+def cheaper_facts(plan: dict[str, Any], advice: dict[str, Any]) -> list[tuple[str, str]]:
+    """Where a good part of the cost is for GPU work that CPUs would do for less."""
+    listed = advice.get("elsewhere", ())
+    now, then = (sum(one[name] for one in listed) for name in ("gpu_cost_usd", "cost_usd"))
+    if not listed or now - then < MUCH * plan["cost_usd"]:
+        return []
+    names = listed[0]["name"] if len(listed) == 1 else plural(len(listed), "class", "classes")
+    return [("cheaper", f"about {usd(then)} on CPUs instead of {usd(now)} for {names}: see What would help")]
+
+
 def _elsewhere(one: dict[str, Any]) -> str:
     basis = f"n={count(one['n'])}" if one["basis"] == "measured" else "ASSUMED"
     there = f"it takes {span(one['seconds'])} a job ({basis}) and costs about {usd(one['cost_usd'])}, boots aside"
     return (
         f"models.{one['group']}.gpu: optional lets {one['name']} run on the cores of {one['pool']}, where {there}. "
         f"Family {one['family']} asks for a GPU: planned there at {span(one['gpu_seconds'])} a job, "
-        f"{usd(one['gpu_cost_usd'])}."
+        f"{usd(one['gpu_cost_usd'])}. Plan it: --what-if models.{one['group']}.gpu=optional."
     )
 
 

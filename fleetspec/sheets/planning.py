@@ -31,7 +31,11 @@ _WELL_MEASURED = 0.8
 def plan_sheet(data: dict[str, Any]) -> list[Block]:
     """The answer to ``plan``. ``data["advice"]`` is there where it was asked for; without it the plan speaks alone."""
     plan, told = data["plan"], data.get("advice")
-    blocks: list[Block] = [*_verdict(plan), *_slack(data.get("slack", [])), *policy_blocks(data.get("policies", []))]
+    blocks: list[Block] = [
+        *_verdict(plan, told),
+        *_slack(data.get("slack", [])),
+        *policy_blocks(data.get("policies", [])),
+    ]
     blocks += [Heading(f"What runs ({plan['run']})"), words_table(data["words"], lines_left_out(plan))]
     blocks += [Line(_data_line(source), "dim") for source in data["data"]]
     if plan["jobs"] == 0:
@@ -86,7 +90,7 @@ def _data_line(source: dict[str, Any]) -> str:
     return f"· {source['name']}: {plural(source['series'], 'series', 'series')}, {source['kind']}, {dates}"
 
 
-def _verdict(plan: dict[str, Any]) -> list[Block]:
+def _verdict(plan: dict[str, Any], told: dict[str, Any] | None = None) -> list[Block]:
     deadline, end = plan["deadline_seconds"], plan["end_seconds"]
     slack, budget = deadline - end, plan["budget_usd"]
     head = f"{plan['fleet']} · {plan['run']} · session {plan['session']}"
@@ -121,6 +125,7 @@ def _verdict(plan: dict[str, Any]) -> list[Block]:
     facts.append(("work", f"{plural(plan['models'], 'model')}, {plural(plan['jobs'], 'job')} to run, "
                           f"{count(plan['reused'])} reused from the store"))  # fmt: skip
     facts += left_out_facts(plan)
+    facts += advice.cheaper_facts(plan, told or {})
     tone: Tone = "warn" if plan.get("selection") else _TONE[plan["verdict"]]
     return [Line(head, "strong"), Line(verdict, tone), Facts(tuple(facts))]
 

@@ -218,7 +218,7 @@ def bill_blocks(data: dict[str, Any]) -> list[Block]:
 
 def _left_out(base: dict[str, Any], head: dict[str, Any]) -> list[tuple[str, str, str, str]]:
     """Models that one of two plans does without."""
-    was, now = base["left_out"], head["left_out"]
+    was, now = base.get("left_out", 0), head.get("left_out", 0)
     return [("of them left out", count(was), count(now), f"{now - was:+,}")] if was or now else []
 
 
@@ -226,7 +226,7 @@ def _bill(side: dict[str, Any]) -> list[tuple[str, str]]:
     return [
         ("verdict", side["verdict"]),
         ("models", count(side["models"])),
-        *((("of them left out", count(side["left_out"])),) if side["left_out"] else ()),
+        *((("of them left out", count(side["left_out"])),) if side.get("left_out") else ()),
         ("cost", usd(side["cost_usd"])),
         *((("budget", usd(side["budget_usd"])),) if side.get("budget_usd") is not None else ()),
         ("ends after", span(side["end_seconds"])),

@@ -35,13 +35,9 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
         markup=False,
     )
     before: Block | None = None
-    told = False
     for block in blocks:
-        # A second table below a line of the first one would read as that line's.
-        second = isinstance(block, Table) and isinstance(before, Line) and told
-        if second or (isinstance(before, Table) and not isinstance(block, Heading)):
+        if _apart(before, block):
             console.print()
-        told = not isinstance(block, Heading) and (told or isinstance(block, Table))
         before = block
         match block:
             case Heading(text):
@@ -64,6 +60,19 @@ def view(name: str, data: Any, *, width: int = 80, color: bool = False) -> str:
             case Table():
                 console.print(_table(block, width))
     return "\n".join(line.rstrip() for line in out.getvalue().split("\n"))
+
+
+def _apart(before: Block | None, block: Block) -> bool:
+    """Whether an empty line keeps two blocks from reading as one: a table and what is around it."""
+    match before, block:
+        case Table(), Heading():
+            return False
+        case Table(), _:
+            return True
+        case Line(text, tone), Table():
+            # A title, or a line that ends in a colon, belongs to the table.
+            return tone in ("plain", "dim", "warn") and not text.endswith(":")
+    return False
 
 
 def _hanging(text: str, width: int) -> str:

@@ -109,7 +109,8 @@ class Loose(Params):
         ({"per": frozenset({"series", "universe"})}, "a universe's members are all forecast"),
     ],
 )
-def test_each_breach_is_named(change, check):
+def test_each_breach_is_named(change, check, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)  # where one of them leaves a file behind
     with pytest.raises(NonConformance) as caught:
         check_family(structs.replace(PLAIN, **change))
     assert f"- {check}: " in str(caught.value)

@@ -100,6 +100,16 @@ def test_members_are_chosen_by_the_columns_of_their_files(folder: Path) -> None:
     }  # fmt: skip
 
 
+def test_of_repeated_rows_the_first_says_what_its_series_is(tmp_path: Path) -> None:
+    """The row whose price counts is the one whose sector does, in one file and over two."""
+    lines = ("2024-01-02,1,Food", "2024-01-03,2,Food", "2024-01-03,9,Tech", "2024-01-04,3,Food")
+    (tmp_path / "one.csv").write_text("Date,Close,sector\n" + "\n".join(lines) + "\n")
+    asking = SourceRequest("one.csv", tmp_path, time="Date", price="Close")
+    (said,), (series,) = attributes(asking, ["sector"]).values(), load(asking).values()
+    assert said.columns["sector"] == ["Food"] * 3
+    assert list(said.stamps[1:]) == list(series.dates)
+
+
 @pytest.mark.parametrize(
     ("location", "more", "message", "help"),
     [

@@ -51,7 +51,7 @@ def test_what_is_close_to_its_bound_is_left_alone() -> None:
     def never(*_: object) -> None:
         raise AssertionError("nothing is bought")
 
-    assert loose.loosened(land, best, best.cost_usd * 0.99, never) is best
+    assert loose.loosened(land, best, best.cost_usd * 0.995, never) is best
 
 
 def one_stage(nodes: int, jobs: int) -> Replay:

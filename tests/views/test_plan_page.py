@@ -121,7 +121,8 @@ def test_the_answers_come_in_the_order_of_the_questions() -> None:
         "82 jobs not done by the deadline (ends too late): u/g/f/fit 12 of 70, u/g/f/fit 70",
         "the run would cost 70.00 USD, over the budget of 60.00 USD",
         "  way out: budget.nightly: 70 USD",
-        "· u/g/f/fit runs on GPUs because family f asks for one (6m46s a job, 29.65 USD): on the cores of cpu",
+        "· models.g.gpu: optional lets u/g/f/fit run on the cores of cpu, where it takes 3m37s a job (n=12) and",
+        "cheaper    about 0.48 USD on CPUs instead of 29.65 USD for u/g/f/fit: see What would help",
         "f          77  1.50 USD          25.0 %  n=120",
     ],
 )

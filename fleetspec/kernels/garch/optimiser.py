@@ -36,13 +36,21 @@ _SUFFICIENT = 1e-4
 _TIGHT = 1e-12
 _RIDGE = 1e-10
 _MOST_CHANGES = 60
+_REDUNDANT = 1e-14
+"""A constraint of which the others leave a smaller share than this says what they say already."""
 
 
 @njit(cache=True, error_model="numpy")
-def factored(matrix: Any, lower: Any, size: int) -> None:
-    """Cholesky factor of ``matrix``, with a ridge where it is not positive; the diagonal holds reciprocals."""
+def factored(matrix: Any, held: Any, lower: Any, size: int) -> None:
+    """Cholesky factor of ``matrix`` without what is ``held``, with a ridge where it is not positive.
+
+    The diagonal holds reciprocals. Rows and columns of what is held are the identity's.
+    """
     for i in range(size):
         for j in range(i + 1):
+            if held[i] or held[j]:
+                lower[i, j] = 1.0 if i == j else 0.0
+                continue
             rest = matrix[i, j]
             for k in range(j):
                 rest -= lower[i, k] * lower[j, k]
@@ -53,6 +61,20 @@ def factored(matrix: Any, lower: Any, size: int) -> None:
                 lower[i, i] = 1.0 / math.sqrt(rest)
             else:
                 lower[i, j] = rest * lower[j, j]
+
+
+@njit(cache=True, error_model="numpy")
+def factored_gram(gram: Any, size: int) -> None:
+    """The same of ``gram``, in its place and without a ridge: what the others contain gets a zero, so no multiplier."""
+    for i in range(size):
+        for j in range(i + 1):
+            rest = gram[i, j]
+            for k in range(j):
+                rest -= gram[i, k] * gram[j, k]
+            if i == j:
+                gram[i, i] = 1.0 / math.sqrt(rest) if rest > _REDUNDANT * abs(gram[i, i]) else 0.0
+            else:
+                gram[i, j] = rest * gram[j, j]
 
 
 @njit(cache=True, error_model="numpy")
@@ -70,42 +92,93 @@ def solved(lower: Any, right: Any, size: int, out: Any) -> None:
 
 
 @njit(cache=True, error_model="numpy")
+def targeted(
+    hessian: Any, g: Any, normals: Any, slack: Any, active: Any, count: int, target: Any, multipliers: Any, work: Any
+) -> None:
+    """Sets ``target`` to the minimum of g'd + d'Hd/2 where the ``active`` rows hold it, and their ``multipliers``.
+
+    Bounds take their parameter out of the system. Multipliers for them would be differences of the inverse's large
+    numbers where curvature tells lags hardly apart, and steps would leave the region. The other rows get one each.
+    """
+    n, others = len(g), 0
+    lower, pulls, gram = work[:n], work[n : 2 * n], work[2 * n + 6 :]
+    right, held, which, loads = work[2 * n], work[2 * n + 2], work[2 * n + 4], work[2 * n + 5]
+    for i in range(n):
+        held[i] = target[i] = 0.0
+    for a in range(count):
+        at = bounded(normals[active[a]])
+        if at >= 0:
+            held[at], target[at] = 1.0, -slack[active[a]] / normals[active[a], at]
+        else:
+            which[others] = a
+            others += 1
+    factored(hessian, held, lower, n)
+    for i in range(n):
+        right[i] = target[i]
+        if not held[i]:
+            right[i] = -g[i]
+            for j in range(n):
+                if held[j]:
+                    right[i] -= hessian[i, j] * target[j]
+    solved(lower, right, n, target)
+    for c in range(others):
+        row = active[int(which[c])]
+        for i in range(n):
+            right[i] = 0.0 if held[i] else normals[row, i]
+        solved(lower, right, n, pulls[c])
+        loads[c] = -slack[row]
+        for i in range(n):
+            loads[c] -= normals[row, i] * target[i]
+        for e in range(c + 1):
+            product = 0.0
+            for i in range(n):
+                product += normals[active[int(which[e])], i] * pulls[c, i]
+            gram[c, e] = product
+    if others:
+        factored_gram(gram, others)
+        solved(gram, loads, others, right)
+        for c in range(others):
+            loads[c] = right[c]
+            for i in range(n):
+                target[i] += right[c] * pulls[c, i]
+    for c in range(others):
+        multipliers[int(which[c])] = loads[c]
+    for a in range(count):
+        at = bounded(normals[active[a]])
+        if at >= 0:
+            rest = g[at]
+            for j in range(n):
+                rest += hessian[at, j] * target[j]
+            for c in range(others):
+                rest -= loads[c] * normals[active[int(which[c])], at]
+            multipliers[a] = rest / normals[active[a], at]
+
+
+@njit(cache=True, error_model="numpy")
+def bounded(normal: Any) -> int:
+    """Which parameter alone ``normal`` is about, or -1 where it is about several."""
+    at = -1
+    for i in range(len(normal)):
+        if normal[i] != 0.0:
+            if at >= 0:
+                return -1
+            at = i
+    return at
+
+
+@njit(cache=True, error_model="numpy")
 def stepped(hessian: Any, g: Any, normals: Any, slack: Any, d: Any, active: Any, count: int, work: Any) -> int:
     """Sets ``d`` to the minimum of g'd + d'Hd/2 with normals d >= -slack; returns how many rows hold it.
 
     ``slack`` is not negative, so d = 0 is feasible. ``active`` starts with ``count`` tight rows to try first.
-    ``work`` is (2 n + 6, n) scratch.
+    ``work`` is (3 n + 6, n) scratch.
     """
     n, rows = len(g), len(slack)
-    lower, pulls = work[:n], work[n : 2 * n]
-    free, target, right, gram = work[2 * n], work[2 * n + 1], work[2 * n + 2], work[2 * n + 6 :]
-    multipliers = work[2 * n + 3]
-    factored(hessian, lower, n)
+    target, multipliers = work[2 * n + 1], work[2 * n + 3]
     for i in range(n):
-        right[i] = -g[i]
         d[i] = 0.0
-    solved(lower, right, n, free)
     for _ in range(_MOST_CHANGES):
-        for i in range(n):
-            target[i] = free[i]
-        if count:
-            for a in range(count):
-                row = active[a]
-                solved(lower, normals[row], n, pulls[a])
-                rest = -slack[row]
-                for i in range(n):
-                    rest -= normals[row, i] * free[i]
-                right[a] = rest
-                for c in range(a + 1):
-                    product = 0.0
-                    for i in range(n):
-                        product += normals[active[c], i] * pulls[a, i]
-                    gram[a, c] = product
-            factored(gram, gram, count)
-            solved(gram, right, count, multipliers)
-            for a in range(count):
-                for i in range(n):
-                    target[i] += multipliers[a] * pulls[a, i]
+        targeted(hessian, g, normals, slack, active, count, target, multipliers, work)
         share, blocking = 1.0, -1
         for row in range(rows):
             known = False

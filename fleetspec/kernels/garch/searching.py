@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fleetspec.kernels.garch.preparation import Batch, Engine
     from fleetspec.kernels.garch.types import Flags, Floats, Integers, Specification
 
-CONVERGED, STALLED = 0, 1
+CONVERGED, STALLED, OUT_OF_ITERATIONS = 0, 1, 2
 """The outcomes of ``optimiser`` that this module tells apart; that module needs numba."""
 
 FULL = Effort(1e-9, 60)
@@ -32,8 +32,12 @@ NEAR, APART, FINALISTS = 0.5, 0.02, 4
 """What a rough end must be to be finished: less than this above the least, and this far from others in a parameter."""
 LEADS = 0.01
 """A rough minimisation this near the row's minimum in every alpha, gamma and beta, and not below it, ends there too."""
+TWIN = 0.5
+"""In log-likelihood: how far below a minimum a twin of it (``starts.twins``) may lie and still be begun from."""
 FAR = 25.0
 """In log-likelihood: another start this far below a minimum that is in some doubt is not begun from."""
+SHORT = 400
+"""Fewer observations than this leave every first minimum in doubt: no memory at all is then often as likely as much."""
 SCAN = np.array([-0.02, -0.012, -0.008, -0.005, -0.003, -0.0015])
 SCAN_OFFSETS = np.concatenate([SCAN, -SCAN[::-1]])
 WORTH_A_LOOK = 0.002
@@ -75,6 +79,7 @@ class Search:
             return
         self.offer(everyone, self.first_starts(given))
         self.offer_others()
+        self.offer_twins()
         if self.batch.kinked:
             self.scan_mean(everyone)
 
@@ -101,6 +106,19 @@ class Search:
             on, number = np.nonzero(worth[lost])
             self.offer(doubted[lost[on]], begins[lost[on], number], LAST)
 
+    def offer_twins(self) -> None:
+        """What is as slow as the best minimum so far and shares it between lags otherwise, raced like other starts."""
+        at = np.flatnonzero(self.fault == 0)
+        spec = self.specification
+        if spec.q != 2 or not spec.p or spec.process == "egarch" or not len(at):
+            return
+        begins = starts.twins(spec, self.x[at])
+        values = self.engine.values(self.batch, self.rows[at], begins)
+        memory = self.memory
+        with np.errstate(invalid="ignore"):
+            apart = np.abs(begins[:, :, memory] - self.x[at][:, None, memory]).max(axis=2) > APART
+            self.race(at, begins, apart & (values < self.value[at][:, None] + TWIN))
+
     def race(self, at: Integers, begins: Floats, worth: Flags) -> None:
         """Minimises roughly from ``begins`` (rows, c, k) where ``worth`` (rows, c), and from what leads to the end.
 
@@ -119,7 +137,7 @@ class Search:
         x, value, _, spent = self.engine.minimise(
             self.batch, self.rows[at[on]], begins[on, number], frozen, ROUGH, known
         )
-        begins[on, number], reached[on, number] = x, np.where(np.isfinite(value), value, np.inf)
+        begins[on, number], reached[on, number] = x, np.where(np.isfinite(value) & self.feasible(x), value, np.inf)
         np.add.at(self.evaluations, at[on], spent)
         if self.specification.process == "egarch":
             self.strike_unforgetting(at, reached, begins)
@@ -191,6 +209,13 @@ class Search:
             stalled = np.flatnonzero(outcome == STALLED)
             if len(stalled):
                 x[stalled], value[stalled], outcome[stalled] = self.settled(at[stalled], x[stalled])
+        # One that has not ended and is the lowest so far is not given up.
+        going = np.flatnonzero((outcome == OUT_OF_ITERATIONS) & (value < self.value[at]))
+        if len(going):
+            x[going], value[going], outcome[going], more = self.engine.minimise(
+                self.batch, self.rows[at[going]], x[going], 0, effort
+            )
+            np.add.at(self.evaluations, at[going], more)
         rest = np.arange(len(at))
         while len(rest):
             _, first = np.unique(at[rest], return_index=True)
@@ -269,7 +294,7 @@ class Search:
                 return ~clear, ~likely
             news = alpha + gamma / 2
             total = news + beta
-            clear = (total > 0.94) & (total < 0.9995) & (news > 0.045) & (self.fault == 0)
+            clear = (total > 0.94) & (total < 0.9995) & (news > 0.045) & (self.fault == 0) & (self.batch.count >= SHORT)
             likely = (total > 0.8) & (total < 0.9998) & (news > 0.02) & (self.fault == 0)
         if spec.process == "tgarch":
             return ~clear, ~clear

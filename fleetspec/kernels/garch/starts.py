@@ -75,6 +75,34 @@ def others(specification: Specification) -> Floats:
     return _stacked(specification, chosen)
 
 
+def twins(specification: Specification, points: Floats) -> Floats:
+    """Points (rows, 5, k) as slow as ``points`` (rows, k) of two betas, which share what is slow in other ways.
+
+    What a shock leaves of itself after many bars falls by the larger root r of r^2 = beta1 r + beta2 a bar. The twins
+    keep r, and by a common factor of omega, alphas and gammas what all shocks and the constant come to: the same
+    variances but for a few bars, so that the likelihood has a ridge along them and often several minima. Betas are all
+    on the first, all on the last, or even, with the alphas of the point; and all on the first or even with what the
+    alphas come to on the first. Where betas come to one there is no such factor: the twins are not finite.
+    """
+    last = len(points[0]) - len(specification.shape_names)
+    first, second = points[:, last - 2], points[:, last - 1]
+    root = 0.5 * (first + np.sqrt(first * first + 4.0 * np.maximum(second, 0.0)))
+    even = root * root / (1.0 + root)
+    made = np.repeat(points[:, None, :], 5, axis=1)
+    made[:, (0, 3), last - 2], made[:, (0, 3), last - 1] = root[:, None], 0.0
+    made[:, 1, last - 2], made[:, 1, last - 1] = 0.0, root * root
+    made[:, (2, 4), last - 2] = made[:, (2, 4), last - 1] = even[:, None]
+    constant = len(specification.mean_names)
+    alphas = slice(constant + 1, constant + 1 + specification.p)
+    total = points[:, alphas].sum(axis=1)
+    made[:, 3:, alphas] = 0.0
+    made[:, 3:, constant + 1] = total[:, None]
+    rest = 1.0 - made[:, :, last - 2 : last].sum(axis=2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        made[:, :, constant : last - 2] *= (rest / (1.0 - first - second)[:, None])[:, :, None]
+    return made
+
+
 def _stacked(specification: Specification, chosen: list[tuple[Level, str, str]]) -> Floats:
     """Each point once: with one lag there is one way to share."""
     rows = dict.fromkeys(point(specification, *one) for one in chosen)

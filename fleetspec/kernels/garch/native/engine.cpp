@@ -85,7 +85,12 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
     region.tolerance = tolerance;
     region.iterations = iterations;
     for (int r = 0; r < constraints; ++r) {
-        for (int i = 0; i < n; ++i) region.A[r][i] = A[r * n + i];
+        int about = 0;
+        for (int i = 0; i < n; ++i) {
+            region.A[r][i] = A[r * n + i];
+            if (region.A[r][i] != 0.0 && about++ == 0) region.bounded[r] = i;
+        }
+        if (about != 1) region.bounded[r] = -1;
         region.b[r] = b[r];
     }
     Columns columns(length);

@@ -16,6 +16,7 @@ constexpr int MOST_CHANGES = 60;
 constexpr double SUFFICIENT = 1e-4;
 constexpr double TIGHT = 1e-12;
 constexpr double RIDGE = 1e-10;
+constexpr double REDUNDANT = 1e-14;
 
 typedef double Square[MOST_PARAMETERS][MOST_PARAMETERS];
 
@@ -23,11 +24,17 @@ struct Region {
     int parameters, constraints, frozen, restarts, iterations;
     double tolerance;
     double A[MOST_CONSTRAINTS][MOST_PARAMETERS], b[MOST_CONSTRAINTS];
+    int bounded[MOST_CONSTRAINTS];  // the parameter that a row alone is about, or -1
 };
 
-static void factored(const Square &matrix, Square &lower, int size) {
+// Without what is held.
+static void factored(const Square &matrix, const bool *held, Square &lower, int size) {
     for (int i = 0; i < size; ++i)
         for (int j = 0; j <= i; ++j) {
+            if (held[i] || held[j]) {
+                lower[i][j] = i == j ? 1.0 : 0.0;
+                continue;
+            }
             double rest = matrix[i][j];
             for (int k = 0; k < j; ++k) rest -= lower[i][k] * lower[j][k];
             if (i == j) {
@@ -37,6 +44,19 @@ static void factored(const Square &matrix, Square &lower, int size) {
             } else {
                 lower[i][j] = rest * lower[j][j];
             }
+        }
+}
+
+// In its place; what the others contain gets a zero, so no multiplier.
+static void factored_gram(Square &gram, int size) {
+    for (int i = 0; i < size; ++i)
+        for (int j = 0; j <= i; ++j) {
+            double rest = gram[i][j];
+            for (int k = 0; k < j; ++k) rest -= gram[i][k] * gram[j][k];
+            if (i == j)
+                gram[i][i] = rest > REDUNDANT * std::fabs(gram[i][i]) ? 1.0 / std::sqrt(rest) : 0.0;
+            else
+                gram[i][j] = rest * gram[j][j];
         }
 }
 
@@ -78,36 +98,72 @@ struct Minimisation {
         }
     }
 
+    // Where the active rows hold it. Bounds take their parameter out of the system: see optimiser.py.
+    void targeted(const Region &region, const double *slack, int tight, double *target, double *multipliers) const {
+        const int n = region.parameters;
+        Square lower, pulls, gram;
+        double right[MOST_PARAMETERS], loads[MOST_PARAMETERS];
+        bool held[MOST_PARAMETERS];
+        int which[MOST_PARAMETERS + 1], others = 0;
+        for (int i = 0; i < n; ++i) {
+            held[i] = false;
+            target[i] = 0.0;
+        }
+        for (int a = 0; a < tight; ++a) {
+            const int at = region.bounded[active[a]];
+            if (at >= 0) {
+                held[at] = true;
+                target[at] = -slack[active[a]] / region.A[active[a]][at];
+            } else {
+                which[others++] = a;
+            }
+        }
+        factored(B, held, lower, n);
+        for (int i = 0; i < n; ++i) {
+            right[i] = target[i];
+            if (held[i]) continue;
+            right[i] = -g[i];
+            for (int j = 0; j < n; ++j)
+                if (held[j]) right[i] -= B[i][j] * target[j];
+        }
+        solved(lower, right, n, target);
+        for (int c = 0; c < others; ++c) {
+            const double *normal = region.A[active[which[c]]];
+            for (int i = 0; i < n; ++i) right[i] = held[i] ? 0.0 : normal[i];
+            solved(lower, right, n, pulls[c]);
+            loads[c] = -slack[active[which[c]]];
+            for (int i = 0; i < n; ++i) loads[c] -= normal[i] * target[i];
+            for (int e = 0; e <= c; ++e) {
+                double product = 0.0;
+                for (int i = 0; i < n; ++i) product += region.A[active[which[e]]][i] * pulls[c][i];
+                gram[c][e] = product;
+            }
+        }
+        if (others) {
+            factored_gram(gram, others);
+            solved(gram, loads, others, right);
+            for (int c = 0; c < others; ++c) {
+                loads[c] = right[c];
+                for (int i = 0; i < n; ++i) target[i] += right[c] * pulls[c][i];
+            }
+        }
+        for (int c = 0; c < others; ++c) multipliers[which[c]] = loads[c];
+        for (int a = 0; a < tight; ++a) {
+            const int at = region.bounded[active[a]];
+            if (at < 0) continue;
+            double rest = g[at];
+            for (int j = 0; j < n; ++j) rest += B[at][j] * target[j];
+            for (int c = 0; c < others; ++c) rest -= loads[c] * region.A[active[which[c]]][at];
+            multipliers[a] = rest / region.A[active[a]][at];
+        }
+    }
+
     int stepped(const Region &region, const double *slack, int tight) {
         const int n = region.parameters;
-        Square lower, pulls, gram, root;
-        double right[MOST_PARAMETERS], free[MOST_PARAMETERS], target[MOST_PARAMETERS], multipliers[MOST_PARAMETERS];
-        factored(B, lower, n);
-        for (int i = 0; i < n; ++i) {
-            right[i] = -g[i];
-            d[i] = 0.0;
-        }
-        solved(lower, right, n, free);
+        double target[MOST_PARAMETERS], multipliers[MOST_PARAMETERS + 1];
+        for (int i = 0; i < n; ++i) d[i] = 0.0;
         for (int change = 0; change < MOST_CHANGES; ++change) {
-            for (int i = 0; i < n; ++i) target[i] = free[i];
-            if (tight) {
-                for (int a = 0; a < tight; ++a) {
-                    const double *normal = region.A[active[a]];
-                    solved(lower, normal, n, pulls[a]);
-                    double rest = -slack[active[a]];
-                    for (int i = 0; i < n; ++i) rest -= normal[i] * free[i];
-                    right[a] = rest;
-                    for (int c = 0; c <= a; ++c) {
-                        double product = 0.0;
-                        for (int i = 0; i < n; ++i) product += region.A[active[c]][i] * pulls[a][i];
-                        gram[a][c] = product;
-                    }
-                }
-                factored(gram, root, tight);
-                solved(root, right, tight, multipliers);
-                for (int a = 0; a < tight; ++a)
-                    for (int i = 0; i < n; ++i) target[i] += multipliers[a] * pulls[a][i];
-            }
+            targeted(region, slack, tight, target, multipliers);
             double share = 1.0;
             int blocking = -1;
             for (int r = 0; r < region.constraints; ++r) {
