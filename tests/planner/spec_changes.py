@@ -90,7 +90,7 @@ def families_of(group: Spec) -> list[str]:
 
 def renamed(spec: Spec) -> Spec:
     """Other names of data, universes, groups and pools, in the reverse order of the alphabet, and every list and map
-    turned round."""
+    turned round but the members of a universe, whose order is that of a model on all of them."""
     names = {
         section: {name: f"{letter}{99 - at}" for at, name in enumerate(sorted(spec[section]))}
         for section, letter in (("data", "d"), ("universes", "u"), ("models", "g"), ("hardware", "p"))
@@ -101,8 +101,6 @@ def renamed(spec: Spec) -> Spec:
         made[section] = {known[name]: one for name, one in reversed(made[section].items())}
     for universe in made["universes"].values():
         universe["data"] = names["data"][universe["data"]]
-        if isinstance(universe.get("series"), list):
-            universe["series"].reverse()
     for group in made["models"].values():
         over = group.get("over")
         if over is not None:
