@@ -96,10 +96,12 @@ class Search:
         begins = np.stack(
             [self.with_mean(doubted, np.repeat(point[None], len(doubted), axis=0)) for point in others], 1
         )
-        reached = self.value[doubted]
-        values = self.engine.values(self.batch, self.rows[doubted], begins)
-        with np.errstate(invalid="ignore"):
-            worth = (values < reached[:, None] + FAR) | much[doubted, None]
+        worth = np.ones(begins.shape[:2], dtype=bool)
+        little = np.flatnonzero(~much[doubted])
+        if len(little):
+            values = self.engine.values(self.batch, self.rows[doubted[little]], begins[little])
+            with np.errstate(invalid="ignore"):
+                worth[little] = values < self.value[doubted[little], None] + FAR
         self.race(doubted, begins.copy(), worth)
         lost = np.flatnonzero(self.fault[doubted] != 0)
         if len(lost):
