@@ -131,7 +131,7 @@ def row(jobs: int, classes: int, hours: int) -> dict[str, float | str]:
     planned = time.process_time() - begin
     assert found.replay is not None
     begin = time.process_time()
-    replay(land, found.replay.allocation)
+    replay(found.land, found.replay.allocation)
     replayed = time.process_time() - begin
     made = planning._written(posed, HEADER, found)
     begin = time.process_time()
