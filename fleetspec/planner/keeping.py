@@ -2,7 +2,7 @@
 
 Models are left out by line (universe/group/family), a line with all that waits for it. Sets of lines are tried from the
 least value on: the free-length program says first whether what is left could fit at all, and what could is planned. The
-first that could is also a proof: whatever keeps more does not fit even as fluid work.
+first that could is also a proof: whole lines that are worth more do not fit even as fluid work.
 After ``LOOKED`` sets lines go one by one, those first that are worth least for the time they take, and come back where
 there is room. The value of a line is that of one of its models times its forecasts, of one that has none its jobs.
 """
@@ -28,7 +28,6 @@ LOOKED = 150
 PLANNED = 6
 """Real plans made of these."""
 FORECAST = "forecast"
-"""What a variant or a rung begins with, behind the name of its group."""
 
 
 class Solve(Protocol):

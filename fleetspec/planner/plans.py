@@ -185,7 +185,7 @@ class LeftOut:
 @dataclass(frozen=True, slots=True)
 class Selection:
     """What falls out where deadline and budget do not hold everything, so that both are kept: ``kept_value`` of
-    ``total_value`` stays, confirmed by planning it. ``most_value`` is proved: nothing that these pools can run keeps
+    ``total_value`` stays, confirmed by planning it. ``most_value`` is proved: no choice of whole lines keeps
     more."""
 
     left_out: tuple[LeftOut, ...]

@@ -24,7 +24,7 @@ def left_out_facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
         return []
     total = chosen["total_value"]
     stays, most = (chosen[name] / total if total else 1.0 for name in ("kept_value", "most_value"))
-    proved = "no plan keeps more" if most - stays < 5e-4 else f"no plan keeps more than {percent(most)}"
+    proved = "no choice of whole lines keeps more" + ("" if most - stays < 5e-4 else f" than {percent(most)}")
     return [
         ("leaves out", f"{_named(chosen)}; they publish as models that have no result of tonight"),
         ("value kept", f"{percent(stays)} of what all models are worth (objective.value); {proved}, proved"),

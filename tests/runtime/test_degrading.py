@@ -162,6 +162,20 @@ def test_models_left_out_are_carried_or_held(toys) -> None:
     assert not [row for row in rows if row["state"] == "carried"]
 
 
+def test_what_a_plan_leaves_out_publishes_as_what_has_no_result_of_tonight(toys) -> None:
+    run(night(toys, "A", "B"))
+    carried = without(night(toys, "A", "B", bars=65, missed=CARRY), "main/mean/toy-mean")
+    assert run(carried).done == 0
+    pointer, rows = lake(carried)
+    assert (pointer["models"], pointer["current"], pointer["carried"]) == (2, 0, 2)
+    assert {(str(row["origin"].date()), row["state"]) for row in rows} == {("2024-03-05", "carried")}
+    held = without(night(toys, "A", "B", bars=70), "main/mean/toy-mean")
+    assert run(held).exit_code is ExitCode.OK
+    _, rows = lake(held)
+    # Without on_miss the forecasts of the night before stay, with their own origin.
+    assert {str(row["origin"].date()) for row in rows} == {"2024-03-05"}
+
+
 def test_the_pace_so_far_says_when_the_night_ends(toys) -> None:
     request = toys.request(*(f"S{i}" for i in range(100)))
     found = degrader(request, "double", deadline=100.0)
