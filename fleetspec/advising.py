@@ -172,7 +172,8 @@ def _nights(compiled: Compiled, around: World, made: Planned | None) -> list[Bil
     steady = bills.steady(every, bills.shares_due(compiled.graph, spec))
     seconds, when = _shortest(compiled)
     ours = made.plan if made is not None else None
-    if ours is not None and ours.stages and not ours.reused and _holds_in(ours, every, seconds):
+    whole = ours is not None and ours.stages and not ours.reused and not ours.left_out
+    if ours is not None and whole and _holds_in(ours, every, seconds):
         hard = bills.worst_of(ours, seconds, when)
     else:
         hard = bills.worst(every, seconds, when)

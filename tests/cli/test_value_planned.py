@@ -57,6 +57,13 @@ def test_the_plan_names_what_it_does_without_and_what_would_keep_it(folder: Path
     assert "fleet.yaml:" in answer.stderr
 
 
+def test_other_nights_are_billed_with_every_model(folder: Path) -> None:
+    answer = fleetspec(folder, "plan", "fleet.yaml", "--format", "json")
+    bills = {one["kind"]: one for one in json.loads(answer.stdout)["advice"]["bills"]}
+    assert (bills["this"]["jobs"], bills["worst"]["jobs"]) == (6, 12)
+    assert bills["worst"]["cost_usd"] > bills["worst"]["budget_usd"] > bills["this"]["cost_usd"]
+
+
 def test_the_change_that_is_said_to_keep_every_model_does(folder: Path) -> None:
     plan = planned(folder)
     (change,) = plan["suggestions"]  # type: ignore[misc]
