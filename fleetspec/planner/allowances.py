@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from fleetspec.compiler.spec import FleetSpec
     from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass
 
+MOST = 4
+"""Changes looked at one by one: each takes a plan."""
+
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
@@ -45,15 +48,15 @@ class Allowance:
 def allowances(
     problem: CapacityProblem, graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]
 ) -> tuple[Allowance, ...]:
-    """One for each group that asks for a GPU and that the catalog knows on cores, one for each pool that is bought on
-    demand alone and that a price book has spot terms for; where there are several, all of them at last. ``problem`` is
-    what is posed of the graph without the jobs that are ``done``."""
+    """One for each group that asks for a GPU and that the catalog knows on cores (those of most work), one for each pool
+    that is bought on demand alone and that a price book has spot terms for; where there are several, all of them at
+    last. ``problem`` is what is posed of the graph without the jobs that are ``done``."""
     book = priced(catalog, spec)
     changes = [
         *(Change(("models", name, "gpu"), "required", "optional") for name in _groups(problem, book)),
         *(Change(("hardware", name, "spot"), "none", "catalog") for name in _pools(spec, book)),
     ]
-    wanted = [*((one,) for one in changes), *((tuple(changes),) if len(changes) > 1 else ())]
+    wanted = [*((one,) for one in changes[:MOST]), *((tuple(changes),) if len(changes) > 1 else ())]
     return tuple(_allowing(graph, spec, catalog, done, each) for each in wanted)
 
 
@@ -79,15 +82,19 @@ def _asks(one: GroupFamily) -> bool:
 
 
 def _groups(problem: CapacityProblem, catalog: Catalog) -> tuple[str, ...]:
-    """Groups with jobs that run on GPUs alone, all of which have a figure of their own on cores."""
+    """Groups with jobs that run on GPUs alone, all of which have a figure of their own on cores; those of most work
+    first."""
     if all(pool.gpu is not None for pool in problem.pools):
         return ()
     known: dict[str, bool] = {}
+    work: dict[str, float] = {}
     for one in problem.classes:
         if one.jobs and one.gpu == "required":
             task = "fit" if one.task == "trial" else one.task
             known[one.group] = known.get(one.group, True) and (one.family, task, CPU) in catalog.runtimes
-    return tuple(sorted(name for name, every in known.items() if every))
+            seconds = one.jobs * min(place.seconds for place in one.placements)
+            work[one.group] = work.get(one.group, 0.0) + seconds
+    return tuple(sorted((name for name, every in known.items() if every), key=lambda name: (-work[name], name)))
 
 
 def _pools(spec: FleetSpec, catalog: Catalog) -> tuple[str, ...]:

@@ -62,6 +62,9 @@ STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
 ENOUGH = 1.3
 """From this stretch on the first allocation is taken."""
 
+KNOWN = 32
+"""Answers that are kept while ways out are sought."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -109,7 +112,9 @@ def _made(problem: CapacityProblem, header: PlanHeader, allowed: Callable[[], tu
         if made.verdict in ("late", "infeasible") and not problem.maximize_value:
             made = replace(made, keep_both=keep_both(problem, solve))
     if everything.verdict != "feasible":
-        asking = Asking(header, lambda other, *, first=False: _answer(other, header, first), allowed())
+        # Ways out meet some problems twice.
+        known = lru_cache(maxsize=KNOWN)(lambda other, first: _answer(other, header, first))
+        asking = Asking(header, lambda other, *, first=False: known(other, first), allowed())
         alone, together = ways_out(problem, asking, everything)
         made = replace(made, suggestions=alone, combinations=together)
     proved = soonest_end(posed) if posed.objective == "time" else 0.0

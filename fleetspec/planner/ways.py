@@ -98,7 +98,8 @@ def allowed(problem: CapacityProblem, asking: Asking) -> Iterator[Move]:
         if len(one.changes) > 1:
             continue
         there = one.under(problem)
-        if _fits(there) and asking.holds(there) and (made := asking.whole(there)) is not None:
+        made = asking.whole(there) if _fits(there) else None
+        if made is not None:
             yield Move(one.changes, there, made)
 
 
@@ -217,7 +218,8 @@ def later(problem: CapacityProblem, asking: Asking, outcome: Outcome) -> Iterato
     if outcome.replay is not None and outcome.reason == "deadline":
         # A replay at full speed has already said how long whole jobs take.
         seconds = max(seconds, moved(problem, asking.header, outcome.replay.end))
-    if seconds > last:
+    if seconds > last or (outcome.reason == "budget" and asking.whole(replace(problem, deadline_seconds=last)) is None):
+        # Where money is short, time helps only if it saves enough of it.
         return
     held: int | None = None
     missed = now

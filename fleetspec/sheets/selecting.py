@@ -44,7 +44,7 @@ def way_out(plan: dict[str, Any], on_cpus: list[Block]) -> list[Block]:
     blocks += on_cpus if not holds else []
     blocks += _keep_both(plan)
     does = "keeps every model" if chosen else "makes it feasible"
-    return [*blocks, *_single(plan["suggestions"], does), *_combined(plan, does)]
+    return [*blocks, *_single(plan["suggestions"], does), *_combined(plan)]
 
 
 def _single(suggestions: list[dict[str, Any]], does: str) -> list[Block]:
@@ -56,19 +56,18 @@ def _single(suggestions: list[dict[str, Any]], does: str) -> list[Block]:
     return [Line(said), Table(_COLUMNS, rows)]
 
 
-def _combined(plan: dict[str, Any], does: str) -> list[Block]:
+def _combined(plan: dict[str, Any]) -> list[Block]:
     """Changes that are enough together. Plans of earlier versions have none."""
     listed = plan.get("combinations", ())
     if not listed:
         return []
-    said = (
-        f"Together these do, planned again with {'both' if all(len(one['changes']) == 2 for one in listed) else 'all'}"
-    )
+    pairs = all(len(one["changes"]) == 2 for one in listed)
+    said = f"Changes that do together, planned again with {'both' if pairs else 'all of them'}"
     rows = []
     for one in listed:
         first, *others = one["changes"]
         rows.append(_row(first, one))
-        rows += [(f"and {_row(other, one)[0]}", _row(other, one)[1], "", "") for other in others]
+        rows += [(f"and {route}", moved, "", "") for route, moved, *_ in (_row(other, one) for other in others)]
     return [Line(f"{said}:" if len(listed) == 1 else f"{said}, each by itself:"), Table(_COLUMNS, tuple(rows))]
 
 

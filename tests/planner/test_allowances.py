@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from spec_changes import put
 from spec_drawing import Spec
