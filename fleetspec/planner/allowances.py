@@ -48,9 +48,9 @@ class Allowance:
 def allowances(
     problem: CapacityProblem, graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bool_]
 ) -> tuple[Allowance, ...]:
-    """One for each group that asks for a GPU and that the catalog knows on cores (those of most work), one for each pool
-    that is bought on demand alone and that a price book has spot terms for; where there are several, all of them at
-    last. ``problem`` is what is posed of the graph without the jobs that are ``done``."""
+    """One for each group that asks for a GPU and that the catalog knows on cores, those of most work first, one for
+    each pool that is bought on demand alone and that a price book has spot terms for; where there are several, all of
+    them at last. ``problem`` is what is posed of the graph without the jobs that are ``done``."""
     book = priced(catalog, spec)
     changes = [
         *(Change(("models", name, "gpu"), "required", "optional") for name in _groups(problem, book)),

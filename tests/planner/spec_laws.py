@@ -178,8 +178,8 @@ def suggestions_hold(one: Written, told: Told) -> Iterator[str]:
 
 
 def _kind(route: tuple[str, ...]) -> str:
-    """A route without the name of its pool, group or run."""
-    return ".".join((route[0], *route[2:])) if route[0] in ("hardware", "models") else route[0]
+    """A route without the name of its pool or group."""
+    return ".".join((route[0], *route[2:])) if route[0] in ("hardware", "models") else ".".join(route)
 
 
 def a_way_out_is_given(one: Written, told: Told) -> Iterator[str]:

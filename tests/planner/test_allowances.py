@@ -78,8 +78,7 @@ def test_spot_nodes_of_a_price_book_are_posed_as_the_spec_that_says_them(deep: W
     assert {pool.cap for pool in second.pools if pool.spec_name == "cpu"} == {10}
 
 
-@pytest.mark.parametrize("seed", [93, 437])
-def test_what_is_allowed_holds_from_the_yaml(seed: int) -> None:
-    told = checked(seed, ("way out", "suggestions"))
+def test_what_is_allowed_holds_from_the_yaml() -> None:
+    told = checked(93, ("way out", "suggestions"))
     assert told.wrong == []
-    assert told.counts["way: models.gpu"]
+    assert told.counts["way: models.gpu"] == 1
