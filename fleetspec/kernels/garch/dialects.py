@@ -17,6 +17,7 @@ class Dialect(Protocol):
     quick_log: str
     """Of positive, finite numbers."""
     exp: str
+    quick_exp: str
     small_exp: str
     """For arguments that are mostly small, which it has sooner."""
     sqrt: str
@@ -26,6 +27,8 @@ class Dialect(Protocol):
     apart: bool
     """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
     vectors of a plain loop, of a recursion it does not."""
+    staged: bool
+    """Whether a block's powers are taken in loops of their own, which ``loops`` then numbers by ``i``."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
@@ -52,10 +55,11 @@ class Python:
     """For numba: one series, scalars."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "math.log", "math.log", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "math.log", "math.log", "math.exp", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
     apart = True
+    staged = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
@@ -105,10 +109,11 @@ class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "log", "quick_log", "exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "quick_exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
     apart = False
+    staged = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)
@@ -127,7 +132,7 @@ class Cpp:
         return (
             f"for (int64_t begin = 0; begin < length; begin += {block * GROUP}) {{",
             self.over_kept(block),
-            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length); t < end; ++t) {{",
+            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length), i = 0; t < end; ++t, ++i) {{",
         )
 
     def over_kept(self, block: int) -> str:

@@ -83,18 +83,25 @@ class _Writer(Densities):
         groups, blocks, within = self.dialect.loops(THINNED)
         self.open(groups)
         self.open(blocks)
+        if self.staged:
+            self.lines.append("    " * self.depth + self.dialect.scratch("block", THINNED, len(self.staged)))
+        before = set(self.declared)
         self.open(within)
         self.residual()
         if self.log_scale:
             self.log_variance()
         else:
             self.variance()
+        if self.staged:
+            self.shift()
+            self.stages(within, before)
         if self.mode == "check":
             self.bounds()
         else:
             getattr(self, self.spec.distribution)()
             self.accumulate()
-        self.shift()
+        if not self.staged:
+            self.shift()
         self.close()
         if self.scored:
             for index, n in enumerate(self.moving):
