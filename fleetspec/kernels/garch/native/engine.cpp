@@ -3,6 +3,7 @@
 // Arrays are C-contiguous float64 or int64: y (rows, length), presample (rows,), limits (rows, width), points
 // (rows, parameters). `rows` lists which rows of y are worked on. Nothing is global but the table, so calls may run on
 // several threads.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -107,14 +108,16 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         return true;
     };
     Lanes before = lanes(1.0), x[MOST_PARAMETERS], g[MOST_PARAMETERS], F[MOST_PARAMETERS * (MOST_PARAMETERS + 1) / 2];
-    int64_t next = 0;
+    int64_t next = 0, filled[LANES];
+    std::fill_n(filled, LANES, -1);
     int live = 0;
     const auto take = [&](int l) {
         if (next == row_count) {
             lanes_of[l].row = -1;
             return;
         }
-        columns.fill(l, y + rows[next] * length);
+        if (filled[l] != rows[next]) columns.fill(l, y + rows[next] * length);
+        filled[l] = rows[next];
         before[l] = presample[rows[next]];
         lanes_of[l].begin(next, starts + next * n, n);
         ++next;
