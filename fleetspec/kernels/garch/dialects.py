@@ -49,6 +49,13 @@ class Dialect(Protocol):
     def parameter(self, index: int) -> str: ...
     def observation(self, ahead: int) -> str: ...
     def constant(self, value: float) -> str: ...
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        """Statements that move what ``product`` has grown by to ``total``."""
+        ...
+
+    def closed(self, total: str, product: str) -> str:
+        """The sum of logs that was folded into ``total``, and that of ``product``."""
+        ...
 
 
 class Python:
@@ -103,6 +110,12 @@ class Python:
 
     def constant(self, value: float) -> str:
         return repr(value)
+
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return f"{total} = {total} + {self.log}({product})", f"{product} = 1.0"
+
+    def closed(self, total: str, product: str) -> str:
+        return f"{total} + {self.log}({product})"
 
 
 class Cpp:
@@ -161,3 +174,9 @@ class Cpp:
 
     def constant(self, value: float) -> str:
         return f"lanes({value!r})"
+
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return (f"fold({total}, {product});",)
+
+    def closed(self, total: str, product: str) -> str:
+        return f"closed({total}, {product})"

@@ -91,6 +91,26 @@ static inline Lanes exp(Lanes x) {
     return (Lanes)((Bits)series + ((Bits)shifted << 52));
 }
 
+// A sum of logs of positive numbers that are multiplied up: `fold` takes from the product what it has grown by before it
+// leaves the range of doubles, and `closed` is the sum. NaN where a factor was not positive.
+#if LANES == 8 && defined(__AVX512F__)
+// Binary exponents are summed, exactly, and one logarithm is taken at the end.
+static inline void fold(Lanes &exponents, Lanes &product) {
+    exponents = exponents + (Lanes)_mm512_getexp_pd((__m512d)product);
+    product = (Lanes)_mm512_getmant_pd((__m512d)product, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_nan);
+}
+static inline Lanes closed(Lanes exponents, Lanes product) {
+    const Lanes sum = exponents * 0.69314718055994530942 + log(product);
+    return select(exponents > -std::numeric_limits<double>::infinity(), sum, lanes(std::numeric_limits<double>::quiet_NaN()));
+}
+#else
+static inline void fold(Lanes &logs, Lanes &product) {
+    logs = logs + log(product);
+    product = lanes(1.0);
+}
+static inline Lanes closed(Lanes logs, Lanes product) { return logs + log(product); }
+#endif
+
 // Of positive, finite numbers, to 2e-14, without a division, which takes a vector as long as twenty products.
 #if LANES == 8 && defined(__AVX512F__)
 
