@@ -30,6 +30,15 @@ struct Columns {
     void fill(int lane, const double *row) {
         for (int64_t t = 0; t < length; ++t) data[t * LANES + lane] = row[t];
     }
+
+    // Residuals of a mean equation: a constant and lags.
+    void fill(int lane, const double *row, const double *mean, int lags) {
+        for (int64_t t = 0; t < length; ++t) {
+            double e = row[t + lags] - mean[0];
+            for (int k = 1; k <= lags; ++k) e -= mean[k] * row[t + lags - k];
+            data[t * LANES + lane] = e;
+        }
+    }
 };
 
 }  // namespace
@@ -74,7 +83,7 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
                             const int64_t *rows, int64_t row_count, const double *starts, const double *A,
                             const double *b, int constraints, int frozen, int restarts, double tolerance, int iterations,
                             const double *known, const double *known_values, int first, int last, double radius,
-                            double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
+                            const double *held, int means, double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
     const Likelihood &likelihood = LIKELIHOODS[which];
     const int n = likelihood.parameters;
     if (n > MOST_PARAMETERS || constraints > MOST_CONSTRAINTS) return 2;
@@ -94,7 +103,8 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         if (about != 1) region.bounded[r] = -1;
         region.b[r] = b[r];
     }
-    Columns columns(length);
+    // With means held, it is residuals that the likelihood, one without a mean, is of.
+    Columns columns(held ? count : length);
     Minimisation *lanes_of = new (std::nothrow) Minimisation[LANES];
     if (!columns.data || !lanes_of) {
         delete[] lanes_of;
@@ -116,8 +126,15 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
             lanes_of[l].row = -1;
             return;
         }
-        if (filled[l] != rows[next]) columns.fill(l, y + rows[next] * length);
-        filled[l] = rows[next];
+        const double *mean = held ? held + next * means : nullptr;
+        const bool same = filled[l] >= 0 && rows[filled[l]] == rows[next];
+        if (!same || (held && !std::equal(mean, mean + means, held + filled[l] * means))) {
+            if (held)
+                columns.fill(l, y + rows[next] * length, mean, means - 1);
+            else
+                columns.fill(l, y + rows[next] * length);
+        }
+        filled[l] = next;
         before[l] = presample[rows[next]];
         lanes_of[l].begin(next, starts + next * n, n);
         ++next;
