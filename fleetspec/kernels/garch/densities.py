@@ -121,9 +121,9 @@ class Densities(Statements):
     def stages(self, within: str, before: set[str]) -> None:
         """Ends the recursion's loop over a block, takes logarithms in a second one, and opens a third for all else.
 
-        Recursion, logarithm and power wait for each other. In one loop a processor that looks ahead finds no room for
-        enough observations to be busy meanwhile, and registers do not do. ``before`` are the names that were declared
-        before the first loop.
+        Recursion, logarithm and power wait for each other. In one loop a processor does not look far enough ahead to
+        work on other observations meanwhile, and registers do not suffice. ``before`` are the names that were declared
+        before the first loop, ``within`` is its head.
         """
         slots = {name: self.dialect.slot("block", "i", at, len(self.staged)) for at, name in enumerate(self.staged)}
         for name, value in self.staged.items():
@@ -164,6 +164,36 @@ class Densities(Statements):
         """dl/de; residuals fall by the regressor for a unit of its coefficient."""
         if self.means:
             self.put("le", value)
+
+    def fold(self) -> None:
+        """Products give up what they have grown by before they can leave the range of a float."""
+        for total, product in self.products():
+            for line in self.dialect.folded(total, product):
+                self.lines.append("    " * self.depth + line)
+        if self.mode == "check" and self.log_scale:
+            self.fold_growth()
+
+    def close_products(self) -> None:
+        """Sums of logs from what was folded and what is left."""
+        if not self.summed:
+            self.put("logs", "sum_of_logs")
+        for total, product in self.products():
+            self.put(total, self.dialect.closed(total, product))
+
+    def products(self) -> list[tuple[str, str]]:
+        """Sums of logs, and the products that stand for what is not yet in them."""
+        found = [("logs", "product")] if self.summed and not self.log_scale else []
+        return found + ([("tails", "tail")] if self.tailed and self.mode != "check" else [])
+
+    def fold_growth(self) -> None:
+        d = self.dialect
+        largest = f"{d.absolute}(P0)"
+        for j in range(1, self.depths):
+            largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
+        self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
+        self.add("growth", f"{d.log}(largest)")
+        for j in range(self.depths):
+            self.put(f"P{j}", f"P{j} / largest")
 
     def gradient(self) -> None:
         for index, n in enumerate([*self.moving, *self.shapes]):

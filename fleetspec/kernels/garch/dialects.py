@@ -18,6 +18,7 @@ class Dialect(Protocol):
     """Of positive, finite numbers."""
     exp: str
     quick_exp: str
+    """May be infinite or zero where the other saturates."""
     small_exp: str
     """For arguments that are mostly small, which it has sooner."""
     sqrt: str
@@ -28,7 +29,7 @@ class Dialect(Protocol):
     """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
     vectors of a plain loop, of a recursion it does not."""
     staged: bool
-    """Whether a block's powers are taken in loops of their own, which ``loops`` then numbers by ``i``."""
+    """Whether a block's logarithms and powers have loops of their own, in which ``i`` is the place in the block."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...

@@ -359,36 +359,6 @@ class _Writer(Densities):
         for k in self.means if self.scored else []:
             self.put(f"R0{k}", f"rs{self.regressor(k)}")
 
-    def fold(self) -> None:
-        """Products give up what they have grown by before they can leave the range of a float."""
-        for total, product in self.products():
-            for line in self.dialect.folded(total, product):
-                self.lines.append("    " * self.depth + line)
-        if self.mode == "check" and self.log_scale:
-            self.fold_growth()
-
-    def close_products(self) -> None:
-        """Sums of logs from what was folded and what is left."""
-        if not self.summed:
-            self.put("logs", "sum_of_logs")
-        for total, product in self.products():
-            self.put(total, self.dialect.closed(total, product))
-
-    def products(self) -> list[tuple[str, str]]:
-        """Sums of logs, and the products that stand for what is not yet in them."""
-        found = [("logs", "product")] if self.summed and not self.log_scale else []
-        return found + ([("tails", "tail")] if self.tailed and self.mode != "check" else [])
-
-    def fold_growth(self) -> None:
-        d = self.dialect
-        largest = f"{d.absolute}(P0)"
-        for j in range(1, self.depths):
-            largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
-        self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
-        self.add("growth", f"{d.log}(largest)")
-        for j in range(self.depths):
-            self.put(f"P{j}", f"P{j} / largest")
-
     # After the loop.
 
     def result(self) -> None:

@@ -3,6 +3,9 @@
 // Arrays are C-contiguous float64 or int64: y (rows, length), presample (rows,), limits (rows, width), points
 // (rows, parameters). `rows` lists which rows of y are worked on. Nothing is global but the table, so calls may run on
 // several threads.
+//
+// `held` (row_count, means), or null, are means that do not move, a constant and lags: the likelihood is then one without
+// a mean, and points and constraints leave the mean out.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -103,7 +106,6 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         if (about != 1) region.bounded[r] = -1;
         region.b[r] = b[r];
     }
-    // With means held, it is residuals that the likelihood, one without a mean, is of.
     Columns columns(held ? count : length);
     Minimisation *lanes_of = new (std::nothrow) Minimisation[LANES];
     if (!columns.data || !lanes_of) {
@@ -118,7 +120,7 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         return true;
     };
     Lanes before = lanes(1.0), x[MOST_PARAMETERS], g[MOST_PARAMETERS], F[MOST_PARAMETERS * (MOST_PARAMETERS + 1) / 2];
-    int64_t next = 0, filled[LANES];
+    int64_t next = 0, filled[LANES];  // which job a lane's columns were filled for
     std::fill_n(filled, LANES, -1);
     int live = 0;
     const auto take = [&](int l) {

@@ -92,7 +92,7 @@ static inline Lanes exp(Lanes x) {
 }
 
 // A sum of logs of positive numbers that are multiplied up: `fold` takes from the product what it has grown by before it
-// leaves the range of doubles, and `closed` is the sum. NaN where a factor was not positive.
+// leaves the range of doubles, and `closed` is the sum. NaN where a factor was negative.
 #if LANES == 8 && defined(__AVX512F__)
 // Binary exponents are summed, exactly, and one logarithm is taken at the end.
 static inline void fold(Lanes &exponents, Lanes &product) {
@@ -100,8 +100,7 @@ static inline void fold(Lanes &exponents, Lanes &product) {
     product = (Lanes)_mm512_getmant_pd((__m512d)product, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_nan);
 }
 static inline Lanes closed(Lanes exponents, Lanes product) {
-    const Lanes sum = exponents * 0.69314718055994530942 + log(product);
-    return select(exponents > -std::numeric_limits<double>::infinity(), sum, lanes(std::numeric_limits<double>::quiet_NaN()));
+    return exponents * 0.69314718055994530942 + log(product);
 }
 #else
 static inline void fold(Lanes &logs, Lanes &product) {
