@@ -40,7 +40,7 @@ def main(problems: int, first: int) -> int:
         plan, wrong = broken(posed(seed))
         verdicts[plan.verdict] += 1
         if plan.verdict != "feasible":
-            helped[len(plan.suggestions)] += 1
+            helped[len(plan.suggestions) + len(plan.combinations)] += 1
         faults += bool(wrong)
         for words in wrong:
             print(f"seed {seed}: {words}")

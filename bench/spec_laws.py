@@ -3,9 +3,9 @@
 Each spec is sound and drawn from its seed: one to three universes of a few to thousands of synthetic series, one to six
 model groups, searches, ensembles and value at risk, one to four pools by the hour, as spot or owned, GPUs whole, cut,
 shared or partitioned, for a night, a change or a backtest, with a deadline and a budget near what its problem allows.
-Its plan must be sound; what it suggests, written into the YAML, must hold with the end and cost that it states; other
-names change nothing; twice the price is twice the cost; more nodes or time are never dearer; the same text gives the
-same bytes. The laws are in ``tests/planner/spec_laws.py``.
+Its plan must be sound; where it does not hold, changes must be said that make it hold, and each, written into the YAML,
+must hold with the end and cost that it states; other names change nothing; twice the price is twice the cost; more
+nodes or time are never dearer; the same text gives the same bytes. The laws are in ``tests/planner/spec_laws.py``.
 
     python bench/spec_laws.py [specs] [first seed] [--log FILE] [--laws names,bytes] [--text SEED]
 

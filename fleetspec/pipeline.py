@@ -180,6 +180,7 @@ def plan(
     alone.
     """
     from fleetspec.compiler.digests import contained
+    from fleetspec.planner.allowances import allowances
     from fleetspec.planner.planning import make_plan
     from fleetspec.planner.pose import header_of
 
@@ -191,7 +192,8 @@ def plan(
         done |= ~jobs_of(graph, shard)
     problem = posed(compiled, around, done)
     header = header_of(graph, spec, around.catalog, resolved(compiled.read), compiled.lock_bytes)
-    return Planned(compiled, make_plan(problem, header), done, shard)
+    made = make_plan(problem, header, lambda: allowances(problem, graph, spec, around.catalog, done))
+    return Planned(compiled, made, done, shard)
 
 
 def posed(compiled: Compiled, around: World, done: NDArray[np.bool_]) -> CapacityProblem:

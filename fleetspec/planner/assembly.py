@@ -17,7 +17,6 @@ from fleetspec.planner.plans import (
     PoolLine,
     PoolUse,
     StagePlan,
-    Suggestion,
     Verdict,
     WorkerLine,
 )
@@ -44,7 +43,6 @@ class Findings:
     replay: Replay | None
     rounds: int
     binding: tuple[str, ...]
-    suggestions: tuple[Suggestion, ...]
     barriers: Replay | None = None
     """Where stages may overlap, the best plan in which they do not."""
     proved_usd: float = 0.0
@@ -103,7 +101,7 @@ def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
         classes=_classes(land, shares, spent),
         pools=_pools(land, replay),
         binding=found.binding,
-        suggestions=found.suggestions,
+        suggestions=(),
         assumptions=_assumptions(land, shares),
         objective=problem.objective,
         loaded_usd=cost + _capex(land, replay) if replay else cost,

@@ -112,7 +112,7 @@ def _tried(
 
 def on_time(land: Terrain, made: Replay, seed: int) -> float:
     """The share of nights that end by the deadline, on a seed for planning."""
-    plan = assemble(land, _NOBODY, Findings("feasible", None, made, 0, (), ()))
+    plan = assemble(land, _NOBODY, Findings("feasible", None, made, 0, ()))
     found = nights(land.problem, plan, seed, TRIALS_TIGHTENING, USUAL)
     return float(np.mean(found.ends <= land.problem.deadline_seconds))
 

@@ -11,21 +11,25 @@
    replay cheaper, or less late, are kept (:mod:`polish`).
 6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
-8. What does not hold gets suggestions (:mod:`relax`), each of them planned again; where the problem maximises value, a
-   plan of the lines that are worth most (:mod:`keeping`).
+8. Where the problem maximises value, what does not hold becomes a plan of the lines that are worth most
+   (:mod:`keeping`).
 9. The plan is judged (:mod:`judge`), on seeds that nothing above has used.
+10. What does not hold gets its ways out: single changes (:mod:`ways`), else changes that do together
+    (:mod:`combining`), each of them planned again.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
+from fleetspec.planner.combining import ways_out
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
@@ -34,14 +38,19 @@ from fleetspec.planner.lengths import CLOSE, boot_of, vectors
 from fleetspec.planner.loose import loosened
 from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
-from fleetspec.planner.plans import Assurance, Plan, PlanHeader, Verdict
+from fleetspec.planner.plans import Assurance, Chance, Plan, PlanHeader, Verdict
 from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem
+from fleetspec.planner.relax import binding
 from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.planner.ways import Asking
 from fleetspec.planner.whole_bound import proved_usd
+
+if TYPE_CHECKING:
+    from fleetspec.planner.allowances import Allowance
 
 ROUNDS = 4
 CANDIDATES = 3
@@ -52,6 +61,9 @@ STRETCHES = (1.0, 1.05, 1.15, 1.3, 1.6, 2.0, 3.0)
 """How much longer than on paper the fastest allocation may get when whole nodes and jobs do not fit."""
 ENOUGH = 1.3
 """From this stretch on the first allocation is taken."""
+
+KNOWN = 32
+"""Answers that are kept while ways out are sought."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,41 +82,47 @@ class Outcome:
     """Where stages may overlap, the best plan in which they do not."""
 
 
-def make_plan(problem: CapacityProblem, header: PlanHeader) -> Plan:
+def make_plan(
+    problem: CapacityProblem, header: PlanHeader, allowed: Callable[[], tuple[Allowance, ...]] = tuple
+) -> Plan:
     """Plan a problem. Never raises for a problem that cannot be solved: the plan says why, and what would help.
 
-    Raises Rejected for one that is not sound (:mod:`soundness`)."""
+    ``allowed`` gives what the spec could allow and does not; it is asked for where the problem does not hold. Raises
+    Rejected for a problem that is not sound (:mod:`soundness`)."""
     require_sound(problem)
-    return as_written(_made(canonical(problem), header), problem)
+    return as_written(_made(canonical(problem), header, allowed), problem)
 
 
-def _made(problem: CapacityProblem, header: PlanHeader) -> Plan:
+def _made(problem: CapacityProblem, header: PlanHeader, allowed: Callable[[], tuple[Allowance, ...]]) -> Plan:
     """The plan of a sound problem, in the order of its figures."""
-    outcome = solve(problem)
+    everything = outcome = solve(problem)
     if not outcome.land.classes:
-        return assemble(outcome.land, header, Findings("feasible", None, None, 0, (), ()))
-    everything, kept = _written(problem, header, outcome), None
-    if outcome.verdict != "feasible" and problem.maximize_value:
-        kept = most_value(problem, solve)
-    made = everything
+        return assemble(outcome.land, header, Findings("feasible", None, None, 0, ()))
+    kept = most_value(problem, solve) if outcome.verdict != "feasible" and problem.maximize_value else None
+    posed, outcome = (problem, outcome) if kept is None else (kept.problem, kept.outcome)
+    made = _written(header, outcome)
+    chance = judge(posed, made)
+    sure = _judged(outcome, posed, chance)
+    if sure is not outcome:
+        outcome, made = sure, _written(header, sure)
     if kept is not None:
-        problem, outcome = kept.problem, kept.outcome
-        made = replace(_written(problem, header, outcome), selection=kept.selection, suggestions=everything.suggestions)
-    elif made.verdict in ("late", "infeasible") and not problem.maximize_value:
-        made = replace(made, keep_both=keep_both(problem, solve))
-    chance = judge(problem, made)
-    if chance is not None and made.verdict == "feasible" and chance.interval[1] < (problem.on_time or 0.0):
-        # The seeds of planning were kinder than those of the judge, whose word counts.
-        outcome = replace(outcome, verdict="unsure", reason="on_time")
-        made = replace(_written(problem, header, outcome), selection=made.selection)
-    proved = soonest_end(problem) if problem.objective == "time" else 0.0
+        made = replace(made, selection=kept.selection)
+    else:
+        everything = outcome
+        if made.verdict in ("late", "infeasible") and not problem.maximize_value:
+            made = replace(made, keep_both=keep_both(problem, solve))
+    if everything.verdict != "feasible":
+        # Ways out meet some problems twice.
+        known = lru_cache(maxsize=KNOWN)(lambda other, first: _answer(other, header, first))
+        asking = Asking(header, lambda other, *, first=False: known(other, first), allowed())
+        alone, together = ways_out(problem, asking, everything)
+        made = replace(made, suggestions=alone, combinations=together)
+    proved = soonest_end(posed) if posed.objective == "time" else 0.0
     return replace(made, chance=chance, assurance=outcome.assurance, soonest_seconds=proved)
 
 
-def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> Plan:
-    """An outcome as a plan, with what binds and, where it does not hold, what would help."""
-    binding = relax.binding(outcome)
-    suggestions = relax.suggestions(problem, header, outcome, solve) if outcome.verdict != "feasible" else ()
+def _written(header: PlanHeader, outcome: Outcome) -> Plan:
+    """An outcome as a plan, with what binds."""
     return assemble(
         outcome.land,
         header,
@@ -113,12 +131,27 @@ def _written(problem: CapacityProblem, header: PlanHeader, outcome: Outcome) -> 
             outcome.bound,
             outcome.replay,
             outcome.rounds,
-            binding,
-            suggestions,
+            binding(outcome),
             outcome.barriers,
             proved_usd(outcome.land, outcome.bound.cost_usd, outcome.replay) if outcome.bound is not None else 0.0,
         ),
     )
+
+
+def _answer(problem: CapacityProblem, header: PlanHeader, first: bool) -> Outcome:
+    """What :func:`make_plan` comes to, or ``first`` whether a plan holds on the seeds of planning."""
+    found = solve(problem, first=first)
+    if first or problem.on_time is None or found.verdict != "feasible" or found.replay is None:
+        return found
+    made = Findings(found.verdict, found.bound, found.replay, found.rounds, (), found.barriers)
+    return _judged(found, problem, judge(found.land.problem, assemble(found.land, header, made)))
+
+
+def _judged(outcome: Outcome, problem: CapacityProblem, chance: Chance | None) -> Outcome:
+    """The outcome, unsure where the seeds of planning were kinder than those of the judge, whose word counts."""
+    if chance is None or outcome.verdict != "feasible" or chance.interval[1] >= (problem.on_time or 0.0):
+        return outcome
+    return replace(outcome, verdict="unsure", reason="on_time")
 
 
 def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:

@@ -174,6 +174,25 @@ class Suggestion:
 
 
 @dataclass(frozen=True, slots=True)
+class Change:
+    """A value of the spec, and the one to write in its place."""
+
+    route: tuple[str, ...]
+    current: str
+    proposed: str
+
+
+@dataclass(frozen=True, slots=True)
+class Combination:
+    """Changes of the spec, mostly two, after which the plan is feasible where no single one is enough, confirmed by
+    planning again with all of them."""
+
+    changes: tuple[Change, ...]
+    end_seconds: float
+    cost_usd: float
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A line (universe/group/family) that falls out: its models, the jobs that do not run for it, and what all of its
     models are worth."""
@@ -286,10 +305,12 @@ class Plan:
     """Of a plan that does not hold: what to leave out instead of moving a limit."""
     selection: Selection | None = None
     """Where the spec maximises value and not everything holds: what this plan leaves out. No figure of it counts their
-    jobs, and ``suggestions`` are what would keep them."""
+    jobs, and ``suggestions`` and ``combinations`` are what would keep them."""
     loaded_usd: float = 0.0
     """``cost_usd`` and the purchase of owned nodes for the hours that they work: nothing is decided by it."""
     overlap: Overlap | None = None
+    combinations: tuple[Combination, ...] = ()
+    """Where no single change makes it hold, changes that do together; () where ``suggestions`` has any."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain data, every number of the plan; floats rounded to a micro-unit so bytes are stable."""

@@ -43,23 +43,40 @@ def way_out(plan: dict[str, Any], on_cpus: list[Block]) -> list[Block]:
         blocks.append(Line("What binds: " + "; ".join(plan["binding"])))
     blocks += on_cpus if not holds else []
     blocks += _keep_both(plan)
-    if not plan["suggestions"]:
-        does = "keeps them all" if chosen else "makes it feasible"
-        blocks.append(Line(f"No single change of one pool, the deadline or the budget {does}.", "warn"))
-        return blocks
-    one = len(plan["suggestions"]) == 1
-    blocks.append(Line("This, confirmed by planning again:" if one else "Any one of these, each planned again:"))
-    rows = tuple(
-        (
-            ".".join(suggestion["route"]),
-            f"{suggestion['current']} → {suggestion['proposed']}",
-            span(suggestion["end_seconds"]),
-            usd(suggestion["cost_usd"]),
-        )
-        for suggestion in plan["suggestions"]
-    )
-    blocks.append(Table(("change", "from → to", "then ends after", "then costs"), rows))
-    return blocks
+    does = "keeps every model" if chosen else "makes it feasible"
+    return [*blocks, *_single(plan["suggestions"], does), *_combined(plan)]
+
+
+def _single(suggestions: list[dict[str, Any]], does: str) -> list[Block]:
+    """Changes each of which is enough."""
+    if not suggestions:
+        return [Line(f"No single change of a pool, the deadline or the budget {does}.", "warn")]
+    said = "This, confirmed by planning again:" if len(suggestions) == 1 else "Any one of these, each planned again:"
+    rows = tuple(_row(one, one) for one in suggestions)
+    return [Line(said), Table(_COLUMNS, rows)]
+
+
+def _combined(plan: dict[str, Any]) -> list[Block]:
+    """Changes that are enough together. Plans of earlier versions have none."""
+    listed = plan.get("combinations", ())
+    if not listed:
+        return []
+    pairs = all(len(one["changes"]) == 2 for one in listed)
+    said = f"Changes that do together, planned again with {'both' if pairs else 'all of them'}"
+    rows = []
+    for one in listed:
+        first, *others = one["changes"]
+        rows.append(_row(first, one))
+        rows += [(f"and {route}", moved, "", "") for route, moved, *_ in (_row(other, one) for other in others)]
+    return [Line(f"{said}:" if len(listed) == 1 else f"{said}, each by itself:"), Table(_COLUMNS, tuple(rows))]
+
+
+_COLUMNS = ("change", "from → to", "then ends after", "then costs")
+
+
+def _row(change: dict[str, Any], way: dict[str, Any]) -> tuple[str, str, str, str]:
+    moved = f"{change['current']} → {change['proposed']}"
+    return ".".join(change["route"]), moved, span(way["end_seconds"]), usd(way["cost_usd"])
 
 
 def _keep_both(plan: dict[str, Any]) -> list[Block]:

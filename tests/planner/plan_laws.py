@@ -13,7 +13,7 @@ from capacity_problems import HEADER, cpu_pool, with_caps
 from fleetspec.planner.formulation import free_lengths
 from fleetspec.planner.ladder import RUNGS
 from fleetspec.planner.planning import make_plan, solve
-from fleetspec.planner.plans import Plan, Suggestion
+from fleetspec.planner.plans import Change, Plan, Suggestion
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.terrain import survey
 from fleetspec.planner.violations import violations
@@ -44,15 +44,22 @@ def sound(posed: CapacityProblem, plan: Plan) -> list[str]:
 def suggestions_help(posed: CapacityProblem, plan: Plan) -> list[str]:
     """What a plan that does not hold suggests, applied to its problem, gives one that does."""
     found = []
-    for one in plan.suggestions:
-        again = make_plan(applied(posed, one), BACKTEST)
+    for changes in [*((one,) for one in plan.suggestions), *(one.changes for one in plan.combinations)]:
+        again = make_plan(applied(posed, *changes), BACKTEST)
         if again.verdict != "feasible":
-            found.append(f"{'.'.join(one.route)} {one.current} → {one.proposed} is {again.verdict}")
+            words = " and ".join(f"{'.'.join(one.route)} {one.current} → {one.proposed}" for one in changes)
+            found.append(f"{words} is {again.verdict}")
     return found
 
 
-def applied(posed: CapacityProblem, one: Suggestion) -> CapacityProblem:
-    """The problem with a suggestion followed."""
+def applied(posed: CapacityProblem, *changes: Suggestion | Change) -> CapacityProblem:
+    """The problem with changes followed."""
+    for one in changes:
+        posed = _followed(posed, one)
+    return posed
+
+
+def _followed(posed: CapacityProblem, one: Suggestion | Change) -> CapacityProblem:
     match one.route[0], one.route[-1]:
         case "hardware", "max":
             pools = tuple(

@@ -16,7 +16,7 @@ from fleetspec.units import Duration
 LONGEST_NIGHT = 19 * 3600
 
 
-def put(spec: Spec, route: tuple[str, ...], value: str) -> Spec:
+def put(spec: Spec, route: tuple[str, ...], value: Any) -> Spec:
     """The spec with a value at a route, made where it is not there."""
     made = copy.deepcopy(spec)
     at = made

@@ -10,7 +10,7 @@ import copy
 import math
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
@@ -32,7 +32,7 @@ from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lock import lock_path
 from fleetspec.diagnostics import Rejected, Report
 from fleetspec.planner.lengths import CLOSE as NEARLY
-from fleetspec.planner.plans import Plan
+from fleetspec.planner.plans import Change, Plan, Suggestion
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.violations import violations
 from fleetspec.stages import Compiled, Planned, World
@@ -150,23 +150,45 @@ def sound(one: Written, seconds: int, budget: float) -> Iterator[str]:
 
 
 def suggestions_hold(one: Written, told: Told) -> Iterator[str]:
-    """Each suggestion, written into the YAML at its route, gives a plan that holds, with the end and cost it states."""
-    for said in one.plan.suggestions:
-        told.counts["suggestions"] += 1
-        what = f"{'.'.join(said.route)} {said.current} → {said.proposed}"
-        before = said_at(one.spec, said.route)
-        if before is not None and not _same_value(said.route, before, said.current):
-            yield f"{what}: the spec says {before}"
+    """Each suggestion, and each combination, written into the YAML at its routes, gives a plan that holds, with the end
+    and cost it states."""
+    ways: list[tuple[Sequence[Suggestion | Change], float, float]] = [
+        *(((said,), said.end_seconds, said.cost_usd) for said in one.plan.suggestions),
+        *((said.changes, said.end_seconds, said.cost_usd) for said in one.plan.combinations),
+    ]
+    for changes, seconds, usd in ways:
+        told.counts["suggestions" if len(changes) == 1 else "combinations"] += 1
+        told.counts["way: " + " and ".join(_kind(change.route) for change in changes)] += 1
+        what = " and ".join(f"{'.'.join(each.route)} {each.current} → {each.proposed}" for each in changes)
+        spec = one.spec
+        for change in changes:
+            before = said_at(one.spec, change.route)
+            if before is not None and not _same_value(change.route, before, change.current):
+                yield f"{what}: the spec says {before}"
+            spec = put(spec, change.route, change.proposed)
         try:
-            again = one.changed(put(one.spec, said.route, said.proposed)).plan
+            again = one.changed(spec).plan
         except Rejected as ending:
             yield f"{what}: {_words(ending)}"
             continue
-        if again.verdict != "feasible":
-            yield f"{what} is {again.verdict}"
-        elif not _alike(again, said.end_seconds, said.cost_usd):
-            stated = f"{said.end_seconds:.6g} s and {said.cost_usd:.6g} USD"
-            yield f"{what} states {stated}, and gives {_figures(again)}"
+        if again.verdict != "feasible" or again.left_out:
+            yield f"{what} is {again.verdict}, without {len(again.left_out)} lines"
+        elif not _alike(again, seconds, usd):
+            yield f"{what} states {seconds:.6g} s and {usd:.6g} USD, and gives {_figures(again)}"
+
+
+def _kind(route: tuple[str, ...]) -> str:
+    """A route without the name of its pool or group."""
+    return ".".join((route[0], *route[2:])) if route[0] in ("hardware", "models") else ".".join(route)
+
+
+def a_way_out_is_given(one: Written, told: Told) -> Iterator[str]:
+    """A plan that does not hold, or holds because it does without some models, says what would make all of it hold."""
+    if one.plan.verdict == "feasible" and not one.plan.left_out:
+        return
+    told.counts["without a plan for all"] += 1
+    if not one.plan.suggestions and not one.plan.combinations:
+        yield f"{one.plan.verdict}, and no change is said that makes it hold"
 
 
 def keep_both_holds(one: Written, told: Told) -> Iterator[str]:
@@ -253,6 +275,7 @@ def same_bytes(one: Written, told: Told) -> Iterator[str]:
 
 
 LAWS: dict[str, Callable[[Written, Told], Iterator[str]]] = {
+    "way out": a_way_out_is_given,
     "suggestions": suggestions_hold,
     "keep both": keep_both_holds,
     "names": names_do_not_matter,

@@ -172,7 +172,7 @@ def fewer_nodes_later(stage_nodes: int) -> tuple[CapacityProblem, Plan]:
     )
     allocation = Allocation({0: 90.0, 1: 60.0}, {(0, "", 0): 2, (0, "", 1): stage_nodes}, {(0, 0): 1, (1, 0): 1}, "")
     land = survey(posed)
-    return posed, assemble(land, HEADER, Findings("feasible", None, replay(land, allocation), 0, (), ()))
+    return posed, assemble(land, HEADER, Findings("feasible", None, replay(land, allocation), 0, ()))
 
 
 def test_a_node_that_only_waits_does_not_work() -> None:
@@ -200,7 +200,7 @@ def waiting_beside_overlap() -> tuple[CapacityProblem, Plan]:
     made = replay(
         land, Allocation({0: 90.0, 1: 180.0, 2: 120.0}, nodes, {(0, 0): 1, (1, 0): 1, (2, 0): 1}, ""), barriers=False
     )
-    return posed, assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+    return posed, assemble(land, HEADER, Findings("feasible", None, made, 0, ()))
 
 
 def test_a_node_that_only_waits_does_not_work_beside_stages_that_overlap() -> None:
@@ -222,7 +222,7 @@ def test_nodes_given_back_in_a_long_stage_boot_again_in_the_next() -> None:
     land = survey(posed)
     nodes = {(0, "", 0): 2, (0, "", 1): 1, (0, "", 2): 2}
     made = replay(land, Allocation({0: 90.0, 1: 180.0, 2: 90.0}, nodes, {(0, 0): 1, (1, 0): 1, (2, 0): 1}, ""))
-    plan = assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+    plan = assemble(land, HEADER, Findings("feasible", None, made, 0, ()))
     boots = replace(NONE, boot=1.0)
     # Stage 0 ends with the slower of two boots; stage 2 with the one that is booted again, a boot of 30 s beside 60 s
     # of jobs on the other node.
@@ -239,7 +239,7 @@ def test_boots_of_very_many_nodes_are_drawn_for_some() -> None:
         posed = problem([job_class("u/g/a/fit", nodes * 8, cpu=60.0)], [cpu_pool(cap=nodes, boot=30)], 3600)
         land = survey(posed)
         made = replay(land, Allocation({0: 150.0}, {(0, "", 0): nodes}, {(0, 0): 1.0}, ""))
-        plan = assemble(land, HEADER, Findings("feasible", None, made, 0, (), ()))
+        plan = assemble(land, HEADER, Findings("feasible", None, made, 0, ()))
         ends.append(
             np.quantile(nights(posed, plan, 4, 1000, Noise(0.1, 0.25, 0.0, 0.0, 0.0, 0.0)).ends, [0.1, 0.5, 0.9])
         )

@@ -11,7 +11,9 @@ from fleetspec.planner.planjson import PlanJsonError, plan_from_json
 from fleetspec.planner.plans import (
     Assurance,
     Chance,
+    Change,
     ClassLine,
+    Combination,
     Inputs,
     Lane,
     Plan,
@@ -53,6 +55,7 @@ def whole_plan() -> Plan:
         assumptions=("none",),
         chance=Chance(0.99, (0.98, 0.995), 10.0, 12.5, 1.0, 1.25, 2000, (1, 2), ("a night varies",)),
         assurance=Assurance(0.95, 0.1, 0.7, 1.0),
+        combinations=(Combination((Change(("budget", "nightly"), "1 USD", "2 USD"),), 10.0, 2.0),),
     )
 
 

@@ -105,6 +105,35 @@ def test_a_plan_that_does_not_hold_says_what_would_help(verdict: str, word: str)
     assert "1 → 3" in text
 
 
+def test_changes_that_do_together_stand_below_each_other() -> None:
+    changes = [
+        {"route": ["backtest", "within"], "current": "11h6m40s", "proposed": "20h"},
+        {"route": ["budget", "backtest"], "current": "5.00 USD", "proposed": "20.00 USD"},
+    ]
+    more = {"route": ["hardware", "cpu", "max"], "current": "1", "proposed": "2"}
+    ways = [
+        {"changes": changes, "end_seconds": 72_000.0, "cost_usd": 20.0},
+        {"changes": [more, changes[1]], "end_seconds": 36_000.0, "cost_usd": 20.0},
+    ]
+    plan = PLAN | {"verdict": "infeasible", "combinations": ways}
+    text = as_text.view("plan", DATA | {"plan": plan}, width=100)
+    shown = text[text.index("No single change") : text.index("Confidence")].splitlines()
+    assert [line.rstrip() for line in shown[:8] if line.strip()] == [
+        "No single change of a pool, the deadline or the budget makes it feasible.",
+        "Changes that do together, planned again with both, each by itself:",
+        "change               from → to             then ends after  then costs",
+        "──────────────────────────────────────────────────────────────────────",
+        "backtest.within      11h6m40s → 20h        20h00m           20.00 USD",
+        "and budget.backtest  5.00 USD → 20.00 USD",
+        "hardware.cpu.max     1 → 2                 10h00m           20.00 USD",
+        "and budget.backtest  5.00 USD → 20.00 USD",
+    ]
+    three = PLAN | {"verdict": "infeasible", "combinations": [ways[0] | {"changes": [*changes, more]}]}
+    text = as_text.view("plan", DATA | {"plan": three}, width=100)
+    assert "Changes that do together, planned again with all of them:" in text
+    assert "and hardware.cpu.max" in as_markdown.view("plan", DATA | {"plan": three})
+
+
 def test_markdown_holds_the_figures_of_the_text() -> None:
     pattern = re.compile(r"\d[\d,.]*")
     text = as_text.view("plan", DATA, width=200)
