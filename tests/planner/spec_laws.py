@@ -41,8 +41,6 @@ CLOSE = 1e-6
 """Share by which two figures may differ that are the same."""
 SOLVED = 1e-5
 """The same of other programs: a solver's answers hold to a millionth of each row."""
-SHARED = 1e-3
-"""The same where the classes of a problem follow names."""
 
 
 @cache
@@ -215,14 +213,10 @@ def keep_both_holds(one: Written, told: Told) -> Iterator[str]:
 
 
 def names_do_not_matter(one: Written, told: Told) -> Iterator[str]:
-    """Other names of groups, pools and universes, and another order of all entries: the same verdict, cost and end.
-
-    Of universes with series in common the first by name makes the results of both: jobs are cut into other classes.
-    """
+    """Other names of groups, pools and universes, and another order of all entries: the same verdict, cost and end."""
     told.counts["names"] += 1
     again = one.changed(renamed(one.spec), same_data=False).plan
-    shared = any(klass.shared for klass in one.problem.classes)
-    yield from _differ("other names", one.plan, again, share=SHARED if shared else CLOSE)
+    yield from _differ("other names", one.plan, again)
 
 
 def twice_the_price(one: Written, told: Told) -> Iterator[str]:
