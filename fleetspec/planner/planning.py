@@ -27,6 +27,7 @@ from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
+from fleetspec.planner.handover import handed_over
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
@@ -188,6 +189,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     if best is not None and not first and not rough:
         if not late:
             best = loosened(land, best, bound.cost_usd, lambda lengths, patterns: _loose(land, lengths, patterns))
+            if best.cost_usd > bound.cost_usd * (1 + CLOSE) and not land.order.overlaps:
+                best = handed_over(land, best)
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
