@@ -180,7 +180,7 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     bound = least(land, time=land.time)
     if bound is None:
         plain = _fastest(land)
-        best = None if plain is None else overlapped(land, plain, 0.0, _replays, quick=True).best
+        best = None if plain is None else overlapped(land, plain, plain, 0.0, _replays, quick=True).best
         return Outcome(land, "infeasible", None, best, 0, "deadline", barriers=plain)
     best, rounds = _in_time(land, first)
     late = False
@@ -189,12 +189,11 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     if best is not None and not first and not rough:
         if not late:
             best = loosened(land, best, bound.cost_usd, lambda lengths, patterns: _loose(land, lengths, patterns))
-            if best.cost_usd > bound.cost_usd * (1 + CLOSE) and not land.order.overlaps:
-                best = handed_over(land, best)
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
-    pair = overlapped(land, best, bound.cost_usd, _replays, quick=first or rough)
+    held = best if first or rough or late else handed_over(land, best, bound.cost_usd)
+    pair = overlapped(land, best, held, bound.cost_usd, _replays, quick=first or rough)
     made = Outcome(land, "feasible", bound, pair.best, rounds, "", barriers=pair.barriers)
     if late and pair.best.end > problem.deadline_seconds:
         return replace(made, verdict="late", reason="deadline")
