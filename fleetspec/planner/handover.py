@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from fleetspec.planner.formulation import IDLE_SECONDS, Allocation, even_prices
 from fleetspec.planner.loose import CLOSE
-from fleetspec.planner.polish import SMALLEST, Nodes, Shares, layouts, polished, within
+from fleetspec.planner.polish import SMALLEST, Nodes, Shares, dear, layouts, polished, within
 from fleetspec.planner.simulate import Replay, StageReplay, replay
 from fleetspec.planner.terrain import NODE, Terrain
 
@@ -55,7 +55,8 @@ def handed_over(land: Terrain, start: Replay, bound_usd: float) -> Replay:
         return start
     search = _Search(land, main, largest, start, max(min(TRIES, WORK // len(land.classes)), LEAST))
     search.run()
-    return start if search.best is start else polished(land, search.best, bound_usd)
+    worth = 1.0 if dear(land, start) else 1 - SMALLEST
+    return start if search.best.cost_usd >= start.cost_usd * worth else polished(land, search.best, bound_usd)
 
 
 def _idle(one: Replay, pool: int, since: int) -> float:

@@ -39,7 +39,7 @@ def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> 
     are tried of ever so many classes."""
     best, tried = start, 0
     tries = max(min(TRIES, WORK // len(land.classes)), least)
-    better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH)) or _dear(land, start)
+    better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH)) or dear(land, start)
     while better:
         better = False
         for one in _neighbours(land, best.allocation, late=best.end > land.problem.deadline_seconds):
@@ -48,13 +48,13 @@ def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> 
             tried += 1
             found = replay(land, one, barriers=start.barriers, urgent=start.urgent)
             # Where the budget is missed, by however little, so is every little worth it.
-            if _score(land, found) < _score(land, best, 0.0 if _dear(land, best) else SMALLEST):
+            if _score(land, found) < _score(land, best, 0.0 if dear(land, best) else SMALLEST):
                 best, better = found, True
                 break
     return best
 
 
-def _dear(land: Terrain, one: Replay) -> bool:
+def dear(land: Terrain, one: Replay) -> bool:
     """Whether a plan that ends in time costs more than there is."""
     budget = land.problem.budget_usd
     return budget is not None and one.end <= land.problem.deadline_seconds and one.cost_usd > budget
