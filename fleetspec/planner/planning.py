@@ -32,6 +32,7 @@ from fleetspec.planner.bound import least
 from fleetspec.planner.combining import ways_out
 from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, may_be_small, one_of_each, takes_few
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
+from fleetspec.planner.handover import handed_over
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
@@ -223,7 +224,7 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     bound = least(land, time=land.time)
     if bound is None:
         plain = _fastest(land)
-        best = None if plain is None else overlapped(land, plain, 0.0, _replays, quick=True).best
+        best = None if plain is None else overlapped(land, plain, plain, 0.0, _replays, quick=True).best
         return Outcome(land, "infeasible", None, best, 0, "deadline", barriers=plain)
     best, rounds = _in_time(land, first)
     late = False
@@ -235,7 +236,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
-    pair = overlapped(land, best, bound.cost_usd, _replays, quick=first or rough)
+    held = best if first or rough or late else handed_over(land, best, bound.cost_usd)
+    pair = overlapped(land, best, held, bound.cost_usd, _replays, quick=first or rough)
     made = Outcome(land, "feasible", bound, pair.best, rounds, "", barriers=pair.barriers)
     if late and pair.best.end > problem.deadline_seconds:
         return replace(made, verdict="late", reason="deadline")
