@@ -47,8 +47,10 @@ def handed_over(land: Terrain, start: Replay, bound_usd: float) -> Replay:
     prices = even_prices(land)
     paid: dict[tuple[int, int], float] = {}
     for one in start.stages:
-        for (k, _), seconds in one.paid.items():
-            paid[k, one.stage] = paid.get((k, one.stage), 0.0) + seconds * prices[k]
+        for (k, name), seconds in one.paid.items():
+            # Nodes of a pool that only wait there to be given back are not those that go on.
+            if (k, name) in one.spans:
+                paid[k, one.stage] = paid.get((k, one.stage), 0.0) + seconds * prices[k]
     main, largest = max(paid, key=lambda key: (paid[key], key))
     saved = _idle(start, main, largest) * prices[main] / 3600
     if largest == land.stages[-1] or saved < start.cost_usd * SMALLEST:
