@@ -133,7 +133,7 @@ def row(jobs: int, classes: int, hours: int) -> dict[str, float | str]:
     begin = time.process_time()
     replay(found.land, found.replay.allocation)
     replayed = time.process_time() - begin
-    made = planning._written(posed, HEADER, found)
+    made = planning._written(HEADER, found)
     begin = time.process_time()
     judge(posed, made)
     judged = time.process_time() - begin

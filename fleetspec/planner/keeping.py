@@ -3,12 +3,14 @@
 Models are left out by line (universe/group/family), a line with all that waits for it. Sets of lines are tried from the
 least value on: the free-length program says first whether what is left could fit at all, and what could is planned. The
 first that could is also a proof: whole lines that are worth more do not fit even as fluid work.
-After ``LOOKED`` sets lines go one by one, those first that are worth least for the time they take, and come back where
-there is room. The value of a line is that of one of its models times its forecasts, of one that has none its jobs.
+After ``LOOKED`` sets lines go one after the other, those first that are worth least for the time they take, and come
+back where there is room. The value of a line is that of one of its models times its forecasts, of one that has none its
+jobs.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from heapq import heappop, heappush
@@ -27,6 +29,11 @@ LOOKED = 150
 """Sets of lines looked at in the order of what they are worth."""
 PLANNED = 6
 """Real plans made of these."""
+MISSES = 6
+"""Lines that may be tried in vain when lines come back, those of most value first: a plan that does not hold takes
+longest."""
+NEAR = 1.1
+"""A plan made in a hurry that costs up to so many budgets is planned in whole."""
 FORECAST = "forecast"
 
 
@@ -173,27 +180,48 @@ def _held(problem: CapacityProblem, gone: frozenset[str], solve: Solve) -> Outco
 
 
 def _greedy(problem: CapacityProblem, lines: dict[str, Line], total: float, proved: float, solve: Solve) -> Kept | None:
-    """Lines go, those first that are worth least a second, until the rest holds; then they come back one by one."""
-    order = sorted(lines.values(), key=lambda line: (line.value / max(line.work, 1e-9), line.name))
-    gone, found = frozenset[str](), None
-    for line in order:
+    """Lines go, those first that are worth least a second, until the rest holds; then they come back one by one.
+
+    The bound says from which line on the rest could hold, since what could does so without more lines, too. From there
+    on ever more lines go at once.
+    """
+    prefixes, gone = [], frozenset[str]()
+    for line in sorted(lines.values(), key=lambda line: (line.value / max(line.work, 1e-9), line.name)):
         gone |= line.falls
         if len(gone) == len(lines):
-            return None
-        if _could(problem, gone):
-            found = _held(problem, gone, solve)
-            if found is not None:
-                break
-    if found is None:
+            break
+        prefixes.append(gone)
+    at, step = bisect_left(prefixes, True, key=lambda gone: _could(problem, gone)), 1
+    while at < len(prefixes) and not _quickly(problem, prefixes[at], solve):
+        at, step = at + step, 2 * step
+    if at >= len(prefixes):
         return None
+    gone, missed = prefixes[at], 0
     for line in sorted(lines.values(), key=lambda line: (-line.value, line.name)):
         # A line comes back alone: what waits for it follows in its own turn.
         fewer = gone - {line.name}
-        if line.name in gone and not any(line.name in lines[name].falls for name in fewer) and _could(problem, fewer):
-            again = _held(problem, fewer, solve)
-            if again is not None:
-                gone, found = fewer, again
-    return _kept(problem, lines, gone, total, proved, found)
+        if line.name not in gone or any(line.name in lines[name].falls for name in fewer) or not _could(problem, fewer):
+            continue
+        if _quickly(problem, fewer, solve):
+            gone = fewer
+        else:
+            missed += 1
+        if missed == MISSES:
+            break
+    found = _held(problem, gone, solve)
+    return None if found is None else _kept(problem, lines, gone, total, proved, found)
+
+
+def _quickly(problem: CapacityProblem, gone: frozenset[str], solve: Solve) -> bool:
+    """Whether what is left holds: a plan made in a hurry does, or costs so little more than the budget that the whole
+    answer may."""
+    left = without(problem, gone)
+    tried = solve(left, first=True)
+    if tried.verdict == "feasible":
+        return True
+    if tried.reason != "budget" or tried.replay is None or problem.budget_usd is None:
+        return False
+    return tried.replay.cost_usd < NEAR * problem.budget_usd and _held(problem, gone, solve) is not None
 
 
 def _kept(

@@ -28,8 +28,6 @@ TRIES = 6
 """Real plans by which a maximum or a deadline is halved in on."""
 GUESSES = 4
 """Deadlines tried in a hurry, each a little later, before it is asked whether the latest one holds."""
-CONFIRMED = 2
-"""Deadlines planned in whole, where the first turns out to be a little too early."""
 LONGEST_NIGHT = 20 * 3600
 """A nightly deadline is not moved beyond this: the next night begins 21 hours later when a session closes early."""
 DAY = 24 * 3600
@@ -238,14 +236,13 @@ def later(problem: CapacityProblem, asking: Asking, outcome: Outcome) -> Iterato
         held = _between(problem, asking, missed, last)
     if held is None:
         return
-    for _ in range(CONFIRMED):
-        there = replace(problem, deadline_seconds=held)
+    # Plans made in a hurry, or on the seeds of planning, may be kinder than the whole answer.
+    for seconds in dict.fromkeys((held, min(moved(problem, asking.header, held * NEAR), last), last)):
+        there = replace(problem, deadline_seconds=seconds)
         made = asking.whole(there)
         if made is not None:
-            yield Move((delayed(problem, asking.header, held),), there, made)
+            yield Move((delayed(problem, asking.header, seconds),), there, made)
             return
-        # Plans made in a hurry, or on the seeds of planning, were kinder than the whole answer.
-        held = min(moved(problem, asking.header, held * NEAR), last)
 
 
 def _between(problem: CapacityProblem, asking: Asking, missed: int, last: int) -> int | None:
