@@ -397,7 +397,7 @@ def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     from fleetspec.compiler.digests import contained
 
     # Jobs of the same content are run once: all but the first of them come for nothing.
-    shared = graph.first != np.arange(len(graph))
+    shared: NDArray[np.bool_] = graph.first != np.arange(len(graph))
     if store is None:
         return shared
     from fleetspec.runtime.store import done_keys

@@ -293,7 +293,7 @@ def checked(seed: int, laws: tuple[str, ...] = tuple(LAWS)) -> Told:
 
 
 def _alike(plan: Plan, seconds: float, usd: float, share: float = CLOSE) -> bool:
-    # A tenth of a second, or a hundredth of a cent, where classes follow names; else a thousandth of that.
+    # A tenth of a millisecond, or a ten-millionth of a dollar, is no difference either.
     return math.isclose(plan.end_seconds, seconds, rel_tol=share, abs_tol=100 * share) and math.isclose(
         plan.cost_usd, usd, rel_tol=share, abs_tol=share / 10
     )
