@@ -7,8 +7,9 @@
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
 4. Stages overlap where the classes of one do not wait for all of the other, if that costs no more (:mod:`overlap`).
-5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`); small changes that make the
-   replay cheaper, or less late, are kept (:mod:`polish`).
+5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`) and against nodes of a long
+   stage that go on in the short ones after it (:mod:`handover`); small changes that make the replay cheaper, or less
+   late, are kept (:mod:`polish`).
 6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
 8. Where the problem maximises value, what does not hold becomes a plan of the lines that are worth most
