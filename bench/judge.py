@@ -183,7 +183,7 @@ class Overlapped:
         waiting = {name: [lane for lane in self.plan.lanes if lane.klass == name] for name in self.waits}
         while waiting:
             released = [
-                (max((ends[other] for other in self.waits[name]), default=self.clock), -lanes[0].seconds_per_job, name)
+                (max((ends[other] for other in self.waits[name]), default=self.clock), lanes[0].turn, name)
                 for name, lanes in waiting.items()
                 if self.waits[name] <= ends.keys()
             ]

@@ -392,10 +392,12 @@ def run(
 
 def finished(graph: JobGraph, store: Path | None) -> NDArray[np.bool_]:
     """Mask over jobs: which results the store already holds (done or quarantined)."""
-    from fleetspec.compiler.digests import contained, first_of_each
+    import numpy as np
+
+    from fleetspec.compiler.digests import contained
 
     # Jobs of the same content are run once: all but the first of them come for nothing.
-    shared = ~first_of_each(graph.digest)
+    shared: NDArray[np.bool_] = graph.first != np.arange(len(graph))
     if store is None:
         return shared
     from fleetspec.runtime.store import done_keys

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, settings
 # How long an example takes says nothing on a machine that others use.
 settings.register_profile("fleetspec", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("fleetspec")
+# What lands is judged by its own changes: the same tree draws the same examples. At a desk they are drawn anew.
+settings.register_profile("landing", settings.get_profile("fleetspec"), derandomize=True)
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from fleetspec.compiler.identity import Bytes
@@ -42,11 +44,19 @@ def first_of_each(keys: Bytes) -> Mask:
     return first
 
 
-def first_equal(keys: Bytes) -> NDArray[np.int64]:
-    """By digest (n, 16) the index of the first that is equal to it, (n,)."""
+def first_equal(keys: Bytes, ranks: Callable[[], NDArray[np.int64]]) -> NDArray[np.int64]:
+    """By digest (n, 16) the index of the first that is equal to it, (n,): of the least rank (n,), then as they come.
+
+    Ranks are asked for only where some are equal.
+    """
     order, begins = _grouped(keys)
+    if begins.all():
+        return np.arange(len(keys))
+    group = np.cumsum(begins) - 1
+    # Within each group as they come already, so that equal ranks stay so.
+    order = order[np.lexsort((ranks()[order], group))]
     first = np.empty(len(keys), dtype=np.int64)
-    first[order] = order[begins][np.cumsum(begins) - 1]
+    first[order] = order[begins][group]
     return first
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from msgspec import Struct
 
 from fleetspec.compiler.addresses import slug
-from fleetspec.compiler.digests import first_equal
+from fleetspec.compiler.digests import first_equal, halves
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -131,6 +131,21 @@ class Models:
     def __len__(self) -> int:
         return len(self.universe)
 
+    def ranks(self) -> NDArray[np.int64]:
+        """By model the rank of its line, (m,): the one with most models first, of as many the one whose contents sum up
+        to less, then the one of whose universe they do.
+
+        What lines and universes are called decides only where all models of both are the same.
+        """
+        line = self.universe.astype(np.int64) * len(self.settings) + self.setting
+        codes, member, counts = np.unique(line, return_inverse=True, return_counts=True)
+        mine, all_of_it = (_sums(self.digest, of) for of in (member, self.universe))
+        all_of_it = all_of_it[codes // len(self.settings)]
+        order = np.lexsort((codes, all_of_it[:, 1], all_of_it[:, 0], mine[:, 1], mine[:, 0], -counts))
+        rank = np.empty(len(codes), dtype=np.int64)
+        rank[order] = np.arange(len(codes))
+        return rank[member]
+
 
 class JobClass(Struct, frozen=True):
     """Jobs alike in family, task, stage and size: the unit the planner sees."""
@@ -200,8 +215,9 @@ class JobGraph:
 
     @cached_property
     def first(self) -> NDArray[np.int64]:
-        """By job the first job of the same digest, (n,): the one that runs for all of them."""
-        return first_equal(self.digest)
+        """By job the first job of the same digest, (n,): the one that runs for all of them. Those of larger lines
+        (:meth:`Models.ranks`) come before those of smaller ones."""
+        return first_equal(self.digest, lambda: self.models.ranks()[self.model])
 
     @cached_property
     def reads(self) -> tuple[tuple[int, ...], ...]:
@@ -255,3 +271,10 @@ class JobGraph:
                 "_" if horizon == NONE else str(m.horizons[horizon]),
             )
         )
+
+
+def _sums(keys: NDArray[np.uint8], of: NDArray[np.integer]) -> NDArray[np.uint64]:
+    """Sums of digests (n, 16) by group (n,), modulo 2^64, (groups, 2): the same in whatever order they come."""
+    found = np.zeros((int(of.max(initial=-1)) + 1, 2), dtype=np.uint64)
+    np.add.at(found, of, halves(keys))
+    return found

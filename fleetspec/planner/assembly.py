@@ -61,6 +61,7 @@ class Share:
     weight: float
     start: float
     end: float
+    turn: int
 
 
 def assemble(land: Terrain, header: PlanHeader, found: Findings) -> Plan:
@@ -149,9 +150,10 @@ def _shares(land: Terrain, stage: StageReplay) -> list[Share]:
         placement = next(p for p in one.placements if p.pool == land.pools[pool].name and p.slot == slot)
         jobs, width = sum(int(part.count.sum()) for part in parts), sum(len(part.count) for part in parts)
         start, end = min(float(part.start.min()) for part in parts), max(float(part.end.max()) for part in parts)
+        turn = min(part.turn for part in parts)
         per_job = one.cores if slot == CPU_SLOT else _share(land.pools[pool], slot)
         weight = jobs * placement.seconds * per_job
-        found.append(Share(row, pool, placement, jobs, width, weight, start, end))
+        found.append(Share(row, pool, placement, jobs, width, weight, start, end, turn))
     return sorted(found, key=lambda share: (share.row, share.pool, share.placement.slot))
 
 
@@ -260,6 +262,7 @@ def _lanes(land: Terrain, shares: dict[int, list[Share]]) -> tuple[Lane, ...]:
             seconds_per_job=share.placement.seconds,
             start_seconds=share.start,
             end_seconds=share.end,
+            turn=share.turn,
         )
         for stage in sorted(shares)
         for share in shares[stage]

@@ -1,6 +1,6 @@
 """Stages that overlap, in many trials at once: each class begins when what it waits for has ended in that trial.
 
-Lanes of the lane table are gone through as the plan begins them. One is released, in each trial, at the latest end of
+Lanes of the lane table are gone through in their turn. One is released, in each trial, at the latest end of
 the classes it waits for; its nodes boot when the first lane that needs them is released; its jobs queue behind those of
 the lanes before it in the same room (:mod:`judge_rooms`). Nodes that the plan gives back and boots again within
 such a part of the night stay up here, with chance and without. Nodes that only wait to be given back run nothing.
@@ -51,7 +51,7 @@ class Together:
         numbers = {stage.stage for stage in stages}
         self._lanes = sorted(
             (lane for lane in plan.lanes if lane.stage in numbers),
-            key=lambda lane: (lane.start_seconds, -lane.seconds_per_job, lane.klass, lane.pool, lane.slot),
+            key=lambda lane: (lane.turn, lane.stage, -lane.seconds_per_job, lane.klass, lane.pool, lane.slot),
         )
         self._length = max(s.end_seconds for s in stages) - min(s.start_seconds for s in stages)
         self._before = before

@@ -37,10 +37,11 @@ class Pair:
     barriers: Replay | None
 
 
-def overlapped(land: Terrain, plain: Replay, bound_usd: float, buy: Buy, quick: bool) -> Pair:
-    """The better of a plan with barriers and of those whose stages overlap; ``quick`` looks at its nodes alone."""
+def overlapped(land: Terrain, plain: Replay, held: Replay, bound_usd: float, buy: Buy, quick: bool) -> Pair:
+    """The better of a plan with barriers and of those whose stages overlap; ``quick`` looks at its nodes alone.
+    ``held`` is the plan with barriers, or a cheaper one with nodes that go on."""
     if not land.order.overlaps:
-        return Pair(plain, None)
+        return Pair(held, None)
 
     def worth(one: Replay) -> tuple[float, float, float]:
         return _worth(land, one)
@@ -55,8 +56,10 @@ def overlapped(land: Terrain, plain: Replay, bound_usd: float, buy: Buy, quick: 
         # Each order of classes released at once is polished for itself: one may hold with fewer nodes.
         leaders = [min((one for one in found if one.urgent is urgent), key=worth) for urgent in (False, True)]
         found += [polished(land, one, bound_usd) for one in leaders]
+    if held is not plain:
+        found += released(land, held.allocation)
     best = min(found, key=worth)
-    return Pair(best if worth(best) < worth(plain) else plain, plain)
+    return Pair(best if worth(best) < worth(held) else held, held)
 
 
 def released(land: Terrain, allocation: Allocation) -> Iterator[Replay]:

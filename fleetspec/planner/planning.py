@@ -7,8 +7,9 @@
 3. A replay that is late shrinks the time planned for by what it was late, four times at most; then the fastest
    allocation is tried. Still late is said so, with both numbers.
 4. Stages overlap where the classes of one do not wait for all of the other, if that costs no more (:mod:`overlap`).
-5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`); small changes that make the
-   replay cheaper, or less late, are kept (:mod:`polish`).
+5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`) and against nodes of a long
+   stage that go on in the short ones after it (:mod:`handover`); small changes that make the replay cheaper, or less
+   late, are kept (:mod:`polish`).
 6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
 8. Where the problem maximises value, what does not hold becomes a plan of the lines that are worth most
@@ -30,7 +31,9 @@ from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.combining import ways_out
+from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, may_be_small, one_of_each, takes_few
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
+from fleetspec.planner.handover import handed_over
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
 from fleetspec.planner.ladder import rungs_below
@@ -47,7 +50,7 @@ from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
 from fleetspec.planner.ways import Asking
-from fleetspec.planner.whole_bound import proved_usd
+from fleetspec.planner.whole_bound import proved_usd, whole_usd
 
 if TYPE_CHECKING:
     from fleetspec.planner.allowances import Allowance
@@ -169,17 +172,26 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
 
 def _cheapest(problem: CapacityProblem) -> Outcome:
     """The cheapest of what is planned for the deadline and for those rungs below it that may be cheaper."""
-    best = _sized(problem, first=False)
+    few = may_be_small(problem)
+    best = one_of_each(problem, _on_rung) if few else None
+    if best is None:
+        few = few and takes_few(problem, _on_rung)
+    proved = whole_usd(problem) if few else 0.0
+    best = best or (fewest(problem, _on_rung, proved) if few else None) or _on_rung(problem)
     if best.bound is None:
         # Not even fluid work ends in time, and it would not end earlier either.
         return best
     for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
-        if best.verdict == "feasible" and _at_least(problem, rung) >= _cost(best) * (1 - 1e-9):
+        posed = replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None)
+        late, below = best.reason == "deadline", math.inf if best.reason == "deadline" else _cost(best) * EXACT
+        if max(_at_least(posed), proved) >= below:
             break
-        other = _on_rung(replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None))
-        if other.bound is None:
-            break
-        if other.verdict == "feasible" and (best.reason == "deadline" or _cost(other) < _cost(best) * (1 - 1e-9)):
+        other = fewest(posed, _on_rung, proved, below, ON_RUNG) if few else None
+        if other is None and few and not late:
+            # A plan for these maxima alone would be none for others.
+            continue
+        other = other or _on_rung(posed)
+        if other.verdict == "feasible" and _cost(other) < below:
             dear = problem.budget_usd is not None and _cost(other) > problem.budget_usd + 1e-9
             verdict: Verdict = "infeasible" if dear else "feasible"
             reason = "budget" if dear else ""
@@ -191,16 +203,17 @@ def _cost(one: Outcome) -> float:
     return one.replay.cost_usd if one.replay is not None else math.inf
 
 
-def _at_least(problem: CapacityProblem, deadline: int) -> float:
-    """USD below which no plan for a deadline is."""
-    land = survey(replace(problem, deadline_seconds=deadline))
+def _at_least(problem: CapacityProblem) -> float:
+    """USD below which no plan is."""
+    land = survey(problem)
     fluid = least(land, time=land.time)
     return math.inf if fluid is None else fluid.cost_usd
 
 
 @lru_cache(maxsize=128)
 def _on_rung(problem: CapacityProblem) -> Outcome:
-    """What is planned for a rung alone. Later deadlines share their rungs, so the answers of a few are kept."""
+    """What is planned for a deadline and maxima. Later deadlines share their rungs, and others their maxima, so the
+    answers of a few are kept."""
     return _sized(problem, first=False)
 
 
@@ -212,7 +225,7 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     bound = least(land, time=land.time)
     if bound is None:
         plain = _fastest(land)
-        best = None if plain is None else overlapped(land, plain, 0.0, _replays, quick=True).best
+        best = None if plain is None else overlapped(land, plain, plain, 0.0, _replays, quick=True).best
         return Outcome(land, "infeasible", None, best, 0, "deadline", barriers=plain)
     best, rounds = _in_time(land, first)
     late = False
@@ -224,7 +237,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
         best = polished(land, best, bound.cost_usd)
     if best is None:
         return Outcome(land, "late", bound, None, rounds, "deadline")
-    pair = overlapped(land, best, bound.cost_usd, _replays, quick=first or rough)
+    held = best if first or rough or late else handed_over(land, best, bound.cost_usd)
+    pair = overlapped(land, best, held, bound.cost_usd, _replays, quick=first or rough)
     made = Outcome(land, "feasible", bound, pair.best, rounds, "", barriers=pair.barriers)
     if late and pair.best.end > problem.deadline_seconds:
         return replace(made, verdict="late", reason="deadline")

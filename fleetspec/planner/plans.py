@@ -84,7 +84,8 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A line of the lane table: in a stage, ``jobs`` jobs of a class run on a pool's slots, ``width`` at a time."""
+    """A line of the lane table: in a stage, ``jobs`` jobs of a class run on a pool's slots, ``width`` at a time. Of
+    what waits at the same time, the dispatcher hands out the lane with the lowest ``turn`` first."""
 
     stage: int
     klass: str
@@ -95,6 +96,7 @@ class Lane:
     seconds_per_job: float
     start_seconds: float = 0.0
     end_seconds: float = 0.0
+    turn: int = 0
 
 
 @dataclass(frozen=True, slots=True)

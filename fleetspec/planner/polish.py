@@ -39,7 +39,7 @@ def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> 
     are tried of ever so many classes."""
     best, tried = start, 0
     tries = max(min(TRIES, WORK // len(land.classes)), least)
-    better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH)) or _dear(land, start)
+    better = _score(land, start) > (0.0, bound_usd * (1 + ENOUGH)) or dear(land, start)
     while better:
         better = False
         for one in _neighbours(land, best.allocation, late=best.end > land.problem.deadline_seconds):
@@ -48,13 +48,13 @@ def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> 
             tried += 1
             found = replay(land, one, barriers=start.barriers, urgent=start.urgent)
             # Where the budget is missed, by however little, so is every little worth it.
-            if _score(land, found) < _score(land, best, 0.0 if _dear(land, best) else SMALLEST):
+            if _score(land, found) < _score(land, best, 0.0 if dear(land, best) else SMALLEST):
                 best, better = found, True
                 break
     return best
 
 
-def _dear(land: Terrain, one: Replay) -> bool:
+def dear(land: Terrain, one: Replay) -> bool:
     """Whether a plan that ends in time costs more than there is."""
     budget = land.problem.budget_usd
     return budget is not None and one.end <= land.problem.deadline_seconds and one.cost_usd > budget
@@ -69,7 +69,7 @@ def _score(land: Terrain, one: Replay, less: float = 0.0) -> tuple[float, float]
 def _neighbours(land: Terrain, now: Allocation, late: bool) -> Iterator[Allocation]:
     yield from _counts(land, now, late)
     yield from _moves(land, now)
-    yield from _layouts(land, now)
+    yield from layouts(land, now)
     yield from _emptied(land, now)
 
 
@@ -82,7 +82,7 @@ def _counts(land: Terrain, now: Allocation, late: bool) -> Iterator[Allocation]:
             stages = [key for key in now.nodes if key[:2] == group]
             for keys in [stages, *([key] for key in stages if len(stages) > 1)]:
                 nodes = now.nodes | {key: now.nodes[key] + step for key in keys}
-                if min(nodes.values()) > 0 and _within(land, nodes):
+                if min(nodes.values()) > 0 and within(land, nodes):
                     yield replace(now, nodes=nodes)
 
 
@@ -99,7 +99,7 @@ def _moves(land: Terrain, now: Allocation) -> Iterator[Allocation]:
             for name in [""] if there else _hosts(land, now, kind):
                 added = {} if there else {(room.pool, name, one.stage): 1}
                 nodes = _used(land, now.nodes | added, shares)
-                if _within(land, nodes):
+                if within(land, nodes):
                     yield replace(now, nodes=nodes, shares=shares)
 
 
@@ -111,7 +111,7 @@ def _hosts(land: Terrain, now: Allocation, kind: int) -> list[str]:
     return list(dict.fromkeys([*had, most]))
 
 
-def _layouts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
+def layouts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
     """All nodes that a pool has in one layout in another one."""
     for k, old in sorted({key[:2] for key in now.nodes}):
         for new in land.patterns[k]:
@@ -139,7 +139,7 @@ def _emptied(land: Terrain, now: Allocation) -> Iterator[Allocation]:
                 room, stage = land.kinds[kind], land.classes[row].stage
                 if room.pool == new and not any((new, name, stage) in nodes for name, _ in room.count):
                     nodes[new, _hosts(land, now, kind)[0], stage] = 1
-            if _within(land, nodes):
+            if within(land, nodes):
                 yield replace(now, nodes=nodes, shares=moved)
 
 
@@ -189,12 +189,12 @@ def _used(land: Terrain, nodes: Nodes, shares: Shares) -> Nodes:
     return {key: count for key, count in nodes.items() if key in busy}
 
 
-def _within(land: Terrain, nodes: Nodes) -> bool:
-    """A node keeps its layout: the most nodes of each layout together are at most the pool's cap."""
+def within(land: Terrain, nodes: Nodes) -> bool:
+    """A node keeps its layout and its offer: the most nodes of each of them together are at most the pool's cap."""
     peaks: dict[tuple[int, str], int] = {}
     for (k, name, _), count in nodes.items():
         peaks[k, name] = max(peaks.get((k, name), 0), count)
-    together: dict[int, int] = {}
-    for (k, _), count in peaks.items():
-        together[k] = together.get(k, 0) + count
-    return all(count <= land.pools[k].cap for k, count in together.items())
+    return all(
+        sum(count for (k, _), count in peaks.items() if k in members) <= max(land.pools[k].cap for k in members)
+        for members in land.problem.offers
+    )

@@ -35,6 +35,7 @@ class Segment:
     """Jobs of one class in a row on some lanes: lane i of node ``node[i]`` runs ``count[i]`` jobs from ``start[i]`` on.
 
     ``lanes`` (m, width) numbers the lanes of the node that a job takes at once. Times count from the plan's start.
+    ``turn`` numbers what is handed out, one class in one kind of room at a time, in that order.
     """
 
     stage: int
@@ -46,6 +47,7 @@ class Segment:
     lanes: Counts
     start: Floats
     count: Counts
+    turn: int
 
     @property
     def end(self) -> Floats:
@@ -91,11 +93,12 @@ def replay(land: Terrain, allocation: Allocation, *, barriers: bool = True, urge
     ahead = _ahead(land) if urgent else (0.0,) * len(land.classes)
     blocks = [(s,) for s in land.stages] if barriers else land.order.blocks
     segments: list[Segment] = []
-    spans = []
+    spans, turn = [], 0
     for block in blocks:
         work = {key: count for s in block for key, count in jobs[s].items()}
-        run = _Block(land, groups, work, clock, ahead)
+        run = _Block(land, groups, work, clock, ahead, turn)
         segments += run.play()
+        turn = run.turn
         spans.append((block, clock, run.end))
         clock = run.end
     paid = bill(groups, spans, clock)
@@ -146,6 +149,7 @@ class _Block:
     work: dict[tuple[int, int], int]
     clock: float
     ahead: tuple[float, ...]
+    turn: int
     lanes: dict[int, _Slots | _Cores] = field(default_factory=dict)
     """By kind; of a CPU pool, which has one kind, its nodes."""
     end: float = 0.0
@@ -174,6 +178,7 @@ class _Block:
             ran = self._run(row, kind, moment)
             found += ran
             last[row] = max([last[row], *(float(one.end.max()) for one in ran)])
+            self.turn += 1
             parts_left[row] -= 1
             if not parts_left[row]:
                 ends[row], done = last[row], done | 1 << row
@@ -260,6 +265,7 @@ class _Slots:
                         self.lane[lanes, None],
                         begin[used],
                         poured[used],
+                        block.turn,
                     )
                 )
         busy = poured > 0
@@ -290,7 +296,7 @@ class _Cores:
         node, members = used // gangs, sequence.reshape(-1, width)[used]
         start, count = begin.ravel()[used], poured[used]
         self.free[node[:, None], members] = (start + count * seconds)[:, None]
-        return [Segment(stage, row, kind, NODE, seconds, node, members, start, count)]
+        return [Segment(stage, row, kind, NODE, seconds, node, members, start, count, block.turn)]
 
 
 def whole_jobs(land: Terrain, allocation: Allocation) -> dict[int, dict[tuple[int, int], int]]:

@@ -20,16 +20,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from fleetspec.planner.bound import Phases
 from fleetspec.planner.formulation import Shares, boots_of, shares_of
 from fleetspec.planner.marginal import LimitRows
 from fleetspec.planner.polish import ENOUGH
-from fleetspec.planner.problem import CapacityPool, DemandClass
+from fleetspec.planner.problem import CapacityPool, CapacityProblem, DemandClass
 from fleetspec.planner.simulate import Replay
 from fleetspec.planner.solver import Program
-from fleetspec.planner.terrain import Kind, Terrain
+from fleetspec.planner.terrain import Kind, Terrain, survey
 
 COLUMNS = 600
 """Classes times the rooms that each may run in, up to which jobs and rounds are whole. Of more only nodes are."""
@@ -49,8 +50,18 @@ def proved_usd(land: Terrain, fluid_usd: float, found: Replay | None) -> float:
     """What no plan can be cheaper than, USD: that of the free-length program, or more where a plan is not yet close."""
     if found is None or found.end > land.problem.deadline_seconds or found.cost_usd <= fluid_usd * (1 + ENOUGH):
         return fluid_usd
-    whole = least_whole(land)
+    whole = whole_usd(land.problem)
     return max(fluid_usd, whole) if math.isfinite(whole) else fluid_usd
+
+
+def whole_usd(problem: CapacityProblem) -> float:
+    """USD below which no plan of a problem is, whatever its budget; 0 where the fleet is too large to look."""
+    return _of(replace(problem, budget_usd=None, on_time=None, objective="cost", maximize_value=False))
+
+
+@lru_cache(maxsize=128)
+def _of(problem: CapacityProblem) -> float:
+    return least_whole(survey(problem))
 
 
 def least_whole(land: Terrain) -> float:

@@ -79,7 +79,7 @@ UNSURE = Rule(
     title="the plan ends in time in fewer nights than asked for",
     why="As planned it ends in time, but nights differ: jobs, boots and whole nights are slower or faster, and figures "
     "may be off. Replayed with chance, too many nights end after the deadline, with whatever headroom fits.",
-    bad="schedule: {calendar: XNYS, start: close + 45m, deadline: close + 2h, on_time: 99.9%}",
+    bad="schedule: {calendar: XNYS, start: close + 14h, deadline: open - 90m, on_time: 99.9%}",
     good="schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m, on_time: 99%}",
 )
 NEARLY_FITS = Rule(

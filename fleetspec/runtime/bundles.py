@@ -1,4 +1,4 @@
-"""Bundles: jobs of one class cut into pieces of a second or a few of predicted work, heaviest class first.
+"""Bundles: jobs of one class cut into pieces of a second or a few of predicted work, in the turns of the plan's lanes.
 
 Measured against one task per fit and fixed chunks, a second of work per call keeps dispatch below a percent of the
 work. Towards the end of a stage pieces shrink, so that no worker waits long for the last one: each is half of an even
@@ -114,22 +114,19 @@ def cut(
     width: Callable[[Need], int],
     place: Callable[[Need], Hashable] = lambda need: (need.slot, need.gpu),
 ) -> list[Bundle]:
-    """Bundles of ``jobs`` (released together), the heaviest classes first. ``width`` is how many workers a need gets,
-    ``place`` tells needs apart that different workers meet.
+    """Bundles of ``jobs`` (released together), in the turns of the plan's lanes. ``width`` is how many workers a need
+    gets, ``place`` tells needs apart that different workers meet.
 
-    A class that the plan gives several lanes is split in their proportion. Of a plan in which stages overlap, classes
-    come in the order in which it begins them.
+    A class that the plan gives several lanes is split in their proportion.
     """
     graph, lanes, gpus = ledger.graph, lanes_of(plan), {line.pool: line.gpu or "" for line in plan.pools}
     parts: list[tuple[float, int, Need, NDArray[np.int64]]] = []
-    begins: dict[int, float] = {}
+    turns: list[int] = []
     for klass in np.unique(graph.klass[jobs]):
         here = _by_parent(ledger, jobs[graph.klass[jobs] == klass])
         description = graph.classes[int(klass)]
         profile = _profile(graph, int(here[0]))
         planned = lanes.get(description.name, [])
-        if plan.overlap is not None:
-            begins[int(klass)] = min((lane.start_seconds for lane in planned), default=0.0)
         for lane, share in _shares(planned, len(here)):
             mine, here = here[:share], here[share:]
             if not len(mine):
@@ -139,8 +136,10 @@ def cut(
             )
             need = Need(pool, slot, gpus.get(pool, ""), profile[0], profile[1])
             parts.append((seconds, int(klass), need, mine))
-    # Heaviest single jobs first: a long job begun last is a tail nobody can help with.
-    parts.sort(key=lambda part: (begins.get(part[1], 0.0), -part[0], part[1]))
+            turns.append(0 if lane is None else lane.turn)
+    # Heaviest single jobs of a turn first: a long job begun last is a tail nobody can help with.
+    ordered = sorted(range(len(parts)), key=lambda at: (turns[at], -parts[at][0], parts[at][1]))
+    parts = [parts[at] for at in ordered]
     crews: dict[Hashable, list[int]] = {}
     for number, (_, _, need, _) in enumerate(parts):
         crews.setdefault(place(need), []).append(number)

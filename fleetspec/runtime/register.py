@@ -40,12 +40,10 @@ def last_runs(store: Path, fleet: str) -> dict[tuple[Key, str], LastRun]:
     ledger = stored.read_ledger(store, fleet)
     done = ledger.filter(pc.equal(ledger["state"], stored.DONE))
     newest: dict[tuple[Key, str], str] = {}
-    for row in (
-        done.select(["klass", "task", "run"]).group_by(["klass", "task"]).aggregate([("run", "max")]).to_pylist()
-    ):
+    for row in done.select(["klass", "task", "run"]).group_by(["klass", "task", "run"]).aggregate([]).to_pylist():
         universe, group, family = row["klass"].split("/")[:3]
         at = (universe, group.partition("~")[0], family), row["task"]
-        newest[at] = max(newest.get(at, ""), row["run_max"])
+        newest[at] = max(newest.get(at, ""), row["run"], key=stored.run_number)
     return {at: _last(run, records.get(run, {})) for at, run in newest.items()}
 
 

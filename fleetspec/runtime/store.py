@@ -130,8 +130,15 @@ class Store:
 
     def next_run(self) -> str:
         """``run-0001``, ``run-0002`` and so on: counted, since a name must not depend on a clock."""
-        taken = [int(path.stem.removeprefix("run-")) for path in self.folder("runs").glob("run-[0-9]*.json")]
-        return f"run-{max(taken, default=0) + 1:04d}"
+        return f"run-{max(self._runs(), default=0) + 1:04d}"
+
+    def _runs(self) -> dict[int, Path]:
+        """The record of each run, by its number."""
+        return {run_number(path.stem): path for path in self.folder("runs").glob("run-[0-9]*.json")}
+
+    def records(self) -> list[Path]:
+        """The records of all runs, the oldest first."""
+        return [path for _, path in sorted(self._runs().items())]
 
     def write_record(self, run: str, record: dict[str, Any]) -> None:
         content = json.dumps(record, sort_keys=True, indent=1, allow_nan=False) + "\n"
@@ -244,6 +251,11 @@ def done_keys(store: Path, fleet: str) -> NDArray[np.void]:
     return segments.key_bytes(read_ledger(store, fleet)["digest"]).view("V16").ravel()
 
 
+def run_number(run: str) -> int:
+    """9999 of ``run-9999``, which as text is after ``run-10000``; 0 of no run."""
+    return int(run.removeprefix("run-") or 0)
+
+
 def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
     """``runs/*.json`` in order: each holds ``run``, ``state``, ``plan`` and ``summary``;
     newer ones also ``began`` and ``ended`` (UTC).
@@ -251,7 +263,7 @@ def read_records(store: Path, fleet: str) -> list[dict[str, Any]]:
     States are ``running`` (a killed run stays so), ``done``, ``interrupted`` and ``failed``.
     """
     records = []
-    for path in sorted(Store.of(store, fleet).folder("runs").glob("run-[0-9]*.json")):
+    for path in Store.of(store, fleet).records():
         try:
             records.append(json.loads(path.read_text()))
         except (OSError, ValueError) as error:

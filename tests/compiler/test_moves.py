@@ -10,7 +10,7 @@ from test_identity_laws import addresses
 from toy_specs import BARS, RICH, TOYS, compiled, make_lock, read_spec
 
 from fleetspec.compiler.changes import Changes, Side, changes
-from fleetspec.compiler.digests import contained, first_of_each
+from fleetspec.compiler.digests import contained, first_equal, first_of_each
 from fleetspec.compiler.jobgraph import RunKind
 from fleetspec.compiler.lower import lower
 from fleetspec.compiler.moves import Alphabet
@@ -167,3 +167,13 @@ def test_digests_are_found_as_a_set_finds_them(some: list[int], others: list[int
     told = first_of_each(one)
     assert [n for n, first in zip(some, told, strict=True) if first] == list(dict.fromkeys(some))
     assert contained(one, two).tolist() == [n in others for n in some]
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 3)), min_size=1, max_size=12))
+def test_the_first_of_equal_digests_is_of_the_least_rank(drawn: list[tuple[int, int]]) -> None:
+    digests = [bytes([n // 2]) * 8 + bytes([n]) * 8 for n in range(7)]
+    keys = np.frombuffer(b"".join(digests[n] for n, _ in drawn), np.uint8).reshape(-1, 16)
+    told = first_equal(keys, lambda: np.array([rank for _, rank in drawn])).tolist()
+    for at, (n, _) in enumerate(drawn):
+        equal = [(rank, other) for other, (m, rank) in enumerate(drawn) if m == n]
+        assert told[at] == min(equal)[1]

@@ -41,8 +41,6 @@ CLOSE = 1e-6
 """Share by which two figures may differ that are the same."""
 SOLVED = 1e-5
 """The same of other programs: a solver's answers hold to a millionth of each row."""
-SHARED = 1e-3
-"""The same where the classes of a problem follow names."""
 
 
 @cache
@@ -215,14 +213,10 @@ def keep_both_holds(one: Written, told: Told) -> Iterator[str]:
 
 
 def names_do_not_matter(one: Written, told: Told) -> Iterator[str]:
-    """Other names of groups, pools and universes, and another order of all entries: the same verdict, cost and end.
-
-    Of universes with series in common the first by name makes the results of both: jobs are cut into other classes.
-    """
+    """Other names of groups, pools and universes, and another order of all entries: the same verdict, cost and end."""
     told.counts["names"] += 1
     again = one.changed(renamed(one.spec), same_data=False).plan
-    shared = any(klass.shared for klass in one.problem.classes)
-    yield from _differ("other names", one.plan, again, share=SHARED if shared else CLOSE)
+    yield from _differ("other names", one.plan, again)
 
 
 def twice_the_price(one: Written, told: Told) -> Iterator[str]:
@@ -299,7 +293,7 @@ def checked(seed: int, laws: tuple[str, ...] = tuple(LAWS)) -> Told:
 
 
 def _alike(plan: Plan, seconds: float, usd: float, share: float = CLOSE) -> bool:
-    # A tenth of a second, or a hundredth of a cent, where classes follow names; else a thousandth of that.
+    # A tenth of a millisecond, or a ten-millionth of a dollar, is no difference either.
     return math.isclose(plan.end_seconds, seconds, rel_tol=share, abs_tol=100 * share) and math.isclose(
         plan.cost_usd, usd, rel_tol=share, abs_tol=share / 10
     )

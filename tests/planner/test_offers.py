@@ -11,13 +11,15 @@ from hypothesis import strategies as st
 
 from fleetspec.catalog.loading import shipped
 from fleetspec.compiler.spec_hardware import Pool
-from fleetspec.planner.formulation import free_lengths
+from fleetspec.planner.formulation import Allocation, free_lengths
 from fleetspec.planner.judge import judge, nights
 from fleetspec.planner.noise import NONE, USUAL
 from fleetspec.planner.offers import lost_share, offers_of, restart_seconds, turns_factor
 from fleetspec.planner.planning import make_plan
+from fleetspec.planner.polish import polished
 from fleetspec.planner.problem import CapacityProblem, DemandClass
 from fleetspec.planner.shadow import shadow_prices
+from fleetspec.planner.simulate import replay
 from fleetspec.planner.terrain import survey
 from fleetspec.planner.violations import violations
 
@@ -190,3 +192,15 @@ def test_jobs_that_do_not_fill_a_gpu_share_it() -> None:
     assert shared.cost_usd == pytest.approx(alone.cost_usd / 2, rel=0.02)
     assert violations(both, shared) == []
     assert [line.slot for line in shared.pools[0].workers] == ["shared-4"]
+
+
+def test_small_changes_keep_to_the_nodes_that_offers_share() -> None:
+    """Twelve jobs of 100 s on two nodes of four cores are late; with a spot node more they would not be, but two is all
+    there are."""
+    classes = [job_class("u/g/a/fit", 8, cpu=100.0), job_class("u/g/b/fit", 4, cpu=100.0)]
+    posed = with_spot(problem(classes, [cpu_pool(cpu=4, cap=2)], deadline=150), 0.5, 0.0)
+    late = replay(survey(posed), Allocation({0: 150.0}, {(0, "", 0): 2}, {(0, 0): 1.0, (1, 0): 1.0}, ""))
+    assert late.end == 200
+    assert sum(polished(survey(posed), late, 0.0).peaks.values()) == 2
+    more = replace(posed, pools=tuple(replace(pool, cap=3) for pool in posed.pools))
+    assert polished(survey(more), late, 0.0).end == 100

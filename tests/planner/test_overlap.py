@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from capacity_problems import HEADER, production
+from capacity_problems import HEADER, cpu_pool, job_class, problem, production
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import crossing, waiting, with_barriers, with_edge
@@ -46,6 +46,23 @@ def test_two_chains_that_cross_by_hand() -> None:
     # A stage after the other it is late whatever is bought, and that is proved.
     assert make_plan(with_barriers(posed), HEADER).verdict == "infeasible"
     assert make_plan(crossing(110), HEADER).verdict == "infeasible"
+
+
+def test_what_others_wait_for_has_its_turn_before_longer_jobs() -> None:
+    classes = [
+        replace(job_class("a/g/f/fit", 1, 0, x=10.0), after=()),
+        replace(job_class("b/g/f/fit", 1, 0, x=20.0), after=()),
+        replace(job_class("a/g/f/forecast", 1, 1, y=15.0), after=("a/g/f/fit",)),
+    ]
+    posed = problem(classes, [cpu_pool("x", 1.0, 1, 1), cpu_pool("y", 2.0, 1, 1)], 35)
+    plan = make_plan(posed, HEADER)
+    # The longest first would end after 20 + 10 + 15 s.
+    assert plan.end_seconds == pytest.approx(30)
+    assert [(lane.klass, lane.turn) for lane in plan.lanes] == [
+        ("a/g/f/fit", 0),
+        ("b/g/f/fit", 1),
+        ("a/g/f/forecast", 2),
+    ]
 
 
 def test_the_waterfall_of_stages_that_overlap_fills_the_window() -> None:

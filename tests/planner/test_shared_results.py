@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 from spec_drawing import Spec
@@ -56,6 +57,21 @@ def test_what_comes_from_another_universe_is_waited_for(tmp_path: Path) -> None:
     assert (few.jobs, few.shared) == (0, (("all/vol/garch/forecast", 2),))
     assert classes["few/var/vol-scaled/forecast"].after == ("all/vol/garch/forecast",)
     assert classes["all/vol/garch/forecast"].shared == ()
+
+
+def test_the_larger_universe_makes_them_whatever_it_is_called(tmp_path: Path) -> None:
+    renamed = copy.deepcopy(SPEC)
+    names = {"all": "whole", "few": "certain"}
+    renamed["universes"] = {names[name]: one for name, one in SPEC["universes"].items()}
+    for row in renamed["fleet"]:
+        row["universes"] = [names[name] for name in row["universes"]]
+    problem = Written(renamed, "nightly", tmp_path).problem
+    classes = {one.name: one for one in problem.classes}
+    assert classes["certain/vol/garch/forecast"].shared == (("whole/vol/garch/forecast", 2),)
+    assert classes["certain/vol/garch/forecast"].jobs == 0
+    # Other names, and no other work: the same problem but for them.
+    before = Written(SPEC, "nightly", tmp_path / "before").problem
+    assert sorted(one.jobs for one in problem.classes) == sorted(one.jobs for one in before.classes)
 
 
 def test_it_falls_with_it_and_a_line_is_a_group_of_a_universe(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ PLAIN = shapes(SMALL)
 
 
 def told(made: Manifests) -> list[str]:
-    """Every word that a container is started with or finds in its environment."""
+    """Every word that a container is started with or finds in its environment, without digests: they cover all text."""
     found = []
     for pod in yaml.load_all(as_text(made.pods()), Loader=yaml.CSafeLoader):
         for container in (*pod["spec"]["containers"], *pod["spec"].get("initContainers", ())):
@@ -101,10 +101,14 @@ def told(made: Manifests) -> list[str]:
     launcher = parsed(made, "fleet/launcher.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"]
     for container in (*launcher["containers"], *launcher["initContainers"]):
         found += [*container["command"], *(f"{e['name']}={e.get('value')}" for e in container.get("env", ()))]
-    return found
+    return [re.sub(r"\b[0-9a-f]{8,64}\b", "DIGEST", word) for word in found]
+
+
+TOLD = told(small().render())
 
 
 @given(owner=hostile, comment=hostile)
+@example(owner="wait", comment="a word of the commands")
 @example(owner="$(RAY_AUTH_TOKEN)", comment="x\n---\nkind: Secret\n")
 @MANY
 def test_text_of_a_person_changes_no_shape(owner: str, comment: str) -> None:
@@ -118,7 +122,7 @@ def test_text_of_a_person_changes_no_shape(owner: str, comment: str) -> None:
     assert parsed(made, "configmap.yaml")["data"]["fleet.lock"] == resolved
     assert parsed(made, "fleet/launcher-spec.yaml")["data"]["fleet.yaml"] == resolved
     # Nothing a person writes freely is in what a container runs or is told.
-    assert len(owner) < 4 or not any(owner in word for word in told(made))
+    assert told(made) == TOLD
 
 
 @given(text=hostile, place=st.sampled_from(PLACES))

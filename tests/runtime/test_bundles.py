@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,17 @@ def test_heavy_classes_come_first(tmp_path: Path) -> None:
     bundles = cut(ledger, plan, np.arange(len(ledger.graph)), lambda need: 1)
     order = list(dict.fromkeys(ledger.graph.classes[b.klass].name for b in bundles))
     assert order == [*heavy, "main/mean/toy-mean/fit"]
+
+
+def test_lanes_go_out_in_the_turns_of_the_plan(tmp_path: Path) -> None:
+    ledger = ledger_of(tmp_path, 6)
+    plan = toy_fleet.toy_plan(ledger.graph)
+    turns = {"main/mean/toy-mean/fit": 0, "main/double/toy-double/forecast": 2, "main/mean/toy-mean/forecast": 1}
+    lanes = tuple(replace(lane, seconds_per_job=0.1 + turns[lane.klass], turn=turns[lane.klass]) for lane in plan.lanes)
+    object.__setattr__(plan, "lanes", lanes)
+    bundles = cut(ledger, plan, np.arange(len(ledger.graph)), lambda need: 1)
+    order = list(dict.fromkeys(ledger.graph.classes[b.klass].name for b in bundles))
+    assert order == sorted(turns, key=turns.__getitem__)
 
 
 def test_class_on_two_lanes_is_split_as_planned(tmp_path: Path) -> None:

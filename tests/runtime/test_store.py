@@ -137,3 +137,13 @@ def test_parents_of_many_jobs_are_each_jobs_parents(toys) -> None:
     each = [graph.parents(int(job)) for job in jobs]
     assert parents_of(graph, jobs).tolist() == np.concatenate(each).tolist()
     assert parents_of(graph, jobs[:0]).tolist() == []
+
+
+def test_ten_thousandth_run_is_the_newest(tmp_path) -> None:
+    store = Store.of(tmp_path, "toys")
+    store.folder("runs").mkdir(parents=True)
+    for number in (9998, 9999):
+        store.write_record(f"run-{number}", {"run": f"run-{number}"})
+    store.write_record(store.next_run(), {"run": "run-10000"})
+    assert [record["run"] for record in stored.read_records(tmp_path, "toys")] == ["run-9998", "run-9999", "run-10000"]
+    assert store.next_run() == "run-10001"

@@ -17,6 +17,8 @@ class Dialect(Protocol):
     quick_log: str
     """Of positive, finite numbers."""
     exp: str
+    quick_exp: str
+    """May be infinite or zero where the other saturates."""
     small_exp: str
     """For arguments that are mostly small, which it has sooner."""
     sqrt: str
@@ -26,6 +28,8 @@ class Dialect(Protocol):
     apart: bool
     """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
     vectors of a plain loop, of a recursion it does not."""
+    staged: bool
+    """Whether a block's logarithms and powers have loops of their own, in which ``i`` is the place in the block."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
@@ -46,16 +50,24 @@ class Dialect(Protocol):
     def parameter(self, index: int) -> str: ...
     def observation(self, ahead: int) -> str: ...
     def constant(self, value: float) -> str: ...
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        """Statements that move what ``product`` has grown by to ``total``."""
+        ...
+
+    def closed(self, total: str, product: str) -> str:
+        """The sum of logs that was folded into ``total``, and that of ``product``."""
+        ...
 
 
 class Python:
     """For numba: one series, scalars."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "math.log", "math.log", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "math.log", "math.log", "math.exp", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
     apart = True
+    staged = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
@@ -100,15 +112,22 @@ class Python:
     def constant(self, value: float) -> str:
         return repr(value)
 
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return f"{total} = {total} + {self.log}({product})", f"{product} = 1.0"
+
+    def closed(self, total: str, product: str) -> str:
+        return f"{total} + {self.log}({product})"
+
 
 class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "log", "quick_log", "exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "quick_exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
     apart = False
+    staged = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)
@@ -127,7 +146,7 @@ class Cpp:
         return (
             f"for (int64_t begin = 0; begin < length; begin += {block * GROUP}) {{",
             self.over_kept(block),
-            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length); t < end; ++t) {{",
+            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length), i = 0; t < end; ++t, ++i) {{",
         )
 
     def over_kept(self, block: int) -> str:
@@ -156,3 +175,9 @@ class Cpp:
 
     def constant(self, value: float) -> str:
         return f"lanes({value!r})"
+
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return (f"fold({total}, {product});",)
+
+    def closed(self, total: str, product: str) -> str:
+        return f"closed({total}, {product})"
