@@ -26,7 +26,7 @@ from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
-from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, may_be_small, one_of_each, takes_few
+from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, floor, may_be_small, one_of_each, takes_few
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
@@ -42,7 +42,7 @@ from fleetspec.planner.simulate import Replay, replay
 from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
-from fleetspec.planner.whole_bound import proved_usd, whole_usd
+from fleetspec.planner.whole_bound import proved_usd
 
 ROUNDS = 4
 CANDIDATES = 3
@@ -141,7 +141,7 @@ def _cheapest(problem: CapacityProblem) -> Outcome:
     best = one_of_each(problem, _on_rung) if few else None
     if best is None:
         few = few and takes_few(problem, _on_rung)
-    proved = whole_usd(problem) if few else 0.0
+    proved = floor(problem) if few else 0.0
     best = best or (fewest(problem, _on_rung, proved) if few else None) or _on_rung(problem)
     if best.bound is None:
         # Not even fluid work ends in time, and it would not end earlier either.
