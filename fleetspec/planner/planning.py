@@ -9,7 +9,8 @@
 4. Stages overlap where the classes of one do not wait for all of the other, if that costs no more (:mod:`overlap`).
 5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`); small changes that make the
    replay cheaper, or less late, are kept (:mod:`polish`).
-6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
+6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`); so does what is
+   planned for fewer nodes, of which a small fleet has one set, whatever its maxima (:mod:`fewer`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
 8. What does not hold gets suggestions (:mod:`relax`), each of them planned again; where the problem maximises value, a
    plan of the lines that are worth most (:mod:`keeping`).
