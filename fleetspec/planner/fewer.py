@@ -80,6 +80,12 @@ def takes_few(problem: CapacityProblem, plan: Plan) -> bool:
     return nodes is not None and sum(nodes) <= 2 * ROOM
 
 
+def root_of(problem: CapacityProblem, plan: Plan) -> tuple[float, float]:
+    """End and USD of the plan that the set of a small fleet begins with: where they are those for another deadline, so
+    is the set."""
+    return _end(plan(_roomy(problem)))
+
+
 def floor(problem: CapacityProblem) -> float:
     """USD that no plan of a small fleet is cheaper than; 0 of one with so many classes that it takes long to say."""
     return whole_usd(problem) if sum(map(len, survey(problem).places)) <= COLUMNS else 0.0

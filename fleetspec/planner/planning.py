@@ -27,7 +27,7 @@ from fleetspec.planner import relax
 from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
-from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, floor, may_be_small, one_of_each, takes_few
+from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, floor, may_be_small, one_of_each, root_of, takes_few
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.judge import judge
 from fleetspec.planner.keeping import keep_both, most_value
@@ -147,11 +147,15 @@ def _cheapest(problem: CapacityProblem) -> Outcome:
     if best.bound is None:
         # Not even fluid work ends in time, and it would not end earlier either.
         return best
+    root = root_of(problem, _on_rung) if few else None
     for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
         posed = replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None)
         late, below = best.reason == "deadline", math.inf if best.reason == "deadline" else _cost(best) * EXACT
         if max(_at_least(posed), proved) >= below:
             break
+        before, root = root, root_of(posed, _on_rung) if few else None
+        if few and root == before and not late:
+            continue
         other = fewest(posed, _on_rung, proved, below, ON_RUNG) if few else None
         if other is None and few and not late:
             # A plan for these maxima alone would be none for others.
