@@ -24,7 +24,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetspec.planner.bound import least
-from fleetspec.planner.ladder import rung_above
+from fleetspec.planner.ladder import RUNGS
 from fleetspec.planner.lengths import CLOSE
 from fleetspec.planner.terrain import Terrain, survey
 from fleetspec.planner.whole_bound import COLUMNS, whole_usd
@@ -66,9 +66,9 @@ def may_be_small(problem: CapacityProblem) -> bool:
 
 
 def one_of_each(problem: CapacityProblem, plan: Plan) -> Outcome | None:
-    """The plan of a small fleet for the next rung, where it ends by the deadline and has one node of each pool that it
-    uses: it keeps to all maxima, and to all deadlines from its end to the rung. None of another one."""
-    found = plan(_roomy(replace(problem, deadline_seconds=rung_above(problem.deadline_seconds))))
+    """The plan of a small fleet for all the time there may be, where it ends by the deadline and has one node of each
+    pool that it uses: it keeps to all maxima, and to all deadlines from its end on. None of another one."""
+    found = plan(_roomy(replace(problem, deadline_seconds=max(problem.deadline_seconds, RUNGS[-1]))))
     nodes = _nodes(problem, found)
     return _of(problem, found) if nodes is not None and max(nodes) <= 1 else None
 

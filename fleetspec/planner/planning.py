@@ -138,17 +138,20 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
 
 def _cheapest(problem: CapacityProblem) -> Outcome:
     """The cheapest of what is planned for the deadline and for those rungs below it that may be cheaper."""
-    few = may_be_small(problem)
+    few, shorter = may_be_small(problem), problem.deadline_seconds
     best = one_of_each(problem, _on_rung) if few else None
-    if best is None:
+    if best is not None and best.replay is not None:
+        # It is the plan of all deadlines from its end on.
+        shorter = math.ceil(best.replay.end)
+    else:
         few = few and takes_few(problem, _on_rung)
     proved = floor(problem) if few else 0.0
     best = best or (fewest(problem, _on_rung, proved) if few else None) or _on_rung(problem)
     if best.bound is None:
         # Not even fluid work ends in time, and it would not end earlier either.
         return best
-    root = root_of(problem, _on_rung) if few else None
-    for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
+    root = root_of(problem, _on_rung) if few and shorter == problem.deadline_seconds else None
+    for rung in rungs_below(shorter, problem.overhead_seconds):
         posed = replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None)
         late, below = best.reason == "deadline", math.inf if best.reason == "deadline" else _cost(best) * EXACT
         if max(_at_least(posed), proved) >= below:
