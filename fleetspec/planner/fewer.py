@@ -10,8 +10,9 @@ For maxima N ≤ N' what keeps to N also keeps to N'. So the plan for N' costs n
 most ``CLOSE`` more. A branch whose lower bound, which holds for all of it, is above that is left out, and so is what is
 left of the set once a plan is proved to be the cheapest.
 
-Whether a fleet is small is said without its maxima, too: its plan for ``ROOM`` nodes of each pool has no more than
-``ROOM`` in all. Others are planned for the maxima they have; of that many nodes what rounding costs is little.
+Whether a fleet is small is said without its maxima, too: half of ``ROOM`` nodes have time for its work, and its plan
+for ``ROOM`` of each pool has no more than twice as many in all. Others are planned for the maxima they have: of that
+many nodes what rounding costs is little.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from fleetspec.planner.bound import least
-from fleetspec.planner.ladder import rung_above
+from fleetspec.planner.ladder import RUNGS
 from fleetspec.planner.lengths import CLOSE
 from fleetspec.planner.terrain import Terrain, survey
+from fleetspec.planner.whole_bound import COLUMNS, whole_usd
 
 if TYPE_CHECKING:
     from fleetspec.planner.planning import Outcome
@@ -33,9 +35,11 @@ if TYPE_CHECKING:
     from fleetspec.planner.simulate import Replay
 
 ROOM = 8
-"""Nodes that a small fleet has of each pool before its own maxima count, and at most in all."""
+"""Nodes that a small fleet has of each pool before its own maxima count."""
 PLANS = 12
 """Plans of one set at most, in an order that no maximum decides."""
+CLASSES = 300
+"""Plans times classes of one set."""
 ON_RUNG = 4
 """The same of a set that is planned for an earlier deadline (:mod:`ladder`)."""
 EXACT = 1 - 2e-6
@@ -47,32 +51,44 @@ Most = tuple[int, ...]
 
 
 def may_be_small(problem: CapacityProblem) -> bool:
-    """Whether ``ROOM`` nodes have time for the work of a fleet: no plan is made to say so."""
+    """Whether half of ``ROOM`` nodes, for others boot and wait, have time for the work: no plan is made to say so."""
     land = survey(_roomy(problem))
     if not land.classes:
         return False
     work = 0.0
     for row, one in enumerate(land.classes):
         work += one.jobs * min(_alone(land, row, kind, place.seconds) for kind, place in land.places[row])
-    if work > ROOM * land.time:
+    enough = ROOM / 2 * land.time
+    if work > enough:
         return False
     fluid = least(land, time=land.time)
-    return fluid is not None and sum(fluid.work.values()) <= ROOM * land.time
+    return fluid is not None and sum(fluid.work.values()) <= enough
 
 
 def one_of_each(problem: CapacityProblem, plan: Plan) -> Outcome | None:
-    """The plan of a small fleet for the next rung, where it ends by the deadline and has one node of each pool that it
-    uses: it keeps to all maxima, and to all deadlines from its end to the rung. None of another one."""
-    found = plan(_roomy(replace(problem, deadline_seconds=rung_above(problem.deadline_seconds))))
+    """The plan of a small fleet for all the time there may be, where it ends by the deadline and has one node of each
+    pool that it uses: it keeps to all maxima, and to all deadlines from its end on. None of another one."""
+    found = plan(_roomy(replace(problem, deadline_seconds=max(problem.deadline_seconds, RUNGS[-1]))))
     nodes = _nodes(problem, found)
-    return _of(problem, found) if nodes is not None and max(nodes) <= 1 and sum(nodes) <= ROOM else None
+    return _of(problem, found) if nodes is not None and max(nodes) <= 1 else None
 
 
 def takes_few(problem: CapacityProblem, plan: Plan) -> bool:
     """Whether a fleet is small."""
     roomy = _roomy(problem)
     nodes = _nodes(roomy, plan(roomy))
-    return nodes is not None and sum(nodes) <= ROOM
+    return nodes is not None and sum(nodes) <= 2 * ROOM
+
+
+def root_of(problem: CapacityProblem, plan: Plan) -> tuple[float, float]:
+    """End and USD of the plan that the set of a small fleet begins with: where they are those for another deadline, so
+    is the set."""
+    return _end(plan(_roomy(problem)))
+
+
+def floor(problem: CapacityProblem) -> float:
+    """USD that no plan of a small fleet is cheaper than; 0 of one with so many classes that it takes long to say."""
+    return whole_usd(problem) if sum(map(len, survey(problem).places)) <= COLUMNS else 0.0
 
 
 def fewest(
@@ -83,6 +99,7 @@ def fewest(
     None is cheaper than ``proved_usd``; none that costs ``below`` or more is sought, and of ``plans`` at most.
     """
     roomy, maxima = _roomy(problem), _maxima(problem)
+    plans = max(min(plans, CLASSES // len(problem.classes)), 2)
     root = _maxima(roomy)
     waiting, seen, planned, full = deque([root]), {root}, 0, False
     fitting: list[Outcome] = []

@@ -18,8 +18,3 @@ RUNGS = tuple(round(hours * HOUR) for hours in (0.25, 0.5, 1, 2, 3, 4, 6, 8, 12,
 def rungs_below(deadline_seconds: int, overhead_seconds: int) -> Iterator[int]:
     """The rungs below a deadline that leave time for work, the latest first."""
     return (rung for rung in reversed(RUNGS) if overhead_seconds < rung < deadline_seconds)
-
-
-def rung_above(deadline_seconds: int) -> int:
-    """The first rung that is no earlier than a deadline; the deadline where it is later than all of them."""
-    return next((rung for rung in RUNGS if rung >= deadline_seconds), deadline_seconds)

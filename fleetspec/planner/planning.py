@@ -10,7 +10,8 @@
 5. One that is not close to its bound is held against fewer nodes for longer (:mod:`loose`) and against nodes of a long
    stage that go on in the short ones after it (:mod:`handover`); small changes that make the replay cheaper, or less
    late, are kept (:mod:`polish`).
-6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`).
+6. What is planned for shorter deadlines holds too, and is taken where it is cheaper (:mod:`ladder`); so does what is
+   planned for fewer nodes, of which a small fleet has one set, whatever its maxima (:mod:`fewer`).
 7. Where a share of nights is to end in time, headroom is added until it does (:mod:`assurance`).
 8. Where the problem maximises value, what does not hold becomes a plan of the lines that are worth most
    (:mod:`keeping`).
@@ -31,7 +32,7 @@ from fleetspec.planner.assembly import Findings, assemble
 from fleetspec.planner.assurance import assured
 from fleetspec.planner.bound import least
 from fleetspec.planner.combining import ways_out
-from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, may_be_small, one_of_each, takes_few
+from fleetspec.planner.fewer import EXACT, ON_RUNG, fewest, floor, may_be_small, one_of_each, root_of, takes_few
 from fleetspec.planner.formulation import Fluid, even_prices, few_patterns, free_lengths, whole_nodes
 from fleetspec.planner.handover import handed_over
 from fleetspec.planner.judge import judge
@@ -50,7 +51,7 @@ from fleetspec.planner.soonest import soonest, soonest_end
 from fleetspec.planner.soundness import require_sound
 from fleetspec.planner.terrain import Terrain, survey
 from fleetspec.planner.ways import Asking
-from fleetspec.planner.whole_bound import proved_usd, whole_usd
+from fleetspec.planner.whole_bound import proved_usd
 
 if TYPE_CHECKING:
     from fleetspec.planner.allowances import Allowance
@@ -172,20 +173,27 @@ def solve(problem: CapacityProblem, *, first: bool = False) -> Outcome:
 
 def _cheapest(problem: CapacityProblem) -> Outcome:
     """The cheapest of what is planned for the deadline and for those rungs below it that may be cheaper."""
-    few = may_be_small(problem)
+    few, shorter = may_be_small(problem), problem.deadline_seconds
     best = one_of_each(problem, _on_rung) if few else None
-    if best is None:
+    if best is not None and best.replay is not None:
+        # It is the plan of all deadlines from its end on.
+        shorter = math.ceil(best.replay.end)
+    else:
         few = few and takes_few(problem, _on_rung)
-    proved = whole_usd(problem) if few else 0.0
+    proved = floor(problem) if few else 0.0
     best = best or (fewest(problem, _on_rung, proved) if few else None) or _on_rung(problem)
     if best.bound is None:
         # Not even fluid work ends in time, and it would not end earlier either.
         return best
-    for rung in rungs_below(problem.deadline_seconds, problem.overhead_seconds):
+    root = root_of(problem, _on_rung) if few and shorter == problem.deadline_seconds else None
+    for rung in rungs_below(shorter, problem.overhead_seconds):
         posed = replace(problem, deadline_seconds=rung, budget_usd=None, on_time=None)
         late, below = best.reason == "deadline", math.inf if best.reason == "deadline" else _cost(best) * EXACT
         if max(_at_least(posed), proved) >= below:
             break
+        before, root = root, root_of(posed, _on_rung) if few else None
+        if few and root == before and not late:
+            continue
         other = fewest(posed, _on_rung, proved, below, ON_RUNG) if few else None
         if other is None and few and not late:
             # A plan for these maxima alone would be none for others.

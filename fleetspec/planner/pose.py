@@ -100,8 +100,8 @@ def pose(graph: JobGraph, spec: FleetSpec, catalog: Catalog, done: NDArray[np.bo
 def _shared(graph: JobGraph, done: NDArray[np.bool_]) -> list[dict[int, int]]:
     """By class the other classes that make some of its results, and how many.
 
-    Of jobs of the same content, as two universes with a series in common have them, the first is run and the others
-    come for nothing.
+    Of jobs of the same content, as two universes with a series in common have them, the first, of the larger line, is
+    run and the others come for nothing.
     """
     found: list[dict[int, int]] = [{} for _ in graph.classes]
     maker, made = graph.klass[graph.first], ~done[graph.first]

@@ -78,21 +78,26 @@ def test_all_large_maxima_have_one_plan(monkeypatch: pytest.MonkeyPatch) -> None
     assert figures(row_of_jobs(cap=1000)) == first
 
 
-def test_one_node_of_each_pool_is_the_plan_of_all_deadlines_up_to_the_rung() -> None:
-    rung = RUNGS[1]
-    cost, end = figures(row_of_jobs(rung))
-    assert end < RUNGS[0]
-    found = [figures(row_of_jobs(deadline)) for deadline in (int(end) + 1, int(end * 1.2), RUNGS[0])]
-    assert {one for one, _ in found} == {cost}
+def test_one_node_of_each_pool_is_the_plan_of_all_deadlines_from_its_end_on() -> None:
+    cost, end = figures(row_of_jobs(RUNGS[-1]))
+    found = [figures(row_of_jobs(int(end) + more)) for more in (1, 60, 3600, 86_400)]
+    assert set(found) == {(cost, end)}
     assert figures(row_of_jobs(int(end) - 1))[1] <= int(end) - 1
 
 
-def test_a_large_fleet_is_planned_for_its_own_maxima() -> None:
-    night = mixed_night(8)
-    assert not takes_few(night, planning._on_rung)
-    assert not may_be_small(replace(night, deadline_seconds=2 * 3600))
-    more = replace(night, classes=tuple(replace(one, jobs=one.jobs * 100) for one in night.classes))
-    assert not may_be_small(more)
+def test_a_large_fleet_is_planned_for_its_own_maxima(monkeypatch: pytest.MonkeyPatch) -> None:
+    night = mixed_night(2)
+    assert not may_be_small(night)
+    asked: list[tuple[int, ...]] = []
+    true = planning._sized
+
+    def noted(posed: CapacityProblem, first: bool, rough: bool = False) -> planning.Outcome:
+        asked.append(tuple(pool.cap for pool in posed.pools))
+        return true(posed, first, rough)
+
+    monkeypatch.setattr(planning, "_sized", noted)
+    solve(night)
+    assert {tuple(sorted(caps)) for caps in asked} == {tuple(sorted(pool.cap for pool in night.pools))}
 
 
 def test_whether_a_fleet_is_small_does_not_depend_on_its_maxima() -> None:
