@@ -1,14 +1,18 @@
-"""The two languages that a likelihood is written out in: Python for numba, and C++ with a lane per series."""
+"""The languages that a likelihood is written out in: Python, of numbers or of vectors, and C++ of vectors."""
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from fleetspec.kernels.garch.statements import GROUP
 
+_NAME = re.compile(r"(?<![0-9.])[A-Za-z]")
+"""Where a name begins, which the e of a number does not."""
+
 
 class Dialect(Protocol):
-    """How a statement about float64 scalars (Python) or vectors of lanes (C++) is spelt."""
+    """How a statement about float64 numbers, or about vectors of lanes, is spelt."""
 
     log_gamma: str
     digamma: str
@@ -49,7 +53,7 @@ class Dialect(Protocol):
 
 
 class Python:
-    """For numba: one series, scalars."""
+    """One series, numbers; others that are spelt nearly like it build on it."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
     log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
@@ -99,6 +103,32 @@ class Python:
 
     def constant(self, value: float) -> str:
         return repr(value)
+
+
+class Vectors(Python):
+    """For numba: a name stands for a vector with one series a lane (``lanes``), and ``y`` is (observations, lanes)."""
+
+    log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
+    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
+    )  # fmt: skip
+    apart = False
+
+    def declare(self, name: str, value: str) -> str:
+        return self.assign(name, value)
+
+    def assign(self, name: str, value: str) -> str:
+        # numba gives a name one type: a number that a vector follows has to be one.
+        return f"{name} = {value}" if _NAME.search(value) else f"{name} = lanes({value})"
+
+    def scratch(self, name: str, rows: int, width: int) -> str:
+        return f"{name} = scratch({rows * width})"
+
+    def slot(self, name: str, row: str, column: int, width: int) -> str:
+        return f"{name}[{row} * {width} + {column}]"
+
+    def select(self, condition: str, yes: str, no: str) -> str:
+        return f"select({condition}, {yes}, {no})"
 
 
 class Cpp:
