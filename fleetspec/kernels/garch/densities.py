@@ -122,16 +122,13 @@ class Densities(Statements):
     def ged(self) -> None:
         d = self.dialect
         size = f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})"
-        if self.apart and not self.scored:
-            self.put("sizes[t]", size)
-            return
-        self.put("size", "sizes[t]" if self.apart else size)
-        self.put("lz", "logs_of[t]" if self.apart else f"0.5 * {d.quick_log}(size) - logc")
+        self.put("size", size)
+        self.put("lz", f"0.5 * {d.quick_log}(size) - logc")
         if not self.scored:
             self.add("squares", f"{d.exp}(nu * lz)")
         else:
             # power is that of |z| / c to nu; two powers less make the slope, without a division.
-            self.put("ratio", "ratios[t]" if self.apart else f"{d.exp}((nu - 2.0) * lz)")
+            self.put("ratio", f"{d.exp}((nu - 2.0) * lz)")
             self.put("power", "size * ratio * rc2")
             self.add("squares", "power")
             self.put("sc", "0.25 * nu * power - 0.5")

@@ -27,9 +27,6 @@ class Dialect(Protocol):
     absolute: str
     maximum: str
     minimum: str
-    apart: bool
-    """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
-    vectors of a plain loop, of a recursion it does not."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
@@ -59,7 +56,6 @@ class Python:
     log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
         "math.log", "math.log", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
-    apart = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
@@ -112,7 +108,6 @@ class Vectors(Python):
     log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
         "log", "quick_log", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
     )  # fmt: skip
-    apart = False
 
     def declare(self, name: str, value: str) -> str:
         return self.assign(name, value)
@@ -138,7 +133,6 @@ class Cpp:
     log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
         "log", "quick_log", "exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
-    apart = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)

@@ -44,9 +44,8 @@ class Statements:
         self.crossed = spec.distribution != "normal"
         self.joined = self.tailed and not self.log_scale
         """Whether variance and tail share one division: see ``densities``."""
-        self.apart = self.dialect.apart and spec.distribution == "ged" and self.mode != "check"
-        self.summed = self.mode != "check" and not (self.apart and self.scored)
-        """Whether the loop sums log variances: apart, the first pass has done so."""
+        self.summed = self.mode != "check"
+        """Whether the loop sums log variances."""
 
     # One statement at a time.
 
