@@ -17,8 +17,7 @@ from fleetspec.kernels.garch.on_native import native_engine
 from fleetspec.kernels.garch.preparation import Known, inside, prepared
 from fleetspec.kernels.garch.searching import FULL, LAST, Search
 
-special = pytest.importorskip("fleetspec.kernels.garch.special", reason="the run extra is not installed")
-optimiser = pytest.importorskip("fleetspec.kernels.garch.optimiser")
+optimiser = pytest.importorskip("fleetspec.kernels.garch.optimiser", reason="the run extra is not installed")
 
 SMOOTH = Specification("garch", distribution="t")
 BENCH = Path(__file__).resolve().parents[2] / "bench" / "garch.py"
@@ -116,12 +115,6 @@ def test_information_of_a_sample_is_near_the_covariance_of_scores():
     assert np.linalg.eigvalsh(told).min() > 0
     # Series are of other parameters than the point, so expected and observed curvature differ by more than sampling.
     assert np.abs((told - hessian)[1:, 1:] / scale[1:, 1:]).max() < 0.5
-
-
-def test_small_exponentials_are_those_of_the_standard_library():
-    for x in (*np.linspace(-0.8, 0.8, 1601), -745.0, -30.0, 30.0, 709.0):
-        assert special.small_exp(float(x)) == pytest.approx(np.exp(x), rel=1e-13, abs=1e-320)
-    assert np.isnan(special.small_exp(np.nan))
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The race of other starts, the effort of a minimisation, and powers of many numbers at once."""
+"""The race of other starts, and the effort of a minimisation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from fleetspec.kernels.garch.fitting import engine_for
 from fleetspec.kernels.garch.preparation import Effort, prepared
 from fleetspec.kernels.garch.searching import APART, FULL, ROUGH, Search
 
-special = pytest.importorskip("fleetspec.kernels.garch.special", reason="the run extra is not installed")
-optimiser = pytest.importorskip("fleetspec.kernels.garch.optimiser")
+optimiser = pytest.importorskip("fleetspec.kernels.garch.optimiser", reason="the run extra is not installed")
 
 KINKED = Specification("garch", 2, 0, 2, "ged")
 """Raced for both reasons: its starts are many, and its mean has kinks."""
@@ -26,26 +25,6 @@ def search(spec: Specification, rows: np.ndarray) -> Search:
 @pytest.fixture(scope="module")
 def rows() -> np.ndarray:
     return np.array([series(300, 70 + seed, alpha=0.12, beta=0.8) for seed in range(5)])
-
-
-def test_powers_are_those_of_the_standard_library():
-    squares = np.concatenate([np.logspace(-24, 6, 4001), 1.0 + np.linspace(-1e-6, 1e-6, 101)])
-    logs, ratios = np.empty_like(squares), np.empty_like(squares)
-    for nu in (1.01, 1.5, 2.0, 7.0):
-        special.powers(squares, nu, -0.2, logs, ratios)
-        expected = 0.5 * np.log(squares) + 0.2
-        np.testing.assert_allclose(logs, expected, rtol=0, atol=1e-13)
-        np.testing.assert_allclose(ratios, np.exp((nu - 2.0) * expected), rtol=1e-11)
-        total = special.sum_of_powers(squares[:3001].copy(), nu, -0.2)
-        assert total == pytest.approx(np.exp(nu * expected[:3001]).sum(), rel=1e-12)
-
-
-def test_powers_beyond_the_range_of_doubles_are_large_or_small_and_finite():
-    squares = np.array([1e-24, 1e12])
-    logs, ratios = np.empty(2), np.empty(2)
-    special.powers(squares, 500.0, 0.0, logs, ratios)
-    assert ratios[0] < 1e-300
-    assert 1e300 < ratios[1] < np.inf
 
 
 def test_less_effort_ends_earlier_and_not_lower(rows):

@@ -142,17 +142,14 @@ class Densities(Statements):
 
     def ged(self) -> None:
         d = self.dialect
-        if self.apart and not self.scored:
-            self.put("sizes[t]", self.size)
-            return
         if not self.staged:
-            self.put("size", "sizes[t]" if self.apart else self.size)
-            self.put("lz", "logs_of[t]" if self.apart else f"0.5 * {d.quick_log}(size) - logc")
+            self.put("size", self.size)
+            self.put("lz", f"0.5 * {d.quick_log}(size) - logc")
         if not self.scored:
             self.add("squares", f"{d.quick_exp}(nu * lz)")
         else:
             # power is that of |z| / c to nu; two powers less make the slope, without a division.
-            self.put("ratio", "ratios[t]" if self.apart else f"{d.quick_exp}((nu - 2.0) * lz)")
+            self.put("ratio", f"{d.quick_exp}((nu - 2.0) * lz)")
             self.put("power", "size * ratio * rc2")
             self.add("squares", "power")
             self.put("sc", "0.25 * nu * power - 0.5")
@@ -175,8 +172,6 @@ class Densities(Statements):
 
     def close_products(self) -> None:
         """Sums of logs from what was folded and what is left."""
-        if not self.summed:
-            self.put("logs", "sum_of_logs")
         for total, product in self.products():
             self.put(total, self.dialect.closed(total, product))
 

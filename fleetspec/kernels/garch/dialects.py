@@ -1,14 +1,18 @@
-"""The two languages that a likelihood is written out in: Python for numba, and C++ with a lane per series."""
+"""The languages that a likelihood is written out in: Python, of numbers or of vectors, and C++ of vectors."""
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 from fleetspec.kernels.garch.statements import GROUP
 
+_NAME = re.compile(r"(?<![0-9.])[A-Za-z]")
+"""Where a name begins, which the e of a number does not."""
+
 
 class Dialect(Protocol):
-    """How a statement about float64 scalars (Python) or vectors of lanes (C++) is spelt."""
+    """How a statement about float64 numbers, or about vectors of lanes, is spelt."""
 
     log_gamma: str
     digamma: str
@@ -25,9 +29,6 @@ class Dialect(Protocol):
     absolute: str
     maximum: str
     minimum: str
-    apart: bool
-    """Whether powers are taken of all observations at once, between two passes of the recursion: a compiler makes
-    vectors of a plain loop, of a recursion it does not."""
     staged: bool
     """Whether a block's logarithms and powers have loops of their own, in which ``i`` is the place in the block."""
 
@@ -60,13 +61,12 @@ class Dialect(Protocol):
 
 
 class Python:
-    """For numba: one series, scalars."""
+    """One series, numbers; others that are spelt nearly like it build on it."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
     log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
         "math.log", "math.log", "math.exp", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
-    apart = True
     staged = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
@@ -113,10 +113,35 @@ class Python:
         return repr(value)
 
     def folded(self, total: str, product: str) -> tuple[str, ...]:
-        return f"{total} = {total} + {self.log}({product})", f"{product} = 1.0"
+        return self.assign(total, f"{total} + {self.log}({product})"), self.assign(product, "1.0")
 
     def closed(self, total: str, product: str) -> str:
         return f"{total} + {self.log}({product})"
+
+
+class Vectors(Python):
+    """For numba: a name stands for a vector with one series a lane (``lanes``), and ``y`` is (observations, lanes)."""
+
+    log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
+    )  # fmt: skip
+
+    def declare(self, name: str, value: str) -> str:
+        return self.assign(name, value)
+
+    def assign(self, name: str, value: str) -> str:
+        # numba gives a name one type: a number that a vector follows has to be one.
+        return f"{name} = {value}" if _NAME.search(value) else f"{name} = lanes({value})"
+
+    def scratch(self, name: str, rows: int, width: int) -> str:
+        return f"{name} = scratch({rows * width})"
+
+    def slot(self, name: str, row: str, column: int, width: int) -> str:
+        return f"{name}[{row} * {width} + {column}]"
+
+    def select(self, condition: str, yes: str, no: str) -> str:
+        return f"select({condition}, {yes}, {no})"
 
 
 class Cpp:
@@ -126,7 +151,6 @@ class Cpp:
     log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
         "log", "quick_log", "exp", "quick_exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
-    apart = False
     staged = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:

@@ -34,7 +34,6 @@ class Tensors(Python):
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
     log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
     small_exp, quick_exp, maximum, minimum = "maths.exp", "maths.exp", "maths.maximum", "maths.minimum"
-    apart = False
 
     def scratch(self, name: str, rows: int, width: int) -> str:
         return f"{name} = {{}}"

@@ -45,12 +45,11 @@ class Statements:
         self.crossed = spec.distribution != "normal"
         self.joined = self.tailed and not self.log_scale
         """Whether variance and tail share one division: see ``densities``."""
-        self.apart = self.dialect.apart and spec.distribution == "ged" and self.mode != "check"
         self.size = f"{self.dialect.maximum}(u, {self.dialect.constant(SMALLEST_SQUARE)})"
         self.slope = "e * r" if spec.process in ("garch", "gjr") else "z * rs"
         self.staged = self._staged()
-        self.summed = self.mode != "check" and not (self.apart and self.scored)
-        """Whether the loop sums log variances: apart, the first pass has done so."""
+        self.summed = self.mode != "check"
+        """Whether the loop sums log variances."""
 
     def _staged(self) -> dict[str, str]:
         """What a block keeps of each observation for the loops that follow its recursion, where it has some."""

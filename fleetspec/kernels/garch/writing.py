@@ -50,28 +50,11 @@ class _Writer(Densities):
             self.put(parameter, self.dialect.parameter(index))
         if self.mode != "check":
             self.constants()
-        if self.apart:
-            self.put("sizes", "np.empty(count)")
-            if self.scored:
-                self.first_pass()
         self.before_the_sample()
         self.loop()
-        if self.apart and not self.scored:
-            self.put("squares", "sum_of_powers(sizes, nu, logc)")
         self.result()
         self.close()
         return "\n".join(self.lines) + "\n"
-
-    def first_pass(self) -> None:
-        """The recursion alone, for the sizes of innovations; then their logarithms and powers, all at once."""
-        first = _Writer(self.spec, self.dialect, "value", self.lines, self.depth, self.declared)
-        first.before_the_sample()
-        first.loop()
-        first.close_products()
-        self.put("sum_of_logs", "logs")
-        self.put("logs_of", "np.empty(count)")
-        self.put("ratios", "np.empty(count)")
-        self.lines.append("    " * self.depth + "powers(sizes, nu, logc, logs_of, ratios)")
 
     def loop(self) -> None:
         """Over observations; names that it declares end with it."""
