@@ -9,7 +9,6 @@ import math
 
 from fleetspec.kernels.garch.statements import THINNED, Statements
 
-SMALLEST_SQUARE = 1e-24
 LARGEST_SKEW = 1.0 - 1e-6
 
 
@@ -119,27 +118,77 @@ class Densities(Statements):
         self.put("flip", self.dialect.select(left, f"0.0 - {wide}", wide))
         self.put("dlam", f"b_over + pull * (b_lam * {e} + a_lam * {dev} - flip)")
 
+    def stages(self, within: str, before: set[str]) -> None:
+        """Ends the recursion's loop over a block, takes logarithms in a second one, and opens a third for all else.
+
+        Recursion, logarithm and power wait for each other. In one loop a processor does not look far enough ahead to
+        work on other observations meanwhile, and registers do not suffice. ``before`` are the names that were declared
+        before the first loop, ``within`` is its head.
+        """
+        slots = {name: self.dialect.slot("block", "i", at, len(self.staged)) for at, name in enumerate(self.staged)}
+        for name, value in self.staged.items():
+            if value:
+                self.put(slots[name], value)
+        self.close()
+        self.open(within)
+        self.put(slots["lz"], f"0.5 * {self.dialect.quick_log}({slots['size']}) - logc")
+        self.close()
+        self.declared = before
+        self.open(within)
+        for name, slot in slots.items():
+            self.put(name, slot)
+        for k in range(1, self.spec.lags + 1) if self.scored else ():
+            self.put(f"x{k}", self.dialect.observation(self.spec.lags - k))
+
     def ged(self) -> None:
         d = self.dialect
-        size = f"{d.maximum}(u, {d.constant(SMALLEST_SQUARE)})"
-        self.put("size", size)
-        self.put("lz", f"0.5 * {d.quick_log}(size) - logc")
+        if not self.staged:
+            self.put("size", self.size)
+            self.put("lz", f"0.5 * {d.quick_log}(size) - logc")
         if not self.scored:
-            self.add("squares", f"{d.exp}(nu * lz)")
+            self.add("squares", f"{d.quick_exp}(nu * lz)")
         else:
             # power is that of |z| / c to nu; two powers less make the slope, without a division.
-            self.put("ratio", f"{d.exp}((nu - 2.0) * lz)")
+            self.put("ratio", f"{d.quick_exp}((nu - 2.0) * lz)")
             self.put("power", "size * ratio * rc2")
             self.add("squares", "power")
             self.put("sc", "0.25 * nu * power - 0.5")
             self.put("dnu", "c_nu - 0.5 * power * (lz - nu * logc_nu)")
-            slope = "e * r" if self.spec.process in ("garch", "gjr") else "z * rs"
-            self.put_mean_score(f"slope_nu * ratio * ({slope})")
+            slope = "slope" if self.staged else f"({self.slope})"
+            self.put_mean_score(f"slope_nu * ratio * {slope}")
 
     def put_mean_score(self, value: str) -> None:
         """dl/de; residuals fall by the regressor for a unit of its coefficient."""
         if self.means:
             self.put("le", value)
+
+    def fold(self) -> None:
+        """Products give up what they have grown by before they can leave the range of a float."""
+        for total, product in self.products():
+            for line in self.dialect.folded(total, product):
+                self.lines.append("    " * self.depth + line)
+        if self.mode == "check" and self.log_scale:
+            self.fold_growth()
+
+    def close_products(self) -> None:
+        """Sums of logs from what was folded and what is left."""
+        for total, product in self.products():
+            self.put(total, self.dialect.closed(total, product))
+
+    def products(self) -> list[tuple[str, str]]:
+        """Sums of logs, and the products that stand for what is not yet in them."""
+        found = [("logs", "product")] if self.summed and not self.log_scale else []
+        return found + ([("tails", "tail")] if self.tailed and self.mode != "check" else [])
+
+    def fold_growth(self) -> None:
+        d = self.dialect
+        largest = f"{d.absolute}(P0)"
+        for j in range(1, self.depths):
+            largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
+        self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
+        self.add("growth", f"{d.log}(largest)")
+        for j in range(self.depths):
+            self.put(f"P{j}", f"P{j} / largest")
 
     def gradient(self) -> None:
         for index, n in enumerate([*self.moving, *self.shapes]):

@@ -21,12 +21,16 @@ class Dialect(Protocol):
     quick_log: str
     """Of positive, finite numbers."""
     exp: str
+    quick_exp: str
+    """May be infinite or zero where the other saturates."""
     small_exp: str
     """For arguments that are mostly small, which it has sooner."""
     sqrt: str
     absolute: str
     maximum: str
     minimum: str
+    staged: bool
+    """Whether a block's logarithms and powers have loops of their own, in which ``i`` is the place in the block."""
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str: ...
     def declare(self, name: str, value: str) -> str: ...
@@ -47,15 +51,23 @@ class Dialect(Protocol):
     def parameter(self, index: int) -> str: ...
     def observation(self, ahead: int) -> str: ...
     def constant(self, value: float) -> str: ...
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        """Statements that move what ``product`` has grown by to ``total``."""
+        ...
+
+    def closed(self, total: str, product: str) -> str:
+        """The sum of logs that was folded into ``total``, and that of ``product``."""
+        ...
 
 
 class Python:
     """One series, numbers; others that are spelt nearly like it build on it."""
 
     log_gamma, digamma, trigamma = "math.lgamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "math.log", "math.log", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "math.log", "math.log", "math.exp", "math.exp", "small_exp", "math.sqrt", "abs", "max", "min",
     )  # fmt: skip
+    staged = False
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         return f"def {name}({', '.join(('x', 'y', 'count', 'presample', *outputs))}):"
@@ -100,14 +112,21 @@ class Python:
     def constant(self, value: float) -> str:
         return repr(value)
 
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return f"{total} = {total} + {self.log}({product})", f"{product} = 1.0"
+
+    def closed(self, total: str, product: str) -> str:
+        return f"{total} + {self.log}({product})"
+
 
 class Vectors(Python):
     """For numba: a name stands for a vector with one series a lane (``lanes``), and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "log", "quick_log", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
     )  # fmt: skip
+    staged = True
 
     def declare(self, name: str, value: str) -> str:
         return self.assign(name, value)
@@ -115,6 +134,11 @@ class Vectors(Python):
     def assign(self, name: str, value: str) -> str:
         # numba gives a name one type: a number that a vector follows has to be one.
         return f"{name} = {value}" if _NAME.search(value) else f"{name} = lanes({value})"
+
+    def loops(self, block: int) -> tuple[str, str, str]:
+        groups, blocks, _ = super().loops(block)
+        begin = f"begin + {block} * k"
+        return groups, blocks, f"for i, t in enumerate(range({begin}, min({begin} + {block}, count))):"
 
     def scratch(self, name: str, rows: int, width: int) -> str:
         return f"{name} = scratch({rows * width})"
@@ -125,14 +149,18 @@ class Vectors(Python):
     def select(self, condition: str, yes: str, no: str) -> str:
         return f"select({condition}, {yes}, {no})"
 
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return f"{total} = {total} + {self.log}({product})", self.assign(product, "1.0")
+
 
 class Cpp:
     """For the native engine: ``Lanes`` is a vector with one series a lane, and ``y`` is (observations, lanes)."""
 
     log_gamma, digamma, trigamma = "log_gamma", "digamma", "trigamma"
-    log, quick_log, exp, small_exp, sqrt, absolute, maximum, minimum = (
-        "log", "quick_log", "exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
+    log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
+        "log", "quick_log", "exp", "quick_exp", "small_exp", "sqrt", "absolute", "maximum", "minimum",
     )  # fmt: skip
+    staged = True
 
     def function(self, name: str, outputs: tuple[str, ...]) -> str:
         arrays = "".join(f", Lanes *__restrict {output}" for output in outputs)
@@ -151,7 +179,7 @@ class Cpp:
         return (
             f"for (int64_t begin = 0; begin < length; begin += {block * GROUP}) {{",
             self.over_kept(block),
-            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length); t < end; ++t) {{",
+            f"for (int64_t t = begin + {block} * k, end = least(t + {block}, length), i = 0; t < end; ++t, ++i) {{",
         )
 
     def over_kept(self, block: int) -> str:
@@ -180,3 +208,9 @@ class Cpp:
 
     def constant(self, value: float) -> str:
         return f"lanes({value!r})"
+
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return (f"fold({total}, {product});",)
+
+    def closed(self, total: str, product: str) -> str:
+        return f"closed({total}, {product})"

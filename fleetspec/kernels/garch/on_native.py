@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from fleetspec.kernels.garch.building import folders, key, library, runnable
 
@@ -36,40 +37,56 @@ class NativeEngine:
         given = np.ascontiguousarray(candidates, dtype=np.float64)
         out = np.empty((len(rows), candidates.shape[-2]))
         self._call(
-            self._functions.garch_values, batch, rows, _floats(given), _long(given.shape[-2]), int(shared), _floats(out)
-        )
+            self._functions.garch_values, self._number(batch.specification), batch, rows, _floats(given),
+            _long(given.shape[-2]), int(shared), _floats(out),
+        )  # fmt: skip
         return out
 
     def minimise(
         self, batch: Batch, rows: Integers, starts: Floats, frozen: int, effort: Effort, known: Known | None = None
     ) -> tuple[Floats, Floats, Integers, Integers]:
-        given = np.ascontiguousarray(starts, dtype=np.float64)
+        means = self._held(batch.specification, frozen)
+        number = self._number(_without_mean(batch.specification) if means else batch.specification)
+        held = np.ascontiguousarray(starts[:, :means], dtype=np.float64)
+        given = np.ascontiguousarray(starts[:, means:], dtype=np.float64)
         found, reached = np.empty(given.shape), np.empty(len(rows))
         outcomes, evaluations = np.empty(len(rows), np.int64), np.empty(len(rows), np.int64)
         normals, bounds = batch.constraints
+        normals = np.ascontiguousarray(normals[:, means:])
+        if known is not None:
+            points = np.ascontiguousarray(known.points[:, means:])
+            known = known._replace(points=points, first=known.first - means, last=known.last - means)
         self._call(
-            self._functions.garch_minimise, batch, rows, _floats(given), _floats(normals), _floats(bounds), len(bounds),
-            frozen, batch.restarts(frozen), ctypes.c_double(effort.tolerance), effort.iterations,
-            *_known(known), _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
+            self._functions.garch_minimise, number, batch, rows, _floats(given), _floats(normals), _floats(bounds),
+            len(bounds), frozen - means, batch.restarts(frozen), ctypes.c_double(effort.tolerance), effort.iterations,
+            *_known(known), _floats(held) if means else None, means,
+            _floats(found), _floats(reached), _integers(outcomes), _integers(evaluations),
         )  # fmt: skip
-        return found, reached, outcomes, evaluations
+        return np.hstack([held, found]), reached, outcomes, evaluations
+
+    def _held(self, specification: Specification, frozen: int) -> int:
+        """How many parameters are a mean that does not move: then residuals are taken once, and the likelihood without
+        a mean, which has fewer derivatives, is minimised. A presample that follows the mean needs it."""
+        means = len(specification.mean_names)
+        alone = specification.presample == "backcast" and self.supports(_without_mean(specification))
+        return means if frozen == means and alone else 0
 
     def checks(self, batch: Batch, rows: Integers, points: Floats) -> tuple[Floats, Floats]:
         given = np.ascontiguousarray(points, dtype=np.float64)
         margins, growths = np.empty(len(rows)), np.empty(len(rows))
         self._call(
-            self._functions.garch_checks, batch, rows, _floats(given), _floats(batch.limits), batch.limits.shape[1],
-            _floats(margins), _floats(growths),
+            self._functions.garch_checks, self._number(batch.specification), batch, rows, _floats(given),
+            _floats(batch.limits), batch.limits.shape[1], _floats(margins), _floats(growths),
         )  # fmt: skip
         return margins, growths
 
     def _number(self, specification: Specification) -> int:
         return int(self._functions.garch_find(key(specification).encode()))
 
-    def _call(self, function: Callable[..., int], batch: Batch, rows: Integers, *arguments: Any) -> None:
+    def _call(self, function: Callable[..., int], number: int, batch: Batch, rows: Integers, *arguments: Any) -> None:
         listed = np.ascontiguousarray(rows, dtype=np.int64)
         failed = function(
-            self._number(batch.specification), _floats(batch.y), _long(batch.y.shape[1]), _long(batch.count),
+            number, _floats(batch.y), _long(batch.y.shape[1]), _long(batch.count),
             _floats(batch.presample), _integers(listed), _long(len(listed)), *arguments,
         )  # fmt: skip
         if failed:
@@ -89,6 +106,10 @@ def loaded(folder: Path) -> NativeEngine | None:
         return None
     paths = (folder / library(target) for target in runnable(cpu))
     return next((NativeEngine(ctypes.CDLL(str(path))) for path in paths if path.is_file()), None)
+
+
+def _without_mean(specification: Specification) -> Specification:
+    return replace(specification, mean="zero", lags=0)
 
 
 def _known(known: Known | None) -> tuple[Any, ...]:

@@ -33,7 +33,7 @@ class Tensors(Python):
 
     log_gamma, digamma, trigamma = "maths.log_gamma", "maths.digamma", "maths.trigamma"
     log, quick_log, exp, sqrt, absolute = "maths.log", "maths.log", "maths.exp", "maths.sqrt", "maths.absolute"
-    small_exp, maximum, minimum = "maths.exp", "maths.maximum", "maths.minimum"
+    small_exp, quick_exp, maximum, minimum = "maths.exp", "maths.exp", "maths.maximum", "maths.minimum"
 
     def scratch(self, name: str, rows: int, width: int) -> str:
         return f"{name} = {{}}"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from fleetspec.kernels.garch.types import Specification
 
 Mode = Literal["value", "score", "check"]
+SMALLEST_SQUARE = 1e-24
 THINNED = 8
 """Of how many observations one counts in the information matrix, which is but the curvature of the first steps. After
 as many, products become logs."""
@@ -44,8 +45,21 @@ class Statements:
         self.crossed = spec.distribution != "normal"
         self.joined = self.tailed and not self.log_scale
         """Whether variance and tail share one division: see ``densities``."""
+        self.size = f"{self.dialect.maximum}(u, {self.dialect.constant(SMALLEST_SQUARE)})"
+        self.slope = "e * r" if spec.process in ("garch", "gjr") else "z * rs"
+        self.staged = self._staged()
         self.summed = self.mode != "check"
         """Whether the loop sums log variances."""
+
+    def _staged(self) -> dict[str, str]:
+        """What a block keeps of each observation for the loops that follow its recursion, where it has some."""
+        if not self.dialect.staged or self.spec.distribution != "ged" or self.mode == "check":
+            return {}
+        kept = {"size": self.size, "lz": ""}
+        if self.scored:
+            kept |= {f"d{n}": f"d{n}" for n in self.moving}
+            kept |= {"slope": self.slope} if self.means else {}
+        return kept
 
     # One statement at a time.
 

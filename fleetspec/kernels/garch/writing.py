@@ -66,18 +66,25 @@ class _Writer(Densities):
         groups, blocks, within = self.dialect.loops(THINNED)
         self.open(groups)
         self.open(blocks)
+        if self.staged:
+            self.lines.append("    " * self.depth + self.dialect.scratch("block", THINNED, len(self.staged)))
+        before = set(self.declared)
         self.open(within)
         self.residual()
         if self.log_scale:
             self.log_variance()
         else:
             self.variance()
+        if self.staged:
+            self.shift()
+            self.stages(within, before)
         if self.mode == "check":
             self.bounds()
         else:
             getattr(self, self.spec.distribution)()
             self.accumulate()
-        self.shift()
+        if not self.staged:
+            self.shift()
         self.close()
         if self.scored:
             for index, n in enumerate(self.moving):
@@ -335,50 +342,17 @@ class _Writer(Densities):
         for k in self.means if self.scored else []:
             self.put(f"R0{k}", f"rs{self.regressor(k)}")
 
-    def fold(self) -> None:
-        """Products become logs before they can leave the range of a float."""
-        folded = []
-        if self.mode == "check":
-            folded = ["growth"] if self.log_scale else []
-        elif self.summed and not self.log_scale:
-            folded.append("logs")
-        if self.tailed and self.mode != "check":
-            folded.append("tails")
-        for name in folded:
-            self.fold_one(name)
-
-    def fold_logs(self) -> None:
-        if not self.log_scale:
-            self.fold_one("logs")
-
-    def fold_one(self, name: str) -> None:
-        d = self.dialect
-        if name == "growth":
-            largest = f"{d.absolute}(P0)"
-            for j in range(1, self.depths):
-                largest = f"{d.maximum}({largest}, {d.absolute}(P{j}))"
-            self.put("largest", f"{d.maximum}({largest}, {d.constant(1e-300)})")
-            self.add("growth", f"{d.log}(largest)")
-            for j in range(self.depths):
-                self.put(f"P{j}", f"P{j} / largest")
-            return
-        product = {"logs": "product", "tails": "tail"}[name]
-        self.add(name, f"{d.log}({product})")
-        self.put(product, "1.0")
-
     # After the loop.
 
     def result(self) -> None:
         d = self.dialect
         if self.mode == "check":
             if self.log_scale:
-                self.fold_one("growth")
+                self.fold_growth()
             self.put("margin[0]", "inside")
             self.lines.append("    " * self.depth + d.finish("growth"))
             return
-        self.fold_logs()
-        if self.tailed:
-            self.fold_one("tails")
+        self.close_products()
         logs = "logs" if self.level else "0.5 * logs"
         if self.spec.distribution == "normal":
             self.put("total", f"0.5 * (count * {math.log(2.0 * math.pi)!r} + squares) + {logs}")

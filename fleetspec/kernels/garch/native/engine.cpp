@@ -3,6 +3,10 @@
 // Arrays are C-contiguous float64 or int64: y (rows, length), presample (rows,), limits (rows, width), points
 // (rows, parameters). `rows` lists which rows of y are worked on. Nothing is global but the table, so calls may run on
 // several threads.
+//
+// `held` (row_count, means), or null, are means that do not move, a constant and lags: the likelihood is then one without
+// a mean, and points and constraints leave the mean out.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -28,6 +32,15 @@ struct Columns {
 
     void fill(int lane, const double *row) {
         for (int64_t t = 0; t < length; ++t) data[t * LANES + lane] = row[t];
+    }
+
+    // Residuals of a mean equation: a constant and lags.
+    void fill(int lane, const double *row, const double *mean, int lags) {
+        for (int64_t t = 0; t < length; ++t) {
+            double e = row[t + lags] - mean[0];
+            for (int k = 1; k <= lags; ++k) e -= mean[k] * row[t + lags - k];
+            data[t * LANES + lane] = e;
+        }
     }
 };
 
@@ -73,7 +86,7 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
                             const int64_t *rows, int64_t row_count, const double *starts, const double *A,
                             const double *b, int constraints, int frozen, int restarts, double tolerance, int iterations,
                             const double *known, const double *known_values, int first, int last, double radius,
-                            double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
+                            const double *held, int means, double *out, double *reached, int64_t *outcomes, int64_t *evaluations) {
     const Likelihood &likelihood = LIKELIHOODS[which];
     const int n = likelihood.parameters;
     if (n > MOST_PARAMETERS || constraints > MOST_CONSTRAINTS) return 2;
@@ -93,7 +106,7 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         if (about != 1) region.bounded[r] = -1;
         region.b[r] = b[r];
     }
-    Columns columns(length);
+    Columns columns(held ? count : length);
     Minimisation *lanes_of = new (std::nothrow) Minimisation[LANES];
     if (!columns.data || !lanes_of) {
         delete[] lanes_of;
@@ -107,14 +120,23 @@ EXPORTED int garch_minimise(int which, const double *y, int64_t length, int64_t 
         return true;
     };
     Lanes before = lanes(1.0), x[MOST_PARAMETERS], g[MOST_PARAMETERS], F[MOST_PARAMETERS * (MOST_PARAMETERS + 1) / 2];
-    int64_t next = 0;
+    int64_t next = 0, filled[LANES];  // which job a lane's columns were filled for
+    std::fill_n(filled, LANES, -1);
     int live = 0;
     const auto take = [&](int l) {
         if (next == row_count) {
             lanes_of[l].row = -1;
             return;
         }
-        columns.fill(l, y + rows[next] * length);
+        const double *mean = held ? held + next * means : nullptr;
+        const bool same = filled[l] >= 0 && rows[filled[l]] == rows[next];
+        if (!same || (held && !std::equal(mean, mean + means, held + filled[l] * means))) {
+            if (held)
+                columns.fill(l, y + rows[next] * length, mean, means - 1);
+            else
+                columns.fill(l, y + rows[next] * length);
+        }
+        filled[l] = next;
         before[l] = presample[rows[next]];
         lanes_of[l].begin(next, starts + next * n, n);
         ++next;

@@ -25,6 +25,13 @@ struct Region {
     double tolerance;
     double A[MOST_CONSTRAINTS][MOST_PARAMETERS], b[MOST_CONSTRAINTS];
     int bounded[MOST_CONSTRAINTS];  // the parameter that a row alone is about, or -1
+
+    // Row r times v, added to what there is.
+    double added(double sum, int r, const double *v) const {
+        if (bounded[r] >= 0) return sum + A[r][bounded[r]] * v[bounded[r]];
+        for (int i = 0; i < parameters; ++i) sum += A[r][i] * v[i];
+        return sum;
+    }
 };
 
 // Without what is held.
@@ -164,23 +171,20 @@ struct Minimisation {
         for (int i = 0; i < n; ++i) d[i] = 0.0;
         for (int change = 0; change < MOST_CHANGES; ++change) {
             targeted(region, slack, tight, target, multipliers);
-            double share = 1.0;
+            double share = 1.0, towards[MOST_PARAMETERS];
+            for (int i = 0; i < n; ++i) towards[i] = target[i] - d[i];
             int blocking = -1;
             for (int r = 0; r < region.constraints; ++r) {
                 bool known = false;
                 for (int a = 0; a < tight; ++a) known = known || active[a] == r;
                 if (known) continue;
-                double moved = 0.0, room = slack[r];
-                for (int i = 0; i < n; ++i) {
-                    moved += region.A[r][i] * (target[i] - d[i]);
-                    room += region.A[r][i] * d[i];
-                }
+                const double moved = region.added(0.0, r, towards), room = region.added(slack[r], r, d);
                 if (moved < -1e-14 && room + share * moved < 0.0) {
                     share = (room > 0.0 ? room : 0.0) / -moved;
                     blocking = r;
                 }
             }
-            for (int i = 0; i < n; ++i) d[i] += share * (target[i] - d[i]);
+            for (int i = 0; i < n; ++i) d[i] += share * towards[i];
             if (blocking >= 0) {
                 if (tight == n) return tight;
                 active[tight++] = blocking;
@@ -229,8 +233,7 @@ struct Minimisation {
         ++iterations;
         double slack[MOST_CONSTRAINTS];
         for (int r = 0; r < region.constraints; ++r) {
-            double room = -region.b[r];
-            for (int i = 0; i < n; ++i) room += region.A[r][i] * x[i];
+            const double room = region.added(-region.b[r], r, x);
             slack[r] = room > 0.0 ? room : 0.0;
         }
         int tight = 0;
