@@ -126,6 +126,7 @@ class Vectors(Python):
     log, quick_log, exp, quick_exp, small_exp, sqrt, absolute, maximum, minimum = (
         "log", "quick_log", "exp", "exp", "small_exp", "square_root", "absolute", "maximum", "minimum",
     )  # fmt: skip
+    staged = True
 
     def declare(self, name: str, value: str) -> str:
         return self.assign(name, value)
@@ -133,6 +134,11 @@ class Vectors(Python):
     def assign(self, name: str, value: str) -> str:
         # numba gives a name one type: a number that a vector follows has to be one.
         return f"{name} = {value}" if _NAME.search(value) else f"{name} = lanes({value})"
+
+    def loops(self, block: int) -> tuple[str, str, str]:
+        groups, blocks, _ = super().loops(block)
+        begin = f"begin + {block} * k"
+        return groups, blocks, f"for i, t in enumerate(range({begin}, min({begin} + {block}, count))):"
 
     def scratch(self, name: str, rows: int, width: int) -> str:
         return f"{name} = scratch({rows * width})"
@@ -142,6 +148,9 @@ class Vectors(Python):
 
     def select(self, condition: str, yes: str, no: str) -> str:
         return f"select({condition}, {yes}, {no})"
+
+    def folded(self, total: str, product: str) -> tuple[str, ...]:
+        return f"{total} = {total} + {self.log}({product})", self.assign(product, "1.0")
 
 
 class Cpp:
