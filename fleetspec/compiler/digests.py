@@ -50,13 +50,16 @@ def first_equal(keys: Bytes, ranks: Callable[[], NDArray[np.int64]]) -> NDArray[
     Ranks are asked for only where some are equal.
     """
     order, begins = _grouped(keys)
+    first = np.arange(len(keys))
     if begins.all():
-        return np.arange(len(keys))
+        return first
     group = np.cumsum(begins) - 1
-    # Within each group as they come already, so that equal ranks stay so.
+    several = np.flatnonzero(np.bincount(group)[group] > 1)
+    # As they come already within each group, so that equal ranks stay so.
+    order, group = order[several], group[several]
     order = order[np.lexsort((ranks()[order], group))]
-    first = np.empty(len(keys), dtype=np.int64)
-    first[order] = order[begins][group]
+    begins = np.append(True, group[1:] != group[:-1])
+    first[order] = order[begins][np.cumsum(begins) - 1]
     return first
 
 
