@@ -66,11 +66,14 @@ def may_be_small(problem: CapacityProblem) -> bool:
 
 
 def one_of_each(problem: CapacityProblem, plan: Plan) -> Outcome | None:
-    """The plan of a small fleet for all the time there may be, where it ends by the deadline and has one node of each
-    pool that it uses: it keeps to all maxima, and to all deadlines from its end on. None of another one."""
+    """The plan of a small fleet for all the time there may be, where it ends by the deadline, keeps to the budget
+    and has one node of each pool that it uses: it keeps to all maxima, and to all deadlines from its end on. None of
+    another one."""
     found = plan(_roomy(replace(problem, deadline_seconds=max(problem.deadline_seconds, RUNGS[-1]))))
     nodes = _nodes(problem, found)
-    return _of(problem, found) if nodes is not None and max(nodes) <= 1 else None
+    if nodes is None or max(nodes) > 1 or (problem.budget_usd is not None and _cost(found) > problem.budget_usd):
+        return None
+    return _of(problem, found)
 
 
 def takes_few(problem: CapacityProblem, plan: Plan) -> bool:
@@ -96,9 +99,23 @@ def fewest(
 ) -> Outcome | None:
     """The plan of a small fleet, out of those of the set that keep to its maxima; None where none does.
 
-    None is cheaper than ``proved_usd``; none that costs ``below`` or more is sought, and of ``plans`` at most.
+    None is cheaper than ``proved_usd``; none that costs ``below`` or more is sought, and of ``plans`` at most. Plans
+    are made without the budget, so those for several are the same; with it where they cost more and others may not.
     """
-    roomy, maxima = _roomy(problem), _maxima(problem)
+    budget = problem.budget_usd
+    fitting = _set(_roomy(problem), problem, plan, proved_usd, below, plans)
+    best = _soonest(fitting, budget) if fitting else None
+    if best is not None and budget is not None and _cost(best) > budget >= _least_usd(problem):
+        fitting = _set(replace(_roomy(problem), budget_usd=budget), problem, plan, proved_usd, below, plans)
+        best = _soonest(fitting, budget) if fitting else best
+    return None if best is None else _of(problem, best)
+
+
+def _set(
+    roomy: CapacityProblem, problem: CapacityProblem, plan: Plan, proved_usd: float, below: float, plans: int
+) -> list[Outcome]:
+    """Of the set that begins with ``roomy`` the plans that keep to the maxima of a problem."""
+    maxima = _maxima(problem)
     plans = max(min(plans, CLASSES // len(problem.classes)), 2)
     root = _maxima(roomy)
     waiting, seen, planned, full = deque([root]), {root}, 0, False
@@ -123,15 +140,15 @@ def fewest(
                 waiting.append(less)
     if full and max(maxima) > ROOM:
         # More nodes may be worth an earlier end; what they cost more is held against the set.
-        own = plan(problem)
+        own = plan(_with(roomy, maxima))
         if _nodes(problem, own) is not None:
             fitting.append(own)
-    return _of(problem, _soonest(fitting, problem.budget_usd)) if fitting else None
+    return fitting
 
 
 def _roomy(problem: CapacityProblem) -> CapacityProblem:
     """The problem with ``ROOM`` nodes of each pool that may have any, and without what a plan does not depend on."""
-    bare = replace(problem, on_time=None, objective="cost", maximize_value=False)
+    bare = replace(problem, on_time=None, objective="cost", maximize_value=False, budget_usd=None)
     return _with(bare, tuple(ROOM if nodes else 0 for nodes in _maxima(problem)))
 
 
