@@ -26,7 +26,7 @@ class EgarchParams(volatility.VolatilityParams):
 
 FAMILY = Family(
     name="egarch",
-    version="2",
+    version="3",
     summary="EGARCH(p, o, q): log variance reacts to sign and size; variance, mean and tail for any horizon",
     params=EgarchParams,
     targets=frozenset({"variance"}),

@@ -25,7 +25,7 @@ class GarchParams(volatility.VolatilityParams):
 
 FAMILY = Family(
     name="garch",
-    version="2",
+    version="3",
     summary="GARCH(p, q): variance, mean and tail of returns for any horizon",
     params=GarchParams,
     targets=frozenset({"variance"}),

@@ -26,7 +26,7 @@ class GjrParams(volatility.VolatilityParams):
 
 FAMILY = Family(
     name="gjr",
-    version="2",
+    version="3",
     summary="GJR-GARCH(p, o, q): negative returns weigh more; variance, mean and tail for any horizon",
     params=GjrParams,
     targets=frozenset({"variance"}),

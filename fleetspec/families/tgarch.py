@@ -26,7 +26,7 @@ class TgarchParams(volatility.VolatilityParams):
 
 FAMILY = Family(
     name="tgarch",
-    version="1",
+    version="2",
     summary="TGARCH(p, o, q): deviations in place of variances; variance, mean and tail for any horizon",
     params=TgarchParams,
     targets=frozenset({"variance"}),
