@@ -41,6 +41,8 @@ from fleetspec.panel.synthetic import market
 BUNDLES, SIZE, SINGLES, LENGTHS, SEED = 10, 120, 24, (500, 1000, 2000), 3
 UNIVERSES = ((5, 500), (5, 1000), (10, 1000), (30, 1000), (30, 2000))
 REFERENCE = 1000
+LEAST = 0.01
+"""A smaller spread is told as this: with none, what a fleet measures itself would never count."""
 FEATURES = ("momentum(5)", "momentum(20)", "rsi(14)", "bollinger(20)", "volume_ratio(20)")
 
 
@@ -155,7 +157,7 @@ def row(cases: list[Timed], jobs: int) -> str:
         spread = float(np.std(np.log(cases[1].seconds)))
     else:
         spread = float(np.std(median - level - exponent * work))
-    return f"[{math.exp(level):.6f}, {exponent:.2f}, {spread:.2f}, {jobs}]"
+    return f"[{math.exp(level):.6f}, {exponent:.2f}, {max(spread, LEAST):.2f}, {jobs}]"
 
 
 def evaluations(target: str, panel: list[Series]) -> str:

@@ -43,7 +43,7 @@ from fleetspec.planner.loose import loosened
 from fleetspec.planner.order import as_written, canonical
 from fleetspec.planner.overlap import overlapped
 from fleetspec.planner.plans import Assurance, Chance, Plan, PlanHeader, Verdict
-from fleetspec.planner.polish import polished
+from fleetspec.planner.polish import plainer, polished
 from fleetspec.planner.problem import CapacityProblem
 from fleetspec.planner.relax import binding
 from fleetspec.planner.simulate import Replay, replay
@@ -247,7 +247,8 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
         return Outcome(land, "late", bound, None, rounds, "deadline")
     held = best if first or rough or late else handed_over(land, best, bound.cost_usd)
     pair = overlapped(land, best, held, bound.cost_usd, _replays, quick=first or rough)
-    made = Outcome(land, "feasible", bound, pair.best, rounds, "", barriers=pair.barriers)
+    barriers = pair.barriers if pair.barriers is None else plainer(land, pair.barriers)
+    made = Outcome(land, "feasible", bound, plainer(land, pair.best), rounds, "", barriers=barriers)
     if late and pair.best.end > problem.deadline_seconds:
         return replace(made, verdict="late", reason="deadline")
     if problem.budget_usd is not None and pair.best.cost_usd > problem.budget_usd + 1e-9:

@@ -30,6 +30,9 @@ ENOUGH = 0.02
 SMALLEST = 0.005
 """Share of the cost by which a change has to be better: less is not worth other rooms and other assumptions."""
 
+SAME = 1 + 1e-9
+"""Figures within this factor are one."""
+
 Nodes = dict[tuple[int, str, int], int]
 Shares = dict[tuple[int, int], float]
 
@@ -50,6 +53,25 @@ def polished(land: Terrain, start: Replay, bound_usd: float, least: int = 0) -> 
             # Where the budget is missed, by however little, so is every little worth it.
             if _score(land, found) < _score(land, best, 0.0 if dear(land, best) else SMALLEST):
                 best, better = found, True
+                break
+    return best
+
+
+def plainer(land: Terrain, start: Replay) -> Replay:
+    """A plan with layouts of equal slots in place of mixed ones, where it costs no more and ends no later: a program
+    takes either of two that do the same, and a person would ask what the odd slot is for."""
+    best = start
+    for k, old in sorted({key[:2] for key in start.allocation.nodes}):
+        slots = {pattern.name: dict(pattern.slots) for pattern in land.pools[k].patterns}
+        if len(slots.get(old, {})) < 2:
+            continue
+        for new, alike in slots.items():
+            if len(alike) > 1 or sum(alike.values()) < sum(slots[old].values()):
+                continue
+            one = _relaid(land, best.allocation, k, old, new)
+            found = None if one is None else replay(land, one, barriers=start.barriers, urgent=start.urgent)
+            if found is not None and found.cost_usd <= best.cost_usd * SAME and found.end <= best.end * SAME:
+                best = found
                 break
     return best
 
@@ -115,16 +137,21 @@ def layouts(land: Terrain, now: Allocation) -> Iterator[Allocation]:
     """All nodes that a pool has in one layout in another one."""
     for k, old in sorted({key[:2] for key in now.nodes}):
         for new in land.patterns[k]:
-            if new == old:
-                continue
-            shares = _rehoused(land, now, k, old, new)
-            if shares is None:
-                continue
-            nodes: Nodes = {}
-            for (pool, name, s), count in now.nodes.items():
-                key = (pool, new if (pool, name) == (k, old) else name, s)
-                nodes[key] = nodes.get(key, 0) + count
-            yield replace(now, nodes=_used(land, nodes, shares), shares=shares)
+            one = _relaid(land, now, k, old, new) if new != old else None
+            if one is not None:
+                yield one
+
+
+def _relaid(land: Terrain, now: Allocation, k: int, old: str, new: str) -> Allocation | None:
+    """All nodes of pool k in one layout in another one; None where a class has no room in it."""
+    shares = _rehoused(land, now, k, old, new)
+    if shares is None:
+        return None
+    nodes: Nodes = {}
+    for (pool, name, s), count in now.nodes.items():
+        key = (pool, new if (pool, name) == (k, old) else name, s)
+        nodes[key] = nodes.get(key, 0) + count
+    return replace(now, nodes=_used(land, nodes, shares), shares=shares)
 
 
 def _emptied(land: Terrain, now: Allocation) -> Iterator[Allocation]:

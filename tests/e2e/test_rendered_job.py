@@ -30,6 +30,7 @@ data:
   bars: {from: bars.csv, key: ticker, time: date, price: close}
 universes:
   main: {data: bars, calendar: XNYS, bar: 1 session}
+  one: {data: bars, calendar: XNYS, bar: 1 session, series: [AAA]}
 horizons: [1 bar]
 features: {tech: [momentum(5), rsi(14)]}
 models:
@@ -37,7 +38,8 @@ models:
   deep:   {family: nbeats, target: return, train: 300 bars, refit: 5 sessions, gpu_memory: 9 GiB, params: {epochs: 1}}
   deeper: {family: nbeats, target: return, train: 300 bars, refit: 5 sessions, gpu_memory: 36 GiB, params: {epochs: 2}}
 fleet:
-  - {universes: main, models: [linear, deep, deeper]}
+  - {universes: main, models: [linear, deep]}
+  - {universes: one, models: [deeper]}
 schedule: {calendar: XNYS, start: close + 45m, deadline: open - 90m}
 budget: {nightly: 50 USD}
 hardware:
@@ -48,7 +50,7 @@ hardware:
 
 @pytest.fixture
 def rendered(shell: Shell) -> Path:
-    write_prices(shell.folder / "bars.csv", ["AAA", "BBB"], 420)
+    write_prices(shell.folder / "bars.csv", ["AAA", "BBB", "CCC", "DDD"], 420)
     shell.write("fleet.yaml", SPEC)
     shell.good("lock", "fleet.yaml")
     shell.good("render", "fleet.yaml", "--to", "out")
@@ -91,13 +93,13 @@ def test_every_lane_runs_on_its_worker_group(shell: Shell, rendered: Path) -> No
     assert run.returncode == 0, run.stderr
     summary = json.loads(run.stdout.splitlines()[-1])
     ran = {row["name"]: row for row in summary["classes"]}
-    assert ran["main/deep/nbeats/fit"]["ran"] == 2
+    assert ran["main/deep/nbeats/fit"]["ran"] == 4
     assert "mig-" in ran["main/deep/nbeats/fit"]["planned_on"]
     assert summary["quarantined"] == summary["failed"] == summary["remaining"] == 0
     lanes = json.loads(config_entry((rendered / "configmap.yaml").read_text(), "plan.json"))["lanes"]
     planned = Counter({(lane["klass"], lane["slot"]): lane["jobs"] for lane in lanes})
     assert slots_used(store) == planned
     artifacts = list((store / "deep" / "artifacts").glob("*.bin"))
-    assert len(artifacts) == 4
+    assert len(artifacts) == 5
     # Safetensors begin with the length of their JSON header; a pickle would begin with 0x80.
     assert all(json.loads(a.read_bytes()[8 : 8 + int.from_bytes(a.read_bytes()[:8], "little")]) for a in artifacts)

@@ -61,6 +61,14 @@ def test_other_layouts_are_planned_and_the_plan_is_the_cheapest() -> None:
     assert all(one.cost_usd is None or one.cost_usd >= plan.cost_usd * 0.999 for one in found.values())
 
 
+@pytest.mark.parametrize("cap", [1, 2, 8])
+def test_layouts_that_do_the_same_are_of_equal_slices(cap: int) -> None:
+    posed = network(9216)
+    more = replace(posed, pools=tuple(replace(pool, cap=cap) if pool.gpu else pool for pool in posed.pools))
+    # One slice of 20 GB beside six of 10 GB would do as well, and programs take it where there may be several nodes.
+    assert cuts.layout_of(make_plan(more, HEADER)) == {"gpu": {"7x1g.10gb": 1}}
+
+
 def test_a_layout_that_holds_no_job_is_said_to_be_none() -> None:
     posed = network(30_000)
     found = {one.layout: one for one in cuts.alternatives(posed, make_plan(posed, HEADER), {})}

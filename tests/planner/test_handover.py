@@ -96,7 +96,8 @@ def test_it_is_left_alone_where_nothing_is_to_be_had() -> None:
 
 @pytest.mark.parametrize("overlap", [False, True])
 def test_plans_with_it_are_cheaper(overlap: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    posed = production(deadline=7200, budget=None)
+    posed = production(3, deadline=5400, budget=None)
+    posed = replace(posed, pools=tuple(replace(pool, cap=10 * pool.cap) for pool in posed.pools))
     if overlap:
         fits = {one.name for one in posed.classes if one.stage == 0}
         after = {one.name: (own,) for one in posed.classes if (own := f"{one.name.rpartition('/')[0]}/fit") in fits}
@@ -107,7 +108,7 @@ def test_plans_with_it_are_cheaper(overlap: bool, monkeypatch: pytest.MonkeyPatc
     assert violations(posed, make_plan(posed, HEADER)) == []
     found = cost(posed)
     monkeypatch.setattr(planning, "handed_over", lambda land, best, *_: best)
-    assert found <= cost(posed) * 0.98
+    assert found <= cost(posed) * 0.985
 
 
 def cost(posed: CapacityProblem) -> float:
