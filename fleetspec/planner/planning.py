@@ -233,7 +233,9 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     bound = least(land, time=land.time)
     if bound is None:
         plain = _fastest(land)
-        best = None if plain is None else overlapped(land, plain, plain, 0.0, _replays, quick=True).best
+        best = None
+        if plain is not None:
+            best = plainer(land, overlapped(land, plain, plain, 0.0, _replays, quick=True).best)
         return Outcome(land, "infeasible", None, best, 0, "deadline", barriers=plain)
     best, rounds = _in_time(land, first)
     late = False
