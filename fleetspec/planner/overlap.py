@@ -7,6 +7,7 @@ is polished, and taken where it costs no more than the plan with barriers.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -23,7 +24,9 @@ LOOSEST = 2.0
 """Nodes are bought for at most so many times the time there is."""
 
 DIGITS = 3
-"""Decimals of seconds, and three more significant digits of USD, by which plans differ."""
+"""Decimals of seconds by which plans differ."""
+DOUBLING = 2**18
+"""Steps of USD in a doubling, 2.6 millionths each. They begin and end at the same plans when all prices double."""
 
 Buy = Callable[[Terrain, float, bool], list[Replay]]
 """Replays with barriers of nodes bought for a time; whether the first that holds is enough."""
@@ -80,6 +83,7 @@ def _stretches(land: Terrain, plain: Replay, ratio: float) -> list[float]:
 
 
 def _worth(land: Terrain, one: Replay) -> tuple[float, float, float]:
-    """Seconds late, USD, end: less is better; what rounding decides is no difference."""
+    """Seconds late, steps of USD, end: less is better; what rounding decides is no difference."""
     late = max(one.end - land.problem.deadline_seconds, 0.0)
-    return round(late, DIGITS), float(f"{one.cost_usd:.{DIGITS + 3}g}"), round(one.end, DIGITS)
+    steps = round(math.log2(one.cost_usd) * DOUBLING) if one.cost_usd > 0 else -math.inf
+    return round(late, DIGITS), steps, round(one.end, DIGITS)

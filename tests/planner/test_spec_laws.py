@@ -40,3 +40,7 @@ def test_shared_results_do_not_follow_names() -> None:
 @pytest.mark.parametrize("seed", [135, 169, 256, 261, 442])
 def test_more_nodes_are_never_dearer(seed: int) -> None:
     assert checked(seed, ("more",)).wrong == []
+
+
+def test_plans_that_differ_by_a_rounding_do_so_at_twice_the_price() -> None:
+    assert checked(384, ("prices",)).wrong == []
