@@ -250,10 +250,11 @@ def _sized(problem: CapacityProblem, first: bool, rough: bool = False) -> Outcom
     held = best if first or rough or late else handed_over(land, best, bound.cost_usd)
     pair = overlapped(land, best, held, bound.cost_usd, _replays, quick=first or rough)
     barriers = pair.barriers if pair.barriers is None else plainer(land, pair.barriers)
-    made = Outcome(land, "feasible", bound, plainer(land, pair.best), rounds, "", barriers=barriers)
-    if late and pair.best.end > problem.deadline_seconds:
+    best = plainer(land, pair.best)
+    made = Outcome(land, "feasible", bound, best, rounds, "", barriers=barriers)
+    if late and best.end > problem.deadline_seconds:
         return replace(made, verdict="late", reason="deadline")
-    if problem.budget_usd is not None and pair.best.cost_usd > problem.budget_usd + 1e-9:
+    if problem.budget_usd is not None and best.cost_usd > problem.budget_usd + 1e-9:
         return replace(made, verdict="infeasible", reason="budget")
     return made
 

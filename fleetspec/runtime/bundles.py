@@ -120,8 +120,7 @@ def cut(
     A class that the plan gives several lanes is split in their proportion.
     """
     graph, lanes, gpus = ledger.graph, lanes_of(plan), {line.pool: line.gpu or "" for line in plan.pools}
-    parts: list[tuple[float, int, Need, NDArray[np.int64]]] = []
-    turns: list[int] = []
+    ranked: list[tuple[int, tuple[float, int, Need, NDArray[np.int64]]]] = []
     for klass in np.unique(graph.klass[jobs]):
         here = _by_parent(ledger, jobs[graph.klass[jobs] == klass])
         description = graph.classes[int(klass)]
@@ -135,11 +134,10 @@ def cut(
                 ("", CPU_SLOT, UNPLANNED_SECONDS) if lane is None else (lane.pool, lane.slot, lane.seconds_per_job)
             )
             need = Need(pool, slot, gpus.get(pool, ""), profile[0], profile[1])
-            parts.append((seconds, int(klass), need, mine))
-            turns.append(0 if lane is None else lane.turn)
+            ranked.append((0 if lane is None else lane.turn, (seconds, int(klass), need, mine)))
     # Heaviest single jobs of a turn first: a long job begun last is a tail nobody can help with.
-    ordered = sorted(range(len(parts)), key=lambda at: (turns[at], -parts[at][0], parts[at][1]))
-    parts = [parts[at] for at in ordered]
+    ranked.sort(key=lambda one: (one[0], -one[1][0], one[1][1]))
+    parts = [part for _, part in ranked]
     crews: dict[Hashable, list[int]] = {}
     for number, (_, _, need, _) in enumerate(parts):
         crews.setdefault(place(need), []).append(number)
